@@ -1,0 +1,187 @@
+"""The vocabulary of the engine: plain values that travel along the one way through.
+
+    Request → Match → Invocation → (worker) → Answer → Response
+
+Nothing here has behaviour beyond reading its own fields, and nothing here imports the rest of
+the engine. Every arrow in `docs/architecture.md` carries one of these types.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = None | bool | int | float | str | list[Any] | dict[str, Any]
+
+Environment: TypeAlias = Literal["dev", "staging", "production"]
+Kind: TypeAlias = Literal["http", "cell", "load", "live", "test"]
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request as it came over the wire. `path` is raw: still percent-encoded."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: list[tuple[str, str]] = field(default_factory=list)  # names in lower case
+    body: bytes = b""
+    client: str = ""
+    scheme: str = "http"
+
+
+@dataclass(slots=True)
+class Response:
+    """One HTTP answer, whole. Header names are in lower case."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `roles` are the engine's (viewer … admin), not the application's."""
+
+    name: str
+    roles: frozenset[str] = frozenset()
+    app: str | None = None  # a kernel's token is good for one app only
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in the author's own text. Lines count from 1, columns from 1."""
+
+    file: str | None = None
+    cell: str | None = None
+    line: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One piece of a program as its author wrote it: a notebook cell or a file.
+
+    `name` is what stack traces show (`cell-<id>.js`, `routes.ts`); `file` is the notebook or
+    script it came from; a `module` has a scope of its own, a cell shares the program's.
+    """
+
+    name: str
+    text: str
+    cell: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One registered route. `handler` is the key under which an isolate keeps the function."""
+
+    method: str  # "GET" … or "*" for app.all
+    path: str
+    handler: str
+    where: Where = Where()
+    info: dict[str, Json] = field(default_factory=dict)  # RouteInfo of aiwe.d.ts
+
+
+@dataclass(slots=True)
+class EffectLog:
+    """What a program did to the world while it loaded, in order, by piece of program.
+
+    The first load of a version performs and records; every other isolate of that version
+    replays. Entries: piece name → list of (method, arguments as JSON text, result, ok).
+    """
+
+    entries: dict[str, list[tuple[str, bytes, Any, bool]]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of one handler: what to run, with what, until when; and what it did so far."""
+
+    id: str
+    kind: Kind
+    app: str
+    env: str
+    version: str
+    handler: str
+    payload: Any  # JSON value for the JavaScript half
+    deadline: float | None = None  # loop time; None: no wall limit
+    cpu: float = 1.0  # seconds of CPU one turn may use
+    wrote: bool = False  # a write was issued: never run again
+    reran: bool = False
+    calls: int = 0  # host calls made so far
+    log_bytes: int = 0
+    effects: EffectLog | None = None
+    piece: str = ""  # the cell or file being loaded, for effects
+
+
+@dataclass(slots=True)
+class LogLine:
+    """One line of an application's log."""
+
+    time: float  # seconds since the epoch
+    app: str
+    env: str
+    version: str
+    level: Literal["debug", "info", "warn", "error"]
+    text: str
+    request_id: str | None = None
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One piece of a program, ready for V8.
+
+    `code` is a script that only *defines* the piece (see `programs/js/compile.ts`); nothing of the
+    author's runs while it is evaluated. `names` lists every free identifier of the piece, which
+    decides the platform parts an isolate needs ("*": it reaches for globals by computed name).
+    `declares` maps each top-level name to the free names its own body uses; `eager` lists the free
+    names that are evaluated while the piece loads. `directive` is `// @scratch` or `// @deploy`.
+    """
+
+    name: str
+    code: str
+    mappings: str  # source map v3 "mappings", from V8's positions to the author's
+    names: tuple[str, ...]
+    declares: dict[str, tuple[str, ...]]
+    eager: tuple[str, ...]
+    imports: tuple[str, ...] = ()  # names of the pieces it imports, resolved
+    module: bool = False
+    directive: Literal["scratch", "deploy"] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What one version of an app runs: its pieces in order, content-addressed by `id`."""
+
+    id: str
+    sources: tuple[Source, ...]
+    pieces: tuple[Compiled, ...]
+
+
+@dataclass(slots=True)
+class Deployment:
+    """One version of an app that is live in one environment."""
+
+    app: str
+    env: str
+    version: str  # short id shown to people
+    program: Program
+    routes: tuple[Route, ...]
+    url: str = ""
+    path: str | None = None  # the notebook, file or folder it came from
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Cell:
+    """A request to run one notebook cell."""
+
+    session: str  # one per open notebook: the kernel's id
+    app: str
+    cell: str  # cell id; anonymous cells get a made one
+    text: str
+    path: str | None = None  # the notebook, relative to the project's root
+    anonymous: bool = False
