@@ -28,6 +28,7 @@ class Request:
     body: bytes = b""
     client: str = ""
     scheme: str = "http"
+    id: str = ""  # made by the face that took the request; an answer and its log lines carry it
 
 
 @dataclass(slots=True)
