@@ -1,0 +1,68 @@
+# The commands of the README. A machine with Python 3.11 or newer and make is enough; uv is used where it is.
+#
+#   make run     JupyterLab with the first notebook and a running engine
+#   make test    everything that is checked: lint, types, every test, the browser's included
+#   make build   the JavaScript halves, after a change to TypeScript
+#   make lint    ruff, mypy, tsc
+#   make bench   benchmarks/RESULTS.md anew (wants wrk)
+#   make clean   removes what was built and installed
+
+PYTHON ?= python3
+VENV ?= .venv
+PY = $(VENV)/bin/python
+NPM = PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm
+ifneq ($(shell command -v uv),)
+INSTALL = uv pip install --quiet --python $(PY)
+else
+INSTALL = $(PY) -m pip install --quiet
+endif
+
+PACKAGE = pyproject.toml hatch_build.py $(shell git ls-files 'engine/*.ts' 'engine/*.mjs' 'engine/*.json' 'labextension/*' 2>/dev/null)
+
+.PHONY: run test build lint bench clean browser
+
+run: $(VENV)/installed
+	$(VENV)/bin/aiwe lab notebooks/01_hello.ipynb
+
+test: $(VENV)/installed-dev browser lint
+	$(PY) -m pytest $(ARGS)
+
+build: $(VENV)/installed-dev
+	$(PY) hatch_build.py
+	$(INSTALL) --no-build-isolation --no-deps --editable .
+
+lint: $(VENV)/installed-dev
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(NPM) --prefix engine run --silent check
+	$(NPM) --prefix labextension run --silent check
+
+bench: $(VENV)/installed-dev
+	$(PY) -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) dist engine/node_modules engine/aiwe_engine/built labextension/node_modules \
+	  labextension/lib aiwe_server_extension/labextension .mypy_cache .ruff_cache .pytest_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "aiwe needs Python 3.11 or newer")'
+ifneq ($(shell command -v uv),)
+	uv venv --quiet --python $(PYTHON) $(VENV)
+else
+	$(PYTHON) -m venv $(VENV)
+endif
+
+$(VENV)/installed: $(VENV)/bin/python $(PACKAGE)
+	@echo "Installing aiwe into $(VENV): a minute or two the first time"
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/bin/python $(PACKAGE)
+	@echo "Installing aiwe with its tools into $(VENV): a minute or two the first time"
+	$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/installed
+
+# Chromium of the system where there is one, Playwright's own otherwise.
+browser: $(VENV)/installed-dev
+	@command -v chromium >/dev/null || $(PY) -m playwright install --with-deps chromium
