@@ -1,0 +1,167 @@
+/**
+ * The only file that speaks HTTP. Every call goes through Jupyter's own connection settings, so
+ * tokens, cookies and the XSRF header are Jupyter's business; every failure leaves as an
+ * `EngineError` in the engine's error shape, whoever wrote it: engine, Jupyter, or no one.
+ */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import type {
+  App,
+  CellSource,
+  Diagnostic,
+  EngineEvent,
+  Failure,
+  LogLine,
+  Status,
+  TryAnswer,
+  TryRequest
+} from './tokens';
+
+export class EngineError extends Error implements Failure {
+  readonly code: string;
+  readonly hint?: string;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.code = failure.code;
+    this.hint = failure.hint;
+  }
+}
+
+const settings = ServerConnection.makeSettings();
+
+export const status = () => ask<Status>('GET', 'status');
+export const apps = async () => (await ask<{ apps: App[] }>('GET', 'apps')).apps;
+export const logs = async (after: number, limit: number) =>
+  (await ask<{ lines: LogLine[] }>('GET', `logs?after=${after}&limit=${limit}`)).lines;
+export const tryRoute = (request: TryRequest) => ask<TryAnswer>('POST', 'try', request);
+export const arrange = (path: string, cells: string[]) =>
+  ask<void>('PUT', 'documents', { path, cells, saved: false });
+export const diagnostics = async (
+  session: string,
+  cell: CellSource,
+  others: CellSource[],
+  signal?: AbortSignal
+) =>
+  (
+    await ask<{ diagnostics: Diagnostic[] }>(
+      'POST',
+      'language/diagnostics',
+      { session, ...cell, others },
+      signal
+    )
+  ).diagnostics;
+
+/**
+ * Follow the engine's events until the connection ends. Resolves when the server closes it,
+ * rejects with an `EngineError` when it could not be opened or broke.
+ */
+export async function follow(
+  opened: () => void,
+  each: (event: EngineEvent) => void,
+  signal: AbortSignal
+): Promise<void> {
+  const response = await send('GET', 'events', undefined, signal);
+  if (!response.body) {
+    throw new EngineError({ code: 'no_stream', message: 'This browser gives no response streams.' });
+  }
+  opened();
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) {
+        return;
+      }
+      const blocks = (rest + value).replace(/\r\n/g, '\n').split('\n\n');
+      rest = blocks.pop() ?? '';
+      blocks.map(parseEvent).forEach(event => event && each(event));
+    }
+  } catch (error) {
+    throw unreachable(error);
+  }
+}
+
+function parseEvent(block: string): EngineEvent | null {
+  let type = 'message';
+  const data: string[] = [];
+  for (const line of block.split('\n')) {
+    const [, field, value] = /^(event|data): ?(.*)$/.exec(line) ?? [];
+    if (field === 'event') {
+      type = value ?? '';
+    } else if (field === 'data') {
+      data.push(value ?? '');
+    }
+  }
+  if (!data.length || !['deploy', 'log', 'status'].includes(type)) {
+    return null; // a comment that keeps the connection open, or news for a later version
+  }
+  return { type: type as EngineEvent['type'], data: JSON.parse(data.join('\n')) };
+}
+
+async function ask<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal
+): Promise<T> {
+  const response = await send(method, path, body, signal);
+  return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
+}
+
+async function send(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal
+): Promise<Response> {
+  const url = URLExt.join(settings.baseUrl, 'aiwe/api', path);
+  const init: RequestInit = { method, signal, cache: 'no-store' };
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { 'Content-Type': 'application/json' };
+  }
+  let response: Response;
+  try {
+    response = await ServerConnection.makeRequest(url, init, settings);
+  } catch (error) {
+    throw unreachable(error);
+  }
+  if (!response.ok) {
+    throw await refused(response);
+  }
+  return response;
+}
+
+function unreachable(error: unknown): unknown {
+  if (error instanceof DOMException && error.name === 'AbortError') {
+    return error;
+  }
+  return new EngineError({
+    code: 'server_unreachable',
+    message: 'The Jupyter server does not answer.',
+    hint: 'Is it still running? The connection is tried again by itself.'
+  });
+}
+
+async function refused(response: Response): Promise<EngineError> {
+  const answer = await response.json().catch(() => ({}));
+  if (answer?.error?.message) {
+    return new EngineError(answer.error as Failure);
+  }
+  if (response.status === 404) {
+    return new EngineError({
+      code: 'extension_missing',
+      message: 'This Jupyter server has no aiwe extension.',
+      hint: 'Enable it with `jupyter server extension enable aiwe_server_extension` and start again.'
+    });
+  }
+  return new EngineError({
+    code: 'refused',
+    message: answer?.message ?? `${response.status} ${response.statusText}`,
+    hint: response.status === 403 ? 'Log in to Jupyter again and reload this page.' : undefined
+  });
+}
