@@ -92,7 +92,7 @@ def _npm(folder: Path, *command: str) -> None:
     path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     npm = programs / ("npm.cmd" if os.name == "nt" else "npm")
     environment = {**os.environ, "PATH": path}
-    result = subprocess.run(  # noqa: S603
+    result = subprocess.run(
         [npm, *command], cwd=folder, env=environment, text=True, capture_output=True, check=False
     )
     if result.returncode:
@@ -102,4 +102,4 @@ def _npm(folder: Path, *command: str) -> None:
 if __name__ == "__main__":
     for half in HALVES:
         done = half.build(Path(__file__).parent, force="--force" in sys.argv)
-        print(f"{half.folder:14}{'built' if done else 'up to date'}")  # noqa: T201
+        print(f"{half.folder:14}{'built' if done else 'up to date'}")

@@ -10,12 +10,11 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+import aiwe_engine
 import pytest
+from aiwe_engine.settings import Settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-
-import aiwe_engine
-from aiwe_engine.settings import Settings
 
 from tests.architecture.source import ROOT, imports, modules
 
@@ -24,13 +23,19 @@ DEPENDENCIES = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["
 
 # Where an import and its distribution differ in name, and what comes with another one of ours.
 DISTRIBUTIONS = {"py-mini-racer": "mini-racer"}
-COMES_WITH = {"traitlets": "jupyter-server", "ipython": "ipykernel", "jupyter-events": "jupyter-server"}
+COMES_WITH = {
+    "traitlets": "jupyter-server",
+    "ipython": "ipykernel",
+    "jupyter-events": "jupyter-server",
+}
 # Needed as programs or plugins, not as imports.
 WITHOUT_IMPORT = {"jupyterlab", "httptools", "uvloop"}
 
 
 def committed() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if listed.returncode:
         pytest.skip("not a git checkout")
     return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
@@ -44,7 +49,10 @@ def third_party_imports() -> set[str]:
 
 def test_the_lab_extension_has_the_version_of_the_engine() -> None:
     for file in ("package.json", "package-lock.json"):
-        assert json.loads((ROOT / "labextension" / file).read_text())["version"] == aiwe_engine.__version__
+        assert (
+            json.loads((ROOT / "labextension" / file).read_text())["version"]
+            == aiwe_engine.__version__
+        )
 
 
 def test_the_changelog_speaks_of_this_version() -> None:
@@ -81,7 +89,9 @@ def test_environment_yml_has_the_dependencies_in_the_same_ranges() -> None:
         if requirement.marker:  # not on every platform: pip decides
             continue
         bounds = ",".join(sorted(f"{s.operator}{s.version}" for s in requirement.specifier))
-        written = ",".join(sorted(re.sub(r"^=(?!=)", "==", b) for b in conda[names.get(name, name)].split(",")))
+        written = ",".join(
+            sorted(re.sub(r"^=(?!=)", "==", b) for b in conda[names.get(name, name)].split(","))
+        )
         assert written == bounds, f"{name} in environment.yml"
     assert conda["python"].startswith(PROJECT["requires-python"])
 

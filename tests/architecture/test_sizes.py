@@ -16,7 +16,11 @@ def lines(path: Path) -> int:
 
 def too_long(paths: list[Path], fence: int) -> list[str]:
     counted = ((path.relative_to(ROOT), lines(path)) for path in paths)
-    return [f"{path} has {count} lines, {fence} is the fence" for path, count in counted if count > fence]
+    return [
+        f"{path} has {count} lines, {fence} is the fence"
+        for path, count in counted
+        if count > fence
+    ]
 
 
 def sources() -> list[Path]:

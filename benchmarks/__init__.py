@@ -1,0 +1,1 @@
+"""What aiwe costs, measured beside what people use instead. `make bench` runs all of it."""

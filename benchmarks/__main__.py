@@ -1,0 +1,35 @@
+"""python -m benchmarks [NAME…]: all questions, or those named; all of them writes RESULTS.md."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import data, deploy, memory, report, startup, throughput
+
+QUESTIONS = {
+    "throughput": ("One JSON handler, 32 connections", throughput.run),
+    "deploy": ("Hot deploy", deploy.run),
+    "data": ("Data, through the whole stack", data.run),
+    "memory": ("Memory at rest", memory.run),
+    "startup": ("Start of `aiwe serve`", startup.run),
+}
+
+
+def main(names: list[str]) -> int:
+    """Asks, prints, writes; the exit status says whether each target was met."""
+    sections: dict[str, list[report.Row]] = {}
+    for name in names or QUESTIONS:
+        title, ask = QUESTIONS[name]
+        print(f"\n{title}", flush=True)
+        sections[title] = ask()
+        for row in sections[title]:
+            print(row, flush=True)
+    if not names:
+        report.write(sections)
+    missed = [row.what for rows in sections.values() for row in rows if row.met is False]
+    print(f"\nNot met: {', '.join(missed)}" if missed else "\nEvery target is met.")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+app.get("/hello", () => ({ message: "Hello, world!", items: [1, 2, 3] }));

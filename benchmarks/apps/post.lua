@@ -1,0 +1,3 @@
+wrk.method = "POST"
+wrk.body = '{"title": "a note", "words": 12}'
+wrk.headers["Content-Type"] = "application/json"

@@ -1,0 +1,38 @@
+"""The same JSON handler here, on Express and on the Kernel Gateway, in interleaved rounds."""
+
+from __future__ import annotations
+
+import statistics
+from contextlib import ExitStack
+
+from benchmarks import load, report, servers
+
+ROUNDS = 3
+
+
+def run() -> list[report.Row]:
+    """Median of some rounds; each server rests while another is loaded."""
+    with ExitStack() as stack:
+        targets = {
+            "aiwe": stack.enter_context(servers.aiwe(servers.APPS / "hello.js")),
+            "Express 5": stack.enter_context(servers.express()),
+            "Kernel Gateway": stack.enter_context(servers.kernel_gateway()),
+        }
+        seen: dict[str, list[load.Load]] = {name: [] for name in targets}
+        for server in targets.values():
+            load.measure(f"{server.url}/hello", seconds=1)
+        for _ in range(ROUNDS):
+            for name, server in targets.items():
+                seen[name].append(load.measure(f"{server.url}/hello"))
+    rate = {name: statistics.median(one.rate for one in loads) for name, loads in seen.items()}
+    p99 = {name: statistics.median(one.p99 for one in loads) for name, loads in seen.items()}
+    failed = sum(one.failed for one in seen["aiwe"])
+    return [
+        *(report.Row(n, f"{rate[n]:,.0f} req/s, p99 {p99[n]:.1f} ms") for n in targets),
+        report.at_least("aiwe : Express", rate["aiwe"] / rate["Express 5"], 1.8, "times"),
+        report.at_least(
+            "aiwe : Kernel Gateway", rate["aiwe"] / rate["Kernel Gateway"], 150, "times"
+        ),
+        report.at_most("aiwe, p99 at 32 connections", p99["aiwe"], 8, "ms"),
+        report.at_most("aiwe, failed requests", failed, 0, "requests"),
+    ]
