@@ -1,0 +1,1 @@
+"""HTTP: the faces of apps and of management, and the listener that serves them."""

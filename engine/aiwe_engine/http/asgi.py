@@ -1,0 +1,151 @@
+"""The apps' face: one ASGI 3 application that serves every app of an engine.
+
+It decides which app a request is for, reads the body within its limits, hands a `Request` to the
+engine and writes the `Response` down. What it does not do: routing, parsing, running handlers (the
+engine's), and connections (the listener's). This is the hot path: a request without a body costs
+no task, no timer and no call of `receive`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+
+from aiwe_engine.errors import AiweError, EngineError
+from aiwe_engine.http.arrival import (
+    UNKNOWN,
+    BodyRefused,
+    ClientGone,
+    Message,
+    Receive,
+    Send,
+    receive_body,
+)
+from aiwe_engine.http.cookies import allowed_cookies, own_cookies
+from aiwe_engine.http.origin import Hosts
+from aiwe_engine.http.place import Place, find_place
+from aiwe_engine.http.refusal import JSON, refuse
+from aiwe_engine.http.serving import Serving
+from aiwe_engine.types import Request, Response
+
+#: What a page may do that shares its origin with other apps: everything but be of that origin.
+SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
+
+_LOG = logging.getLogger("aiwe.http")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_BODYLESS = frozenset({204, 304})
+
+
+class AppsFace:
+    """The ASGI application for apps.
+
+    Args:
+        serving: the engine that answers.
+    """
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self._settings = settings = serving.settings
+        self._hosts = Hosts(settings.allowed_hosts, settings.host)
+        self._public = serving.env != "dev"
+        self._random = random.Random(secrets.randbits(128))  # noqa: S311 - names, not secrets
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await decline(scope, receive, send)
+            return
+        request, hosts, length = self._request(scope)
+        place = None
+        close = False
+        try:
+            place = find_place(self._serving, self._hosts.named(hosts), request)
+            if length:
+                request.body = await receive_body(receive, length, request.headers, self._settings)
+            response = await self._answer(place, request)
+        except ClientGone:
+            return
+        except AiweError as error:
+            close = isinstance(error, BodyRefused)
+            response = refuse(error, request, public=self._public)
+        except Exception:  # noqa: BLE001 - whatever it was, the caller is told and the log knows
+            _LOG.exception("request %s failed", request.id)
+            failure = EngineError("The engine failed.", code="internal_error", status=500)
+            response = refuse(failure, request, public=self._public)
+        if place is not None and place.sandboxed:
+            response.headers = [pair for pair in response.headers if pair[0] != "set-cookie"]
+            response.headers.append(("content-security-policy", SANDBOX))
+        await write(send, request, response, close=close)
+
+    async def _answer(self, place: Place, request: Request) -> Response:
+        if place.answer is not None:
+            return place.answer
+        if request.path == "/health" and request.method in {"GET", "HEAD"}:
+            return Response(200, [JSON, ("cache-control", "no-store")], b'{"status":"ok"}')
+        if place.sandboxed:
+            request.headers = [pair for pair in request.headers if pair[0] != "cookie"]
+        response = await self._serving.handle(place.app, request, public=self._public)
+        return allowed_cookies(response) if place.confined else response
+
+    def _request(self, scope: Message) -> tuple[Request, list[bytes], int]:
+        """The request so far, its Host headers, and its body's length (0: none)."""
+        headers = []
+        hosts = []
+        length = 0
+        for name, value in scope["headers"]:
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"content-length":
+                length = int(value) if value.isdigit() else UNKNOWN
+            elif name == b"transfer-encoding":
+                length = UNKNOWN
+            elif name == b"cookie":
+                mine = own_cookies(value.decode("latin-1"))
+                if mine:
+                    headers.append(("cookie", mine))
+                continue
+            headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        client = scope.get("client")
+        request = Request(
+            scope["method"],
+            scope["raw_path"].decode("latin-1"),
+            scope["query_string"].decode("latin-1"),
+            headers,
+            b"",
+            client[0] if client else "",
+            scope["scheme"],
+            f"{self._random.getrandbits(80):020x}",
+        )
+        return request, hosts, length
+
+
+async def write(send: Send, request: Request, response: Response, *, close: bool = False) -> None:
+    """Sends a whole answer: its length, no body where there must be none, and our own headers."""
+    body = response.body
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
+    ]
+    headers.append(_NOSNIFF)
+    headers.append((b"x-request-id", request.id.encode()))
+    if response.status not in _BODYLESS:
+        headers.append((b"content-length", b"%d" % len(body)))
+    if close:
+        headers.append((b"connection", b"close"))
+    if request.method == "HEAD" or response.status in _BODYLESS:
+        body = b""
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def decline(scope: Message, receive: Receive, send: Send) -> None:
+    """Answers what is not HTTP: the server's lifespan is acknowledged, a WebSocket refused."""
+    if scope["type"] != "lifespan":
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+        return
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,130 @@
+"""The two translations at the edge of the isolate: request → payload, raw answer → response.
+
+Both are pure. What comes back from a worker is hostile until it was looked at here: a header that
+would end its own line, a status that is none, or a body of another size never reach the wire.
+"""
+
+from __future__ import annotations
+
+import binascii
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+from aiwe_engine.errors import EngineError, ProgramError, RequestError
+from aiwe_engine.http.body import parsed
+from aiwe_engine.routing.table import Match
+from aiwe_engine.types import Request, Response
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# What speaks of one connection, or is set by the server itself.
+_NOT_THEIRS = frozenset(
+    {
+        "connection",
+        "content-length",
+        "date",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-content-type-options",
+        "x-request-id",
+    }
+)
+_ENCODINGS: dict[str, Callable[[str], bytes]] = {
+    "text": str.encode,
+    "base64": functools.partial(binascii.a2b_base64, strict_mode=True),
+}
+_FIRST_STATUS, _LAST_STATUS = 200, 599
+
+
+def payload(request: Request, match: Match) -> dict[str, Any]:
+    """What the JavaScript `AppRequest` is made from.
+
+    Raises:
+        RequestError: the body is not what its content type says.
+    """
+    headers = dict(request.headers)
+    if len(headers) != len(request.headers):
+        headers = _joined(request.headers)
+    query = request.query
+    target = f"{request.path}?{query}" if query else request.path
+    value = {
+        "method": request.method,
+        "url": f"{request.scheme}://{headers.get('host', 'localhost')}{target}",
+        "path": request.path,
+        "params": dict(match.params),
+        "query": query,
+        "headers": headers,
+        "ip": request.client,
+    }
+    if request.body:
+        encoding = headers.get("content-encoding", "identity")
+        if encoding.lower() != "identity":
+            raise RequestError(
+                f'A body in the encoding "{encoding[:40]}" is not read.',
+                code="unsupported_encoding",
+                status=415,
+                hint="Send it without Content-Encoding.",
+            )
+        value.update(parsed(headers.get("content-type", ""), request.body))
+    return value
+
+
+def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Repeated headers as one, in the way that RFC 9110 and RFC 6265 join them."""
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        if name in headers:
+            headers[name] += ("; " if name == "cookie" else ", ") + value
+        else:
+            headers[name] = value
+    return headers
+
+
+def answer(raw: Any, *, limit: int | None = None) -> Response:
+    """The response that a worker's `[status, [[name, value], …], body, encoding]` stands for.
+
+    Raises:
+        EngineError: `invalid_answer`, the worker did not keep to that form.
+        ProgramError: `invalid_header` or `invalid_status`, the handler's doing;
+            `response_too_large`, more bytes than `limit`.
+    """
+    try:
+        status, pairs, text, encoding = raw
+        headers = [(str.lower(name), str.strip(value, " \t")) for name, value in pairs]
+        body = _ENCODINGS[encoding](text)
+    except (TypeError, ValueError, AttributeError, KeyError):
+        raise EngineError(
+            "The worker's answer has not the form of one.", code="invalid_answer", status=500
+        ) from None
+    if type(status) is not int or not _FIRST_STATUS <= status <= _LAST_STATUS:
+        raise ProgramError(
+            f"The handler answered with the status {str(status)[:20]}.",
+            code="invalid_status",
+            hint=f"Use a status from {_FIRST_STATUS} to {_LAST_STATUS}.",
+        )
+    if limit is not None and len(body) > limit:
+        raise ProgramError(
+            f"The answer is larger than {limit} bytes.",
+            code="response_too_large",
+            hint="Answer in pages, or raise response_limit.",
+        )
+    return Response(status, [pair for pair in headers if _kept(*pair)], body)
+
+
+def _kept(name: str, value: str) -> bool:
+    """Whether a header goes out; one that is malformed is the handler's error."""
+    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        raise ProgramError(
+            f"The header {name[:40]!r} cannot be sent with the value {value[:40]!r}.",
+            code="invalid_header",
+            hint="Names are letters, digits and dashes; values have no line breaks. "
+            "Encode other text, for instance with encodeURIComponent.",
+        )
+    return name not in _NOT_THEIRS
