@@ -114,3 +114,8 @@ def test_lock_files_name_no_registry() -> None:
 def test_nothing_built_is_committed() -> None:
     folders = {"built", "node_modules", "dist", "__pycache__"}
     assert [path for path in committed() if folders & set(path.relative_to(ROOT).parts)] == []
+
+
+def test_no_file_knows_where_the_checkout_lies() -> None:
+    place = f"{ROOT}/".encode()
+    assert [path for path in committed() if place in path.read_bytes()] == []
