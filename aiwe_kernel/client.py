@@ -1,0 +1,199 @@
+"""The management routes of an engine as Python functions (`docs/management.md`).
+
+Every failure is a `CellError`, so that a magic, a cell and a widget show it alike. Connections
+are not kept between requests: on loopback a new one costs 0.1 ms, and an old one may belong to an
+engine that was restarted meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import httpx
+
+from aiwe_kernel.discover import Engine
+from aiwe_kernel.errors import CellError, cell_error, unreachable
+
+Event = dict[str, Any]
+Locate = Callable[[bool], Awaitable[Engine]]
+
+_CONNECT = 5.0
+_ANSWER = 15.0
+
+
+class EngineClient:
+    """Talks to one engine.
+
+    Args:
+        locate: says where the engine is; asked again with True when it does not answer there.
+    """
+
+    def __init__(self, locate: Locate) -> None:
+        self._locate = locate
+        self._http = httpx.AsyncClient(
+            trust_env=False,  # a proxy has no business between a kernel and its engine
+            verify=False,  # noqa: S501 - plain http on loopback; saves loading certificates
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def status(self) -> Event:
+        """What the engine says of itself."""
+        return dict(await self._json("GET", "/status"))
+
+    async def apps(self) -> list[Event]:
+        """What is live."""
+        answer = await self._json("GET", "/apps")
+        return list(answer.get("apps", []))
+
+    async def logs(self, app: str | None, after: int = 0, limit: int = 200) -> list[Event]:
+        """Log lines with a `seq` above `after`, oldest first."""
+        query = {"after": after, "limit": limit, **({"app": app} if app else {})}
+        answer = await self._json("GET", "/logs", query=query)
+        return list(answer.get("lines", []))
+
+    async def live(self, app: str, expression: str) -> Event:
+        """The value of an expression in the isolate that serves, as a mime bundle."""
+        answer = await self._json("POST", "/live", {"app": app, "expression": expression}, None)
+        return dict(answer.get("data", {}))
+
+    async def interrupt(self, session: str) -> bool:
+        """End what the session runs."""
+        answer = await self._json("POST", "/cells/interrupt", {"session": session}, timeout=3.0)
+        return bool(answer.get("interrupted"))
+
+    async def end_session(self, session: str) -> None:
+        """Drop the session's variables; what is live stays."""
+        await self._json("DELETE", f"/sessions/{session}", timeout=3.0)
+
+    async def language(self, operation: str, arguments: Event) -> Any:
+        """One of complete, hover, diagnostics, complete_check."""
+        return await self._json("POST", f"/language/{operation}", arguments)
+
+    async def run_cell(
+        self, session: str, source: str, *, cell: str | None = None, path: str | None = None
+    ) -> AsyncGenerator[Event]:
+        """Run one cell; its events as they arrive, `done` the last.
+
+        Raises:
+            CellError: `engine_unreachable` where the engine went away meanwhile.
+        """
+        body: Event = {"session": session, "source": source}
+        body |= {k: v for k, v in (("cell", cell), ("path", path)) if v}
+        done = False
+        async with self._open("POST", "/cells/run", body, timeout=None) as (response, engine):
+            async for line in _lines(response):
+                event: Event = json.loads(line)
+                done = event.get("type") == "done"
+                yield event
+            if not done:
+                raise unreachable(engine.url, engine.how, "it ended while the cell ran")
+
+    async def events(self, app: str | None) -> AsyncIterator[str]:
+        """The names of the engine's events (deploy, log, status), as they happen."""
+        query = {"app": app} if app else {}
+        async with self._open("GET", "/events", query=query, timeout=60.0) as (response, _):
+            async for line in _lines(response):
+                if line.startswith(b"event:"):
+                    yield line[6:].strip().decode()
+
+    async def _json(
+        self,
+        method: str,
+        path: str,
+        body: Event | None = None,
+        timeout: float | None = _ANSWER,
+        *,
+        query: Event | None = None,
+    ) -> Any:
+        async with self._open(method, path, body, query=query, timeout=timeout) as (response, _):
+            content = await response.aread()
+        return json.loads(content) if content else {}
+
+    @asynccontextmanager
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        body: Event | None = None,
+        *,
+        query: Event | None = None,
+        timeout: float | None,
+    ) -> AsyncIterator[tuple[httpx.Response, Engine]]:
+        engine = await self._locate(False)
+        try:
+            response = await self._send(engine, method, path, body, query, timeout)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            engine = await self._locate(True)
+            try:
+                response = await self._send(engine, method, path, body, query, timeout)
+            except httpx.TransportError as error:
+                raise unreachable(engine.url, engine.how, error) from None
+        except httpx.TransportError as error:
+            raise unreachable(engine.url, engine.how, error) from None
+        try:
+            if response.is_error:
+                await response.aread()
+                raise _refused(response)
+            yield response, engine
+        except httpx.TransportError as error:
+            raise unreachable(engine.url, engine.how, error) from None
+        finally:
+            await response.aclose()
+
+    async def _send(
+        self,
+        engine: Engine,
+        method: str,
+        path: str,
+        body: Event | None,
+        query: Event | None,
+        timeout: float | None,
+    ) -> httpx.Response:
+        headers = {"authorization": f"Bearer {engine.token}"}
+        content = None
+        if body is not None:
+            headers["content-type"] = "application/json"
+            content = json.dumps(body)
+        request = self._http.build_request(
+            method,
+            f"{engine.url}/aiwe/api{path}",
+            params=query,
+            content=content,
+            headers=headers,
+            timeout=httpx.Timeout(timeout, connect=_CONNECT),
+        )
+        return await self._http.send(request, stream=True)
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    # Not httpx's aiter_lines: that splits at U+2028 too, which JSON leaves in its strings.
+    rest = b""
+    async for chunk in response.aiter_raw():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            if line.strip():
+                yield line
+    if rest.strip():
+        yield rest
+
+
+def _refused(response: httpx.Response) -> CellError:
+    try:
+        error = response.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        error = {
+            "code": f"http_{response.status_code}",
+            "message": f"The engine answered {response.status_code} to {response.request.url.path}",
+        }
+    if response.status_code in (401, 403):
+        error.setdefault("hint", "The token was not accepted; `%engine` says which one was tried.")
+    return cell_error({"name": "EngineError", **error})

@@ -1,0 +1,161 @@
+"""The line magics that speak to the engine: %live %routes %logs %open %engine %help.
+
+A magic that has to wait returns a `Waiting`: our cells await it (`kernel.line_magic`), and in a
+`%%python` cell, where nobody does, it finishes by itself and its output still lands in that cell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.display import publish_display_data
+
+from aiwe_kernel.deployment import link_data, routes_data
+from aiwe_kernel.errors import CellError, cell_error, interrupted
+from aiwe_kernel.guide import guide_data
+from aiwe_kernel.run import Result
+from aiwe_kernel.viewer import LogViewers
+
+if TYPE_CHECKING:
+    from aiwe_kernel.kernel import AiweKernel
+
+
+class Waiting(Awaitable[Any]):
+    """A magic on its way: await it for its value; shown, it shows nothing."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._task = asyncio.ensure_future(work)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        try:
+            return (yield from self._task.__await__())
+        except asyncio.CancelledError:
+            raise interrupted() from None
+
+    def _ipython_display_(self) -> None:
+        pass
+
+
+@magics_class
+class AiweMagics(Magics):
+    """The magics of one kernel."""
+
+    def __init__(self, shell: Any, kernel: AiweKernel) -> None:
+        super().__init__(shell)
+        self._kernel = kernel
+        self._viewers = LogViewers(kernel.client)
+
+    @line_magic
+    def live(self, line: str) -> Waiting:
+        """%live EXPRESSION: its value in the isolate that serves requests."""
+        return Waiting(self._live(line))
+
+    @line_magic
+    def routes(self, line: str) -> Waiting:
+        """%routes: what this notebook has live, with links; `%routes all` for every app."""
+        return Waiting(self._routes(line))
+
+    @line_magic
+    def logs(self, line: str) -> Waiting:
+        """%logs: what the app writes to its log, live; `%logs 20` prints the last 20 lines."""
+        return Waiting(self._logs(line))
+
+    @line_magic
+    def open(self, line: str) -> Waiting:
+        """%open [PATH]: a link to the app."""
+        return Waiting(self._open(line))
+
+    @line_magic
+    def engine(self, _line: str) -> Waiting:
+        """%engine: which engine runs this notebook, and how it was found."""
+        return Waiting(self._engine())
+
+    @line_magic
+    def help(self, _line: str) -> None:
+        """%help: the magics and the globals of JavaScript cells."""
+        publish_display_data(guide_data())
+
+    async def _live(self, line: str) -> Result | None:
+        if not line:
+            raise _usage("%live EXPRESSION", "For example: %live app.name")
+        data = await self._kernel.client.live(await self._app(), line)
+        return Result(data) if data else None
+
+    async def _routes(self, line: str) -> None:
+        apps = await self._kernel.client.apps()
+        name = await self._app_or_none(apps)
+        if name and line != "all":
+            apps = [app for app in apps if app["app"] == name]
+        publish_display_data(routes_data(apps))
+
+    async def _logs(self, line: str) -> None:
+        if line and not line.isdigit():
+            raise _usage("%logs [COUNT]", "%logs 20 prints the last 20 lines.")
+        app = await self._app_or_none(await self._kernel.client.apps())
+        if line:
+            await self._viewers.print(app, int(line))
+            return
+        request = self._kernel.request.get()
+        await self._viewers.show(app, request.cell if request else None)
+
+    async def _open(self, line: str) -> None:
+        apps = await self._kernel.client.apps()
+        name = await self._app()
+        url = next((str(app["url"]) for app in apps if app["app"] == name), None)
+        if not url:
+            raise _nothing_live()
+        publish_display_data(link_data(url.rstrip("/") + "/" + line.lstrip("/")))
+
+    async def _engine(self) -> None:
+        status = await self._kernel.client.status()
+        engine = self._kernel.connection.known
+        rows = {
+            "found": engine.how if engine else "",
+            "management": engine.url if engine else "",
+            "apps": status.get("apps_url"),
+            "environment": status.get("env"),
+            "version": status.get("version"),
+            "process": status.get("pid"),
+            "data": status.get("data"),
+            "session": self._kernel.session_id,
+            "app": self._kernel.app,
+        }
+        text = "\n".join(f"{name:<12} {value}" for name, value in rows.items() if value)
+        publish_display_data({"text/plain": text})
+
+    async def _app(self) -> str:
+        name = await self._app_or_none(None)
+        if name is None:
+            raise _nothing_live()
+        return name
+
+    async def _app_or_none(self, apps: list[dict[str, Any]] | None) -> str | None:
+        """This notebook's app: as a cell's deployment named it, else the one of its path."""
+        if self._kernel.app:
+            return self._kernel.app
+        path = self._kernel.path
+        with contextlib.suppress(CellError):
+            for app in await self._kernel.client.apps() if apps is None else apps:
+                if path and app.get("path") == path:
+                    return str(app["app"])
+        return None
+
+
+def _usage(form: str, example: str) -> CellError:
+    error = {"name": "UsageError", "code": "usage", "message": f"Usage: {form}", "hint": example}
+    return cell_error(error)
+
+
+def _nothing_live() -> CellError:
+    return cell_error(
+        {
+            "name": "NothingLive",
+            "code": "nothing_live",
+            "message": "Nothing of this notebook is live yet.",
+            "hint": 'Run a cell that registers something, such as app.get("/hello", () => "Hello!").',
+        }
+    )
