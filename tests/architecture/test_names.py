@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.architecture.source import modules, tree
+from tests.architecture.source import HOMES, modules, tree
 
 PACKAGES = [name for name, path in modules().items() if path.name == "__init__.py"]
 
@@ -22,7 +22,7 @@ def brought_in(module: ast.Module) -> list[str]:
     """Public names that a package's index makes or re-exports."""
     names: list[str] = []
     for node in module.body:
-        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
+        if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in HOMES:
             names += [alias.asname or alias.name for alias in node.names]
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.append(node.name)
