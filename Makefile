@@ -5,6 +5,7 @@
 #   make build   the JavaScript halves, after a change to TypeScript
 #   make lint    ruff, mypy, tsc
 #   make bench   benchmarks/RESULTS.md anew (wants wrk)
+#   make docs    the generated pages of docs/
 #   make clean   removes what was built and installed
 
 PYTHON ?= python3
@@ -19,7 +20,7 @@ endif
 
 PACKAGE = pyproject.toml hatch_build.py $(shell git ls-files 'engine/*.ts' 'engine/*.mjs' 'engine/*.json' 'labextension/*' 2>/dev/null)
 
-.PHONY: run test build lint bench clean browser
+.PHONY: run test build lint bench docs clean browser
 
 run: $(VENV)/installed
 	$(VENV)/bin/aiwe lab notebooks/01_hello.ipynb
@@ -40,6 +41,9 @@ lint: $(VENV)/installed-dev
 
 bench: $(VENV)/installed-dev
 	$(PY) -m benchmarks $(ARGS)
+
+docs: $(VENV)/installed-dev
+	$(PY) docs/generate.py
 
 clean:
 	rm -rf $(VENV) dist engine/node_modules engine/aiwe_engine/built labextension/node_modules \

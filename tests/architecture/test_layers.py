@@ -22,14 +22,14 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 VENDORS = {
-    "duckdb": "aiwe_engine.store",
-    "py_mini_racer": "aiwe_engine.runtime",
-    "uvicorn": "aiwe_engine.http",
-    "tornado": "aiwe_server_extension",
-    "jupyter_server": "aiwe_server_extension",
-    "IPython": "aiwe_kernel",
-    "ipykernel": "aiwe_kernel",
-    "ipywidgets": "aiwe_kernel",
+    "duckdb": ("aiwe_engine.store",),
+    "py_mini_racer": ("aiwe_engine.runtime", "aiwe_engine.programs"),
+    "uvicorn": ("aiwe_engine.http", "aiwe_engine.serve"),
+    "tornado": ("aiwe_server_extension",),
+    "jupyter_server": ("aiwe_server_extension",),
+    "IPython": ("aiwe_kernel",),
+    "ipykernel": ("aiwe_kernel",),
+    "ipywidgets": ("aiwe_kernel",),
 }
 
 
