@@ -56,6 +56,8 @@ class AiweError(Exception):
         self.where = where
         self.stack = stack
         self.name = name or "Error"
+        self.frames: list[dict[str, Any]] = []  # the stack's frames in the author's text
+        self.excerpt: str | None = None  # the source around `where`, with a caret
 
     def to_json(self, request_id: str | None = None, *, public: bool = False) -> dict[str, Any]:
         """The error shape of every face; `public` leaves out what only developers may see."""

@@ -8,6 +8,7 @@ the engine. Every arrow in `docs/architecture.md` carries one of these types.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -113,6 +114,7 @@ class Invocation:
     calls: int = 0  # host calls made so far
     log_bytes: int = 0
     effects: EffectLog | None = None
+    replay: Iterator[tuple[str, bytes, Any, bool]] | None = None  # of an earlier activation
     piece: str = ""  # the cell or file being loaded, for effects
 
 

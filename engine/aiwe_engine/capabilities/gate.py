@@ -1,0 +1,94 @@
+"""The one door between programs and the host: permission → budget → effects → capability.
+
+Every host call of every kind of invocation passes here, once. What a program does to the world
+while it loads happens on the first activation of a version and is recorded; every other isolate of
+that version gets the recorded results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import orjson
+
+from aiwe_engine.errors import AiweError, ProgramError
+from aiwe_engine.protocols import Capability, Method
+from aiwe_engine.types import EffectLog, Invocation
+
+CALLS = 10_000  # host calls one invocation may make
+
+
+class Gate:
+    """Finds the capability, checks what must be checked, makes the call."""
+
+    def __init__(self, capabilities: Iterable[Capability]) -> None:
+        self._capabilities = {c.name: c for c in capabilities}
+
+    async def call(self, invocation: Invocation, name: str, method: str, args: list[Any]) -> Any:
+        """One host call.
+
+        Raises:
+            AiweError: `unknown_call`, `too_many_calls`, `init_diverged`, or the capability's own.
+        """
+        capability, declared = self._find(name, method)
+        invocation.calls += 1
+        if invocation.calls > CALLS:
+            raise ProgramError(
+                f"One request made more than {CALLS} host calls.",
+                code="too_many_calls",
+                hint="Read or write many documents in one call: query, createMany, deleteMany.",
+            )
+        if not declared.write:
+            return await capability.call(invocation, method, args)
+        invocation.wrote = True
+        if invocation.effects is None:
+            return await capability.call(invocation, method, args)
+        return await self._effect(capability, invocation, invocation.effects, method, args)
+
+    def _find(self, name: str, method: str) -> tuple[Capability, Method]:
+        capability = self._capabilities.get(name)
+        declared = capability.methods.get(method) if capability is not None else None
+        if capability is None or declared is None:
+            known = list(capability.methods) if capability else list(self._capabilities)
+            near = get_close_matches(method if capability else name, known, 1)
+            hint = f"Did you mean {near[0]}?" if near else None
+            raise ProgramError(f"There is no host call {name}.{method}.", code="unknown_call", hint=hint)
+        return capability, declared
+
+    async def _effect(
+        self, capability: Capability, invocation: Invocation, effects: EffectLog, method: str, args: list[Any]
+    ) -> Any:
+        call = f"{capability.name}.{method}"
+        text = orjson.dumps(args)
+        if invocation.replay is not None:
+            return _replay(invocation, call, text)
+        entries = effects.entries.setdefault(invocation.piece, [])
+        at = len(entries)
+        entries.append((call, text, None, True))
+        try:
+            result = await capability.call(invocation, method, args)
+        except AiweError as error:
+            entries[at] = (call, text, error, False)
+            raise
+        entries[at] = (call, text, result, True)
+        return result
+
+
+def _replay(invocation: Invocation, call: str, text: bytes) -> Any:
+    recorded = invocation.replay
+    assert recorded is not None
+    entry = next(recorded, None)
+    if entry is None or entry[0] != call or entry[1] != text:
+        expected = f"{entry[0]}({entry[1].decode()})" if entry else "nothing more"
+        raise ProgramError(
+            f"While loading, {invocation.piece} asked for {call}({text.decode()[:200]}), "
+            f"but on its first activation this version did {expected[:200]}.",
+            code="init_diverged",
+            hint="Effects at top level and in init() must be the same each time: no random ids, no clock, "
+            "no dependence on what is stored. Move them into a handler.",
+        )
+    if not entry[3]:
+        raise entry[2]
+    return entry[2]

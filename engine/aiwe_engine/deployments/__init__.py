@@ -1,0 +1,1 @@
+"""From sources to what is live: releases, drafts of notebooks, sessions."""

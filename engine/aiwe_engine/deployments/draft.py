@@ -1,0 +1,71 @@
+"""The draft of a notebook: the cells that were run, in the notebook's order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aiwe_engine.types import Compiled, EffectLog, Source
+
+
+@dataclass(slots=True)
+class DraftCell:
+    """A cell as it was last run."""
+
+    source: Source
+    piece: Compiled
+    routes: list[tuple[str, str]] = field(default_factory=list)
+    anonymous: bool = False
+
+
+class Draft:
+    """Keeps the cells and their order; knows nothing of isolates.
+
+    Running a cell again replaces it. A cell that is gone from the saved notebook leaves. A run
+    without a cell id is a new anonymous cell; one whose every registration was made again by a
+    later cell is wholly replaced and leaves.
+    """
+
+    def __init__(self) -> None:
+        self.cells: dict[str, DraftCell] = {}
+        self.modules: dict[str, tuple[Source, Compiled]] = {}  # files that cells import
+        self.effects = EffectLog()
+        self._order: dict[str, int] = {}
+
+    def put(self, key: str, cell: DraftCell, effects: EffectLog) -> None:
+        """Takes a cell that ran, with what it did to the world."""
+        if cell.anonymous:
+            self._drop_replaced(cell)
+        self.cells[key] = cell
+        for piece in list(self.effects.entries):
+            if piece == cell.piece.name:
+                del self.effects.entries[piece]
+        self.effects.entries.update(effects.entries)
+
+    def _drop_replaced(self, newer: DraftCell) -> None:
+        made, names = set(newer.routes), set(newer.piece.declares)
+        for key, cell in list(self.cells.items()):
+            replaced = set(cell.routes) <= made and set(cell.piece.declares) <= names
+            if cell.anonymous and replaced and (cell.routes or cell.piece.declares):
+                self.drop(key)
+
+    def drop(self, key: str) -> None:
+        cell = self.cells.pop(key)
+        self.effects.entries.pop(cell.piece.name, None)
+
+    def arrange(self, keys: list[str], *, saved: bool) -> bool:
+        """The document's order; with `saved`, cells that are not in it leave. True if any left."""
+        self._order = {key: at for at, key in enumerate(keys)}
+        gone = [k for k, c in self.cells.items() if saved and not c.anonymous and k not in self._order]
+        for key in gone:
+            self.drop(key)
+        return bool(gone)
+
+    def in_order(self) -> list[DraftCell]:
+        """Cells as the document has them; one that it does not know stays behind the cell that was
+        run before it."""
+        placed: list[tuple[float, int, DraftCell]] = []
+        last = -1.0
+        for number, (key, cell) in enumerate(self.cells.items()):
+            last = float(self._order[key]) if key in self._order else last
+            placed.append((last, number, cell))
+        return [cell for _, _, cell in sorted(placed, key=lambda p: (p[0], p[1]))]

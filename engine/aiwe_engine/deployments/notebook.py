@@ -1,0 +1,166 @@
+"""A notebook that is being edited: its draft, and what of it is live.
+
+Running a cell compiles it, evaluates it in the session, and, if it is part of the app, makes the
+next draft version and swaps it in. A version that does not load leaves the one before it live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aiwe_engine.deployments.draft import Draft, DraftCell
+from aiwe_engine.deployments.failures import explain
+from aiwe_engine.deployments.release import Release, Workshop
+from aiwe_engine.deployments.session import Session
+from aiwe_engine.errors import AiweError
+from aiwe_engine.programs.compiler import Compiler
+from aiwe_engine.programs.parts import select
+from aiwe_engine.types import Cell, Compiled, Program, Source
+
+Emit = Callable[[dict[str, Any]], None]
+GoLive = Callable[[str, "Release | None"], Awaitable[None]]
+
+
+class Notebook:
+    """One notebook app in development.
+
+    Args:
+        go_live: swaps a release in (or out, when the draft holds no route any more).
+    """
+
+    def __init__(
+        self, workshop: Workshop, compiler: Compiler, app: str, env: str, root: Path, go_live: GoLive
+    ) -> None:
+        self.app, self.env = app, env
+        self._workshop, self._compiler, self._root, self._go_live = workshop, compiler, root, go_live
+        self.draft = Draft()
+        self.release: Release | None = None
+        self._deploying = asyncio.Lock()
+        self.path: str | None = None
+
+    async def run(self, session: Session, cell: Cell, emit: Emit) -> None:
+        """Runs one cell and tells what happened, event by event (docs/management.md)."""
+        name = f"cell-{cell.cell}.js"
+        source = Source(name, cell.text, cell=cell.cell, file=cell.path)
+        try:
+            folder = (self._root / cell.path).parent if cell.path else self._root
+            piece, modules = await self._compiler.compile_cell(source, folder)
+        except AiweError as error:
+            emit(_error(error))
+            emit({"type": "done", "ok": False})
+            return
+        try:
+            result, effects = await session.run(
+                piece,
+                [compiled for _, compiled in modules],
+                display=lambda data: emit({"type": "display", "data": data}),
+                show=lambda level, text: emit(_output(level, text)),
+            )
+        except AiweError as error:
+            emit(_error(explain(error, self._program_with(source, piece, modules))))
+            emit({"type": "done", "ok": False})
+            return
+        if result["result"] is not None:
+            emit({"type": "result", "data": result["result"]})
+        routes = [(r["method"], r["path"]) for r in result["routes"]]
+        self.draft.put(cell.cell, DraftCell(source, piece, routes, cell.anonymous), effects)
+        for module_source, module in modules:
+            self.draft.modules[module_source.name] = (module_source, module)
+        await self._deploy(name, emit)
+
+    async def _deploy(self, name: str, emit: Emit) -> None:
+        async with self._deploying:
+            cells = self._chosen()
+            scratch = name not in {c.piece.name for c in cells}
+            if scratch:
+                emit({"type": "deployment", "deployment": self._told(None, scratch=True)})
+                emit({"type": "done", "ok": True})
+                return
+            before = self.release
+            try:
+                await self.update(cells)
+            except AiweError as error:
+                emit(_error(error))
+                emit({"type": "done", "ok": False})
+                return
+            emit({"type": "deployment", "deployment": self._told(before, scratch=False)})
+            emit({"type": "done", "ok": True})
+
+    def _chosen(self) -> list[DraftCell]:
+        """The cells that are part of the app, in the notebook's order."""
+        cells = self.draft.in_order()
+        registering = {c.piece.name for c in cells if c.routes}
+        names = select([c.piece for c in cells], registering)
+        return [c for c in cells if c.piece.name in names]
+
+    async def update(self, cells: list[DraftCell] | None = None) -> None:
+        """Makes the next version of what the draft holds and swaps it in.
+
+        Raises:
+            AiweError: it does not load; what was live stays.
+        """
+        cells = self._chosen() if cells is None else cells
+        modules = list(self.draft.modules.values())
+        program = self._compiler.program(
+            [*(s for s, _ in modules), *(c.source for c in cells)],
+            [*(m for _, m in modules), *(c.piece for c in cells)],
+        )
+        if not cells:
+            self.release = None
+            await self._go_live(self.app, None)
+            return
+        release = await self._workshop.release(
+            self.app, self.env, program, effects=self.draft.effects, path=self.path, strict=False
+        )
+        self.release = release
+        await self._go_live(self.app, release)
+
+    def _program_with(self, source: Source, piece: Compiled, modules: list[tuple[Source, Compiled]]) -> Program:
+        """Everything a stack of this session may point into."""
+        cells = [c for c in self.draft.in_order() if c.piece.name != piece.name]
+        sources = [source, *(s for s, _ in modules), *(c.source for c in cells)]
+        pieces = [piece, *(m for _, m in modules), *(c.piece for c in cells)]
+        return Program("session", tuple(sources), tuple(pieces))
+
+    def _told(self, before: Release | None, *, scratch: bool) -> dict[str, Any]:
+        """The deployment as the cell's output shows it."""
+        told: dict[str, Any] = {"app": self.app, "env": self.env, "scratch": scratch, "routes": [], "warnings": []}
+        if self.release is None or scratch:
+            return {**told, "version": None, "url": None}
+        now = self.release.deployment
+        old = {(r.method, r.path): r for r in before.deployment.routes} if before else {}
+        codes = _codes(before), _codes(self.release)
+        for route in now.routes:
+            previous = old.pop((route.method, route.path), None)
+            change = "added" if previous is None else "changed"
+            if previous and codes[0].get(previous.where.cell) == codes[1].get(route.where.cell):
+                change = "same"
+            told["routes"].append(_route(now.url, route.method, route.path, change))
+        for method, path in old:
+            told["routes"].append({**_route(now.url, method, path, "removed"), "url": None})
+        return {**told, "version": now.version, "url": now.url, "warnings": list(now.warnings)}
+
+
+def _codes(release: Release | None) -> dict[str | None, str]:
+    if release is None:
+        return {}
+    program = release.deployment.program
+    return {source.cell: source.text for source in program.sources}
+
+
+def _route(base: str, method: str, path: str, change: str) -> dict[str, Any]:
+    return {"method": method, "path": path, "url": base.rstrip("/") + path, "change": change}
+
+
+def _output(level: str, text: str) -> dict[str, Any]:
+    stream = "stderr" if level in ("warn", "error") else "stdout"
+    return {"type": stream, "text": text + "\n"}
+
+
+def _error(error: AiweError) -> dict[str, Any]:
+    shape = error.to_json()["error"]
+    more = {"name": error.name, "frames": error.frames, "excerpt": error.excerpt}
+    return {"type": "error", "error": {**shape, **more}}

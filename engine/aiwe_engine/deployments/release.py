@@ -1,0 +1,186 @@
+"""One version of an app, live: its routes, and the isolates that answer for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from aiwe_engine.deployments.failures import explain, place
+from aiwe_engine.errors import AiweError, ProgramError
+from aiwe_engine.logs import Log
+from aiwe_engine.routing.table import RouteTable, conflicts
+from aiwe_engine.runtime.isolate import Flight, HostCall, Isolate
+from aiwe_engine.runtime.loading import LoadFailed, load_program
+from aiwe_engine.runtime.parts import needed
+from aiwe_engine.runtime.pool import WorkerPool
+from aiwe_engine.runtime.process import WorkerProcess
+from aiwe_engine.runtime.serving import OnLost, Serving
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import Deployment, EffectLog, Invocation, Program, Route
+
+LOAD_DEADLINE = 30.0  # seconds a program may take to load, waiting included
+
+
+class Workshop:
+    """What it takes to make releases: the workers, the gate, the log."""
+
+    def __init__(self, settings: Settings, pool: WorkerPool, gate: HostCall, log: Log) -> None:
+        self.settings, self.pool, self.gate, self.log = settings, pool, gate, log
+
+    def isolate(
+        self,
+        process: WorkerProcess,
+        owner: tuple[str, str, str],
+        names: Sequence[str],
+        on_lost: OnLost,
+        cpu_limit: float,
+        output: Callable[[Invocation | None, str, str], bool] | None = None,
+    ) -> Isolate:
+        """A fresh isolate for a program that names these globals.
+
+        Args:
+            output: may take a log line (True) before it goes to the log.
+        """
+        app, env, version = owner
+        settings = self.settings
+        config = {
+            "settings": {
+                "app": app,
+                "env": env,
+                "version": version,
+                "logLimit": settings.log_limit,
+                "responseLimit": settings.response_limit,
+            },
+            "parts": needed(names),
+            "cpu_limit": cpu_limit,
+            "kill_grace": settings.kill_grace,
+        }
+
+        def log(invocation: Invocation | None, level: str, text: str) -> None:
+            if output is None or not output(invocation, level, text):
+                self.log.program(invocation, level, text, owner)
+
+        return Isolate(process, config, self.gate, log, on_lost)
+
+    async def release(
+        self,
+        app: str,
+        env: str,
+        program: Program,
+        *,
+        effects: EffectLog | None = None,
+        path: str | None = None,
+        strict: bool = True,
+    ) -> Release:
+        """Loads a program and makes it ready to answer.
+
+        Args:
+            effects: what an earlier activation did, to be repeated in memory only.
+            strict: a clash of two routes is an error (in a draft the later one wins).
+
+        Raises:
+            ProgramError: it does not load, with the place in the author's text.
+        """
+        release = Release(self, app, env, program, effects or EffectLog(), path)
+        try:
+            await release.serving.start()
+            release.open(strict=strict)
+        except BaseException:
+            release.serving.retire()
+            raise
+        return release
+
+
+class Release:
+    """A program that answers: made by `Workshop.release`."""
+
+    def __init__(
+        self, workshop: Workshop, app: str, env: str, program: Program, effects: EffectLog, path: str | None
+    ) -> None:
+        self._workshop = workshop
+        self.effects = effects
+        self.deployment = Deployment(app, env, program.id, program, (), path=path)
+        key = f"{app}/{env}"
+        self.serving = Serving(workshop.pool, workshop.settings, key, self._load)
+        self.table = RouteTable(())
+        self._registered: list[dict[str, Any]] = []
+        self._names = sorted({name for piece in program.pieces for name in piece.names})
+
+    @property
+    def owner(self) -> tuple[str, str, str]:
+        return self.deployment.app, self.deployment.env, self.deployment.version
+
+    async def _load(self, process: WorkerProcess, on_lost: OnLost) -> Isolate:
+        settings = self._workshop.settings
+        isolate = self._workshop.isolate(process, self.owner, self._names, on_lost, settings.load_cpu_limit)
+        attempt = EffectLog(dict(self.effects.entries))
+        try:
+            async with asyncio.timeout(LOAD_DEADLINE):
+                registered = await load_program(isolate, self.deployment.program, self.owner, attempt)
+        except LoadFailed as failed:
+            isolate.dispose()
+            raise self._explain_load(failed) from failed
+        except TimeoutError:
+            isolate.dispose()
+            message = f"{self.deployment.app} did not load within {LOAD_DEADLINE:.0f} s."
+            hint = "Something at top level or in init() is awaited and never comes."
+            raise ProgramError(message, code="load_deadline", hint=hint) from None
+        self.effects.entries = attempt.entries
+        self._registered = registered
+        isolate.limit_cpu(settings.cpu_limit)
+        return isolate
+
+    def _explain_load(self, failed: LoadFailed) -> AiweError:
+        error = explain(failed.error, self.deployment.program)
+        if error.where is None:
+            error.where = place(failed.piece, self.deployment.program)
+        return error
+
+    def open(self, *, strict: bool) -> None:
+        """Builds the route table from what the load registered.
+
+        Raises:
+            ProgramError: a route is malformed or reserved; `route_clash` when strict.
+        """
+        routes = tuple(self._route(entry) for entry in self._registered)
+        if strict:
+            for first, second in conflicts(routes):
+                raise ProgramError(
+                    f"{second.method} {second.path} is registered twice: "
+                    f"in {_spot(first)} and in {_spot(second)}.",
+                    code="route_clash",
+                    hint="Remove one of the two, or give them different paths.",
+                    where=second.where,
+                )
+        self.table = RouteTable(routes, hints=self.deployment.env == "dev")
+        latest = {(r.method, r.path): r for r in routes}
+        self.deployment.routes = tuple(latest.values())
+
+    def _route(self, entry: dict[str, Any]) -> Route:
+        where = explain(ProgramError("", stack=entry["at"]), self.deployment.program).where
+        where = where or place(entry["piece"], self.deployment.program)
+        return Route(entry["method"], entry["path"], entry["handler"], where, entry["info"])
+
+    async def invoke(self, invocation: Invocation, message: tuple[Any, ...]) -> Any:
+        """Runs one invocation here; what the handler answered, raw.
+
+        Raises:
+            AiweError: the handler failed, ran over a limit, or its worker was lost.
+        """
+        flight = Flight(invocation, message)
+        self.serving.invoke(flight)
+        try:
+            return await flight.future
+        except ProgramError as error:
+            raise explain(error, self.deployment.program) from error
+
+    def rename(self, url: str) -> None:
+        self.deployment = replace(self.deployment, url=url)
+
+
+def _spot(route: Route) -> str:
+    where = route.where
+    place = where.cell and f"cell {where.cell}" or where.file or "the program"
+    return f"{place}, line {where.line}" if where.line else place

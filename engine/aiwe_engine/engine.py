@@ -1,0 +1,311 @@
+"""The engine: everything put together. The only file that knows every part.
+
+    async with Engine(Settings(), root=Path("."), data=Path(".aiwe")) as engine:
+        await engine.load(Path("tasks.ipynb"))
+        answer = await engine.handle("tasks", Request("GET", "/tasks"))
+
+An engine is constructed, entered and closed; it keeps nothing outside itself, so two can live in
+one process. It opens no port: listeners are made around it (`serve.py`, the server extension).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiwe_engine import __version__
+from aiwe_engine.capabilities.data import Data
+from aiwe_engine.capabilities.gate import Gate
+from aiwe_engine.deployments.notebook import Notebook
+from aiwe_engine.deployments.release import Release, Workshop
+from aiwe_engine.deployments.session import Session
+from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
+from aiwe_engine.http.payload import answer, payload
+from aiwe_engine.http.refusal import refuse
+from aiwe_engine.logs import Log
+from aiwe_engine.programs.compiler import Compiler
+from aiwe_engine.programs.language import Language
+from aiwe_engine.programs.sources import read_app, slug
+from aiwe_engine.runtime.pool import WorkerPool
+from aiwe_engine.settings import Settings
+from aiwe_engine.store.duckdb import DuckDBStore
+from aiwe_engine.types import Cell, Deployment, Invocation, Json, LogLine, Request, Response
+
+SWEEP = 0.05  # seconds between two looks at deadlines
+Locate = Callable[[str], Awaitable[str | None]]
+
+
+class Engine:
+    """Apps, served and edited.
+
+    Args:
+        env: the environment that this engine serves.
+        root: the project's folder; paths of notebooks are relative to it.
+        data: where state lives (`.aiwe`).
+        locate: tells the notebook that a session (a kernel's id) belongs to, relative to root.
+    """
+
+    def __init__(
+        self, settings: Settings, *, env: str = "dev", root: Path, data: Path, locate: Locate | None = None
+    ) -> None:
+        self.settings, self.env, self.root, self.data = settings, env, root, data
+        self.apps_url = ""  # told by whoever opens the listener
+        self.log = Log(settings.log_lines)
+        self._store = DuckDBStore(data / "data.duckdb", settings)
+        self._pool = WorkerPool(settings)
+        self._workshop = Workshop(settings, self._pool, Gate([Data(self._store)]).call, self.log)
+        self._compiler = Compiler(settings, cache=data / "cache")
+        self._language = Language(settings)
+        self._locate = locate
+        self._live: dict[str, Release] = {}
+        self._notebooks: dict[str, Notebook] = {}
+        self._sessions: dict[str, tuple[Session, Notebook]] = {}
+        self._followers: list[asyncio.Queue[dict[str, Json]]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._started = time.time()
+        self._requests = 0
+
+    # ── life ──
+
+    async def __aenter__(self) -> Self:
+        self.data.mkdir(parents=True, exist_ok=True)
+        self._pool.start()
+        self.log.followers.append(self._tell_line)
+        self._tasks.append(asyncio.create_task(self._watch()))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for session, _ in self._sessions.values():
+            session.close()
+        await self._pool.close()
+        await self._compiler.close()
+        await self._language.close()
+        await self._store.close()
+
+    def warm(self) -> None:
+        """Opens the store ahead of the first call; costs half a second of another thread."""
+        self._store.warm()
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP)
+            now = loop.time()
+            for release in list(self._live.values()):
+                release.serving.sweep(now)
+                if now - release.serving.used > self.settings.worker_idle and not release.serving.busy:
+                    release.serving.rest()
+                    self._pool.release(f"{release.deployment.app}/{release.deployment.env}")
+
+    # ── apps ──
+
+    async def load(self, path: Path) -> Deployment:
+        """Serves a notebook, a file or a folder.
+
+        Raises:
+            ProgramError: it does not load; `duplicate_app` when another path has its name.
+        """
+        app = await asyncio.to_thread(read_app, path)
+        other = self._live.get(app.name)
+        if other is not None and other.deployment.path != str(path):
+            raise ProgramError(
+                f'Two apps have the name "{app.name}": {other.deployment.path} and {path}.',
+                code="duplicate_app",
+                hint="Rename one of the two, or give a notebook a name in its metadata (aiwe.name).",
+            )
+        program = await self._compiler.compile_app(app)
+        release = await self._workshop.release(app.name, self.env, program, path=str(path))
+        await self._go_live(app.name, release)
+        return release.deployment
+
+    async def _go_live(self, app: str, release: Release | None) -> None:
+        """Swaps a version in, atomically: requests under way end on the one they began on."""
+        before = self._live.get(app)
+        if release is None:
+            self._live.pop(app, None)
+        else:
+            release.rename(self.url_of(app))
+            self._live[app] = release
+        if before is not None and before is not release:
+            before.serving.retire()
+        self._tell({"type": "deploy", "app": app, "version": release.deployment.version if release else None})
+
+    def url_of(self, app: str) -> str:
+        """Where an app is served: an origin of its own."""
+        if not self.apps_url:
+            return ""
+        port = self.apps_url.rstrip("/").rpartition(":")[2]
+        return f"http://{app}.localhost:{port}/"
+
+    def app_names(self) -> Collection[str]:
+        """The apps that are live."""
+        return self._live
+
+    def deployments(self) -> list[Deployment]:
+        return [release.deployment for release in self._live.values()]
+
+    # ── requests ──
+
+    async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:
+        """Answer one request to an app. Never raises: an error is an answer in the error shape."""
+        self._requests += 1
+        release = self._live.get(app)
+        try:
+            if release is None:
+                raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+            match = release.table.match(request.method, request.path)
+            route, settings = match.route, self.settings
+            deployment = release.deployment
+            invocation = Invocation(
+                request.id,
+                "http",
+                app,
+                self.env,
+                deployment.version,
+                route.handler,
+                None,
+                deadline=asyncio.get_running_loop().time() + settings.deadline,
+            )
+            message = ("i", request.id, route.handler, payload(request, match))
+            raw = await release.invoke(invocation, message)
+            return answer(raw, limit=settings.response_limit)
+        except AiweError as error:
+            return self._refuse(app, release, error, request, public=public)
+
+    def _refuse(
+        self, app: str, release: Release | None, error: AiweError, request: Request, *, public: bool
+    ) -> Response:
+        if isinstance(error, ProgramError | EngineError) and error.status >= 500:
+            version = release.deployment.version if release else ""
+            text = f"{request.method} {request.path}: {error.stack or error.message}"
+            line = LogLine(time.time(), app, self.env, version, "error", text, request.id, error.where)
+            self.log.write(line)
+            if public and error.code == "handler_failed":
+                error = ProgramError("The handler failed.", code=error.code, status=error.status)
+        return refuse(error, request, public=public)
+
+    # ── notebooks ──
+
+    async def run_cell(self, cell: Cell) -> AsyncIterator[dict[str, Json]]:
+        """Runs one cell; its events as they happen, `done` last."""
+        session, notebook = await self._session(cell)
+        events: asyncio.Queue[dict[str, Json]] = asyncio.Queue()
+        task = asyncio.create_task(notebook.run(session, cell, events.put_nowait))
+        try:
+            while True:
+                get = asyncio.create_task(events.get())
+                await asyncio.wait([get, task], return_when=asyncio.FIRST_COMPLETED)
+                if not get.done() and events.empty():
+                    get.cancel()
+                    task.result()
+                    return
+                event = await get
+                yield event
+                if event["type"] == "done":
+                    return
+        finally:
+            if not task.done():
+                await session.interrupt()
+
+    async def _session(self, cell: Cell) -> tuple[Session, Notebook]:
+        found = self._sessions.get(cell.session)
+        path = cell.path
+        if self._locate is not None:
+            path = await self._locate(cell.session) or path
+        cell.path = path
+        if found is not None:
+            session, notebook = found
+            cell.app, notebook.path = notebook.app, path
+            return found
+        name = cell.app or (slug(Path(path).stem) if path else "notebook")
+        notebook = self._notebooks.get(name) or Notebook(
+            self._workshop, self._compiler, name, self.env, self.root, self._go_live
+        )
+        if notebook.path is not None and path is not None and notebook.path != path:
+            raise ProgramError(
+                f'Two apps have the name "{name}": {notebook.path} and {path}.',
+                code="duplicate_app",
+                hint="Rename one of the notebooks.",
+            )
+        notebook.path = path
+        self._notebooks[name] = notebook
+        session = Session(self._workshop, cell.session, name, self.env)
+        self._sessions[cell.session] = session, notebook
+        return session, notebook
+
+    async def interrupt(self, session: str) -> bool:
+        found = self._sessions.get(session)
+        return await found[0].interrupt() if found else False
+
+    async def end_session(self, session: str) -> None:
+        """Ends the session isolate; what is live stays."""
+        found = self._sessions.pop(session, None)
+        if found is not None:
+            found[0].close()
+
+    async def arrange(self, app: str, path: str | None, cells: list[str], *, saved: bool) -> None:
+        """The notebook's cells in document order; with `saved`, cells not named leave the draft."""
+        notebook = self._notebooks.get(app)
+        if notebook is None and path is not None:
+            notebook = next((n for n in self._notebooks.values() if n.path == path), None)
+        if notebook is not None and notebook.draft.arrange(cells, saved=saved):
+            await notebook.update()
+
+    async def live(self, app: str, expression: str) -> dict[str, Json]:
+        """Evaluates an expression in the serving isolate; its value as a mime bundle."""
+        release = self._live.get(app)
+        if release is None:
+            raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+        return {"data": await release.evaluate(await self._compiler.compile_expression(expression))}
+
+    async def language(self, operation: str, arguments: dict[str, Any]) -> Json:
+        return await self._language.ask(operation, arguments)
+
+    # ── watching ──
+
+    def status(self) -> dict[str, Json]:
+        return {
+            "version": __version__,
+            "env": self.env,
+            "pid": os.getpid(),
+            "uptime": round(time.time() - self._started, 1),
+            "apps_url": self.apps_url,
+            "apps": len(self._live),
+            "requests": self._requests,
+            "workers": dict(self._pool.processes()),
+            "root": str(self.root),
+            "data": str(self.data),
+        }
+
+    def logs(self, app: str | None, *, after: int = 0, limit: int = 200) -> list[tuple[int, LogLine]]:
+        return self.log.read(app, after=after, limit=limit)
+
+    async def events(self) -> AsyncIterator[dict[str, Json]]:
+        """Deployments, log lines and status, as they happen."""
+        queue: asyncio.Queue[dict[str, Json]] = asyncio.Queue(1000)
+        self._followers.append(queue)
+        try:
+            yield {"type": "status", **self.status()}
+            while True:
+                yield await queue.get()
+        finally:
+            self._followers.remove(queue)
+
+    def _tell(self, event: dict[str, Json]) -> None:
+        for queue in self._followers:
+            if not queue.full():
+                queue.put_nowait(event)
+
+    def _tell_line(self, number: int, line: LogLine) -> None:
+        if self._followers:
+            self._tell({"type": "log", "seq": number, "line": line})  # type: ignore[dict-item]

@@ -1,0 +1,283 @@
+"""One isolate as its host sees it: what is in flight there, and what it says of each.
+
+A `Flight` is an invocation on its way. Its future resolves to what the handler answered or fails
+with an AiweError; it is not tied to an isolate, so that a flight can be taken up by another one
+when this one is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+
+from aiwe_engine import wire
+from aiwe_engine.errors import AiweError, ProgramError
+from aiwe_engine.runtime.process import WorkerProcess
+from aiwe_engine.types import Invocation
+
+HostCall = Callable[[Invocation, str, str, list[Any]], Awaitable[Any]]
+LogSink = Callable[[Invocation | None, str, str], None]
+Display = Callable[[Any], None]
+
+
+class Flight:
+    """One invocation on its way, from its first message to its answer."""
+
+    __slots__ = ("display", "future", "invocation", "message")
+
+    def __init__(self, invocation: Invocation, message: tuple[Any, ...], display: Display | None = None) -> None:
+        self.invocation = invocation
+        self.message = message  # op letter and what follows the number
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.display = display
+
+    def fail(self, error: AiweError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Isolate:
+    """A place where invocations run, in some worker process.
+
+    Args:
+        process: the worker.
+        config: what the isolate is made with: settings for JavaScript, parts, CPU limit.
+        gate: how a host call is made.
+        log: where log lines go.
+        on_lost: told with the reason, the flights that were under way, and those among them that
+            the last turn may have run.
+    """
+
+    def __init__(
+        self,
+        process: WorkerProcess,
+        config: dict[str, Any],
+        gate: HostCall,
+        log: LogSink,
+        on_lost: Callable[[Isolate, str, list[Flight], list[Flight]], None],
+    ) -> None:
+        self.process = process
+        self.cpu_limit: float = config["cpu_limit"]
+        self.flights: dict[int, Flight] = {}
+        self.alive = True
+        self.heavy = False
+        self.on_idle: Callable[[], None] | None = None
+        self.on_heavy: Callable[[Isolate], None] | None = None
+        self.waiting_since = 0.0  # loop time of the oldest message not yet answered for
+        self._gate, self._log, self._on_lost = gate, log, on_lost
+        self._sent: deque[int] = deque()  # invocation numbers of messages not yet answered for
+        self._defining: dict[int, asyncio.Future[None]] = {}
+        self._last = 0
+        self._loop = asyncio.get_running_loop()
+        self.number = process.admit(self)
+        process.send(wire.CREATE, self.number, 0, orjson.dumps(config))
+
+    # ── towards the worker ──
+
+    def take(self, flight: Flight) -> int:
+        """Sends an invocation on its way here; returns its number in this isolate."""
+        self._last = number = self._last + 1
+        self.flights[number] = flight
+        letter, *rest = flight.message
+        self._message(number, orjson.dumps([letter, number, *rest]))
+        return number
+
+    def _message(self, number: int, body: bytes) -> None:
+        if not self._sent:
+            self.waiting_since = self._loop.time()
+        self._sent.append(number)
+        self.process.send(wire.MESSAGE, self.number, 0, body)
+
+    async def define(self, code: str) -> None:
+        """Evaluates compiled text, which only defines.
+
+        Raises:
+            ProgramError: V8 does not take it.
+        """
+        self._last = number = self._last + 1
+        future = self._defining[number] = self._loop.create_future()
+        self.process.send(wire.DEFINE, self.number, number, code.encode())
+        await future
+
+    def limit_cpu(self, seconds: float) -> None:
+        self.cpu_limit = seconds
+        self.process.send(wire.LIMIT, self.number, int(seconds * 1000))
+
+    def cut(self) -> None:
+        """Stops the turn that is running now."""
+        self.process.send(wire.CUT, self.number)
+
+    def abandon(self, number: int, error: AiweError) -> None:
+        """Ends one flight from outside: its deadline passed, or nobody waits for it."""
+        flight = self.flights.pop(number, None)
+        if flight is None:
+            return
+        flight.fail(error)
+        if self.alive:
+            self._message(number, orjson.dumps(["a", number, error.code, error.message]))
+        self._rest()
+
+    def dispose(self) -> None:
+        self.alive = False
+        self.process.dismiss(self.number)
+
+    # ── from the worker ──
+
+    def received(self, op: int, number: int, body: bytes) -> None:
+        if op == wire.OUTBOX:
+            self._acknowledge(number)
+            if body:
+                for message in _parse(b"[" + body + b"]"):
+                    self._take_message(message)
+        elif op == wire.DEFINED:
+            self._defined(number, body.decode())
+        elif op == wire.FAILED:
+            report = orjson.loads(body)
+            self.process.residents.pop(self.number, None)
+            self.process.send(wire.DISPOSE, self.number)
+            self._lose(str(report["reason"]), {int(report["running"])})
+        elif op == wire.HEAVY and not self.heavy:
+            self.heavy = True
+            if self.on_heavy is not None:
+                self.on_heavy(self)
+
+    def _acknowledge(self, count: int) -> None:
+        sent = self._sent
+        for _ in range(min(count, len(sent))):
+            sent.popleft()
+        self.waiting_since = self._loop.time() if sent else 0.0
+
+    def _take_message(self, message: list[Any]) -> None:
+        letter, number = message[0], message[1]
+        if letter == "l":
+            flight = self.flights.get(number)
+            self._log(flight.invocation if flight else None, message[2], message[3])
+            return
+        if letter == "c":
+            flight = self.flights.get(number)
+            if flight is not None:
+                self._loop.create_task(self._call(number, flight, *message[2:6]))
+            return
+        if letter == "v":
+            flight = self.flights.get(number)
+            if flight is not None and flight.display is not None:
+                flight.display(message[2])
+            return
+        flight = self.flights.pop(number, None)
+        if flight is None:
+            return
+        if letter == "d":
+            if not flight.future.done():
+                flight.future.set_result(message[2])
+        elif letter == "x":
+            flight.fail(_thrown(message[2]))
+        elif letter == "k":
+            flight.fail(over_limit(self.cpu_limit))
+        elif letter == "s":
+            self._on_lost(self, "stranded", [flight], [])
+        self._rest()
+
+    def _rest(self) -> None:
+        if not self.flights and self.on_idle is not None:
+            self.on_idle()
+
+    async def _call(self, number: int, flight: Flight, call: int, capability: str, method: str, args: list[Any]) -> None:
+        try:
+            value = await self._gate(flight.invocation, capability, method, args)
+            body = orjson.dumps(["r", call, True, value])
+        except AiweError as error:
+            body = orjson.dumps(["r", call, False, _as_javascript(error)])
+        if self.alive and number in self.flights:
+            self._message(number, body)
+
+    def _defined(self, number: int, problem: str) -> None:
+        future = self._defining.pop(number, None)
+        if future is None or future.done():
+            return
+        if problem:
+            message = problem.split("\n", 1)[0]
+            future.set_exception(ProgramError(message, code="syntax_error", name="SyntaxError"))
+        else:
+            future.set_result(None)
+
+    def lost(self, reason: str) -> None:
+        self._lose(reason, set(self._sent))
+
+    def _lose(self, reason: str, suspects: set[int]) -> None:
+        if not self.alive:
+            return
+        self.alive = False
+        for future in self._defining.values():
+            if not future.done():
+                future.set_exception(lost_error(reason))
+        flights, self.flights = self.flights, {}
+        suspected = [flights[n] for n in suspects if n in flights]
+        self._on_lost(self, reason, list(flights.values()), suspected)
+
+
+def _parse(text: bytes) -> list[Any]:
+    try:
+        parsed: list[Any] = orjson.loads(text)
+    except orjson.JSONDecodeError:  # lone surrogates, which JSON allows and UTF-8 does not
+        loose = json.dumps(json.loads(text), ensure_ascii=False)
+        parsed = orjson.loads(loose.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    return parsed
+
+
+def _thrown(description: dict[str, Any]) -> ProgramError:
+    status = description.get("status")
+    return ProgramError(
+        str(description.get("message") or ""),
+        name=str(description.get("name") or "Error"),
+        code=description.get("code") or "handler_failed",
+        hint=description.get("hint"),
+        status=status if isinstance(status, int) else None,
+        details=description.get("details"),
+        stack=description.get("stack"),
+    )
+
+
+def _as_javascript(error: AiweError) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "name": error.name,
+        "code": error.code,
+        "message": error.message,
+        "status": error.status,
+    }
+    if error.hint:
+        value["hint"] = error.hint
+    if error.details is not None:
+        value["details"] = error.details
+    return value
+
+
+def over_limit(seconds: float) -> ProgramError:
+    return ProgramError(
+        f"This code used more than {seconds:g} s of CPU time at a stretch and was stopped.",
+        code="cpu_limit",
+        status=500,
+        hint="Look for a loop that does not end, or do less work in one request.",
+        name="CpuLimitError",
+    )
+
+
+def lost_error(reason: str) -> ProgramError:
+    """The error of the invocation that cost an isolate or a worker its life."""
+    if reason == "oom":
+        return ProgramError(
+            "This code used more memory than an isolate has.",
+            code="memory_limit",
+            hint="Keep less in memory: read data in pages, and do not collect in module variables.",
+            name="MemoryLimitError",
+        )
+    return ProgramError(
+        "This code ended the worker it ran in, most likely by asking for more memory than there is.",
+        code="worker_crashed",
+        hint="Look for very large arrays, strings or buffers.",
+        name="WorkerCrashedError",
+    )

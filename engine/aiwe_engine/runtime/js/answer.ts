@@ -1,0 +1,79 @@
+/** What a handler returned, as the message that carries it to the host. */
+import { failure } from "./failure";
+import { settings, stringify, toBase64, wellFormed } from "./invocation";
+import { Html } from "./platform/html";
+import { snapshot } from "./platform/response";
+
+const JSON_TYPE = '[["content-type","application/json"]]';
+const TEXT_TYPE = '[["content-type","text/plain; charset=utf-8"]]';
+const HTML_TYPE = '[["content-type","text/html; charset=utf-8"]]';
+
+/** `[status, headers, body, encoding]` as JSON text; a promise of it where a stream must be read. */
+export function answer(value: any): string | Promise<string> {
+  if (value === undefined) return '[204,[],"","text"]';
+  if (typeof value === "string") return whole(200, TEXT_TYPE, wellFormed(value));
+  if (typeof value === "object" && value !== null) {
+    if (value instanceof Html) return whole(200, HTML_TYPE, wellFormed(String(value)));
+    if (value instanceof Response) return respond(value);
+  }
+  return whole(200, JSON_TYPE, json(value));
+}
+
+function json(value: unknown): string {
+  let text: string | undefined;
+  try {
+    text = stringify(value);
+  } catch (error: any) {
+    throw failure("TypeError", "answer_not_json", `The handler's answer cannot be written as JSON: ${error.message}`,
+      "Return plain objects, arrays, strings and numbers, or a Response.");
+  }
+  if (text === undefined) {
+    throw failure("TypeError", "answer_not_json", `The handler returned a ${typeof value}, which has no JSON form.`,
+      "Return an object, a string, a Response, or nothing for 204.");
+  }
+  return text;
+}
+
+function whole(status: number, headers: string, body: string): string {
+  guard(body.length);
+  return `[${status},${headers},${stringify(body)},"text"]`;
+}
+
+function binary(status: number, headers: string, bytes: Uint8Array): string {
+  guard(bytes.length);
+  return `[${status},${headers},"${toBase64(bytes)}","base64"]`;
+}
+
+function guard(size: number): void {
+  if (size > settings.responseLimit) {
+    throw failure("RangeError", "response_too_large",
+      `The answer is larger than ${settings.responseLimit} bytes.`, "Answer in pages, or raise response_limit.");
+  }
+}
+
+function respond(response: Response): string | Promise<string> {
+  const { status, headers, body } = snapshot(response);
+  const list = stringify(headers);
+  if (body === null) return `[${status},${list},"","text"]`;
+  if (typeof body === "string") return whole(status, list, wellFormed(body));
+  if (body instanceof Uint8Array) return binary(status, list, body);
+  return drain(body as ReadableStream<Uint8Array>).then((bytes) => binary(status, list, bytes));
+}
+
+async function drain(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  const reader = stream.getReader();
+  for (let step = await reader.read(); !step.done; step = await reader.read()) {
+    pieces.push(step.value);
+    size += step.value.length;
+    guard(size);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,115 @@
+/** Registration: `app`, `register`, and what the contract names that later versions bring. */
+import { failure, notAvailable } from "./failure";
+import { type Table, current, defineProperty, settings, stringify, table } from "./invocation";
+
+type Handler = (...args: any[]) => any;
+export interface Registered { chain: (Handler | string)[] }
+
+/** Every handler of this isolate, by the key under which the host knows it. */
+export const handlers: Table<Registered> = table();
+export const middleware: { prefix: string; run: Handler }[] = [];
+export const errorHandlers: Handler[] = [];
+
+const METHODS = ["get", "post", "put", "patch", "delete", "options"];
+
+function route(method: string, path: unknown, chain: unknown[]): object {
+  const invocation = current();
+  const call = `app.${method === "*" ? "all" : method.toLowerCase()}`;
+  if (invocation === null || invocation.piece === null) {
+    throw failure("Error", "registration_closed", `${call}(${stringify(path) ?? "…"}) was called while a handler runs.`,
+      "Register routes at the top level of a cell or file, or inside init().");
+  }
+  if (typeof path !== "string") {
+    throw failure("TypeError", "invalid_route", `${call} takes a path first, as in ${call}("/tasks/:id", handler).`);
+  }
+  if (chain.length === 0) throw missing(call, path, "nothing");
+  for (const one of chain) {
+    if (typeof one !== "function" && typeof one !== "string") throw missing(call, path, one === null ? "null" : typeof one);
+  }
+  const key = `${method} ${path}`;
+  handlers[key] = { chain: chain as Handler[] };
+  const info: Record<string, unknown> = {};
+  const entry = { method, path, handler: key, info, at: new Error().stack ?? "" };
+  invocation.routes[invocation.routes.length] = entry;
+  return handle(info);
+}
+
+function missing(call: string, path: string, got: string): Error {
+  return failure("TypeError", "invalid_handler", `${call}("${path}", …) takes a function as its handler, not ${got}.`,
+    `Write ${call}("${path}", (req) => …), and define a named handler above the line that registers it.`);
+}
+
+/** What a registration returns: describe, limit and require chain. */
+function handle(info: Record<string, unknown>): object {
+  const self = {
+    describe(more: Record<string, unknown>) {
+      if (typeof more !== "object" || more === null) {
+        throw failure("TypeError", "invalid_route", "describe takes an object, as in .describe({ summary: \"…\" }).");
+      }
+      Object.assign(info, more);
+      return self;
+    },
+    limit() { throw notAvailable("limit()"); },
+    require() { throw notAvailable("require()"); },
+  };
+  return self;
+}
+
+function use(first: unknown, second?: unknown): void {
+  const invocation = current();
+  const prefix = typeof first === "string" ? first : "/";
+  const run = typeof first === "string" ? second : first;
+  if (invocation === null || invocation.piece === null) {
+    throw failure("Error", "registration_closed", "app.use was called while a handler runs.", "Call it at the top level.");
+  }
+  if (typeof run !== "function") {
+    throw failure("TypeError", "invalid_handler", "app.use takes a function (req, next) => ….");
+  }
+  middleware[middleware.length] = { prefix, run: run as Handler };
+}
+
+const LATER = [
+  "action", "registerWebStream", "sendStreamMessage", "registerWebSocket", "registerGraphQLQuery",
+  "registerGraphQLMutation", "registerGraphQLSubscription", "registerGraphQLSchema", "sendSubscriptionMessage",
+  "registerMCPTool", "registerMCPResource", "registerMCPPrompt", "notifyResourceChanged", "McpClient",
+  "schedule", "test", "describe", "beforeEach", "expect",
+];
+const LATER_OBJECTS: Record<string, string[]> = {
+  Auth: ["register", "login", "logout", "changePassword", "user", "require", "issueToken", "verifyToken", "createApiKey", "setRoles", "users"],
+  Secrets: ["get", "basic", "hmac", "matches", "exists", "list"],
+  Presence: ["register", "members"],
+  SharedDocs: ["register", "text"],
+  Assets: ["read", "write", "list", "delete"],
+  messages: ["on", "send"],
+  webhooks: ["subscribe", "emit", "unsubscribe", "list"],
+};
+
+const later = (what: string) => Object.defineProperty(function () { throw notAvailable(what); }, "name", { value: what });
+
+export function installApp(): void {
+  const app: Record<string, unknown> = {};
+  for (const method of METHODS) app[method] = (path: unknown, ...chain: unknown[]) => route(method.toUpperCase(), path, chain);
+  app.all = (path: unknown, ...chain: unknown[]) => route("*", path, chain);
+  app.use = use;
+  app.onError = (run: unknown) => {
+    if (typeof run !== "function") throw failure("TypeError", "invalid_handler", "app.onError takes a function (error, req) => ….");
+    errorHandlers[errorHandlers.length] = run as Handler;
+  };
+  for (const name of ["name", "env", "version", "config"] as const) {
+    const field = name === "name" ? "app" : name;
+    defineProperty(app, name, { get: () => settings[field], enumerable: true });
+  }
+  define("app", app);
+  define("register", (path: unknown, handler: unknown, method: unknown = "GET") => {
+    const name = String(method).toUpperCase();
+    return route(name === "ALL" ? "*" : name, path, [handler]);
+  });
+  for (const name of LATER) define(name, later(name));
+  for (const [name, methods] of Object.entries(LATER_OBJECTS)) {
+    define(name, Object.fromEntries(methods.map((method) => [method, later(`${name}.${method}`)])));
+  }
+}
+
+export function define(name: string, value: unknown): void {
+  defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+}

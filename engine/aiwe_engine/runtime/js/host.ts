@@ -1,0 +1,161 @@
+/**
+ * The isolate's side of everything that crosses to the host: calls, timers, log lines, randomness
+ * and the clock. Calls are collected in the outbox of a turn; answers come back in a later inbox.
+ */
+import { failure } from "./failure";
+import {
+  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, settings, slice, stringify, table, wish,
+} from "./invocation";
+
+/** Whose outcome the answer waits for; others are dropped with it. */
+const SETTLED = table<true>();
+SETTLED.data = SETTLED.auth = SETTLED.messages = true;
+
+/**
+ * The promise of a host call. `await` of a subclass goes through `then`, which is how the engine
+ * knows whether anybody looked at the outcome.
+ */
+class HostCall extends Promise<any> {
+  looked = false;
+  static override get [Symbol.species](): PromiseConstructor { return PromiseCtor; }
+  override then(...args: any[]): any {
+    this.looked = true;
+    return apply(contextual.then, this, args);
+  }
+}
+Object.defineProperty(HostCall.prototype, "constructor", { value: HostCall, writable: true, configurable: true });
+/** `Promise.prototype.then` as programs see it, once the context is installed. */
+const contextual = { then: Promise.prototype.then as any };
+export function useThen(then: any): void { contextual.then = then; }
+
+interface Waiting { invocation: Invocation; promise: HostCall; settles: boolean; resolve(value: unknown): void; reject(error: unknown): void }
+const calls: Table<Waiting> = table();
+let lastCall = 0;
+
+export function call(capability: string, method: string, args: unknown[]): Promise<any> {
+  const invocation = current();
+  if (invocation === null || invocation.done) {
+    return PromiseCtor.reject(noInvocation(`${capability}.${method}`));
+  }
+  let text: string | undefined;
+  try {
+    text = stringify(args);
+  } catch (error: any) {
+    return PromiseCtor.reject(failure("TypeError", "not_json", `${capability}.${method} takes JSON values only: ${error.message}`,
+      "Remove functions, BigInts and cycles from what you pass.", 400));
+  }
+  const id = ++lastCall;
+  let resolve!: (value: unknown) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new HostCall((yes, no) => { resolve = yes; reject = no; });
+  const settles = SETTLED[capability] === true;
+  if (settles) invocation.unsettled++;
+  invocation.waiting++;
+  calls[id] = { invocation, promise, settles, resolve, reject };
+  emit(`["c",${invocation.n},${id},${stringify(capability)},${stringify(method)},${text}]`);
+  return promise;
+}
+
+function noInvocation(what: string): Error {
+  return failure("Error", "no_invocation", `${what} was called where no request is being answered.`,
+    "Call it inside a handler, a cell or init(), and await what you start there: after the answer nothing runs on.");
+}
+
+/** The host's answer to call `id`. */
+export function reply(id: number, ok: boolean, value: any): Invocation | null {
+  const waiting = calls[id];
+  if (waiting === undefined) return null;
+  delete calls[id];
+  const { invocation } = waiting;
+  invocation.waiting--;
+  enter(null);
+  if (ok) waiting.resolve(value);
+  else {
+    const error = failure(value.name ?? "Error", value.code, value.message, value.hint, value.status);
+    if (value.details !== undefined) (error as any).details = value.details;
+    if (waiting.settles) invocation.failed = { promise: waiting.promise, error, next: invocation.failed };
+    waiting.reject(error);
+  }
+  if (waiting.settles && --invocation.unsettled === 0) invocation.whenSettled?.();
+  return invocation;
+}
+
+/** Forgets the calls of an invocation that ended; returns how many nobody waited for. */
+export function dropCalls(invocation: Invocation): number {
+  const dropped = invocation.waiting;
+  if (dropped > 0) for (const id in calls) if (calls[id]!.invocation === invocation) delete calls[id];
+  return dropped;
+}
+
+/** Whether the host still owes this invocation something: an answer or a timer. */
+export function isWaiting(invocation: Invocation): boolean {
+  if (invocation.timers !== null) for (const _ in invocation.timers) return true;
+  return invocation.waiting > 0;
+}
+
+interface Timer { invocation: Invocation; callback: () => void; milliseconds: number; repeat: boolean }
+const timers: Table<Timer> = table();
+let lastTimer = 0;
+
+export function setTimer(callback: () => void, milliseconds: number, repeat: boolean): number {
+  const invocation = current();
+  if (invocation === null || invocation.done) throw noInvocation("A timer");
+  const id = ++lastTimer;
+  timers[id] = { invocation, callback, milliseconds, repeat };
+  (invocation.timers ??= table())[id] = true;
+  wish(`["t",${id},${+milliseconds}]`);
+  return id;
+}
+
+export function clearTimer(id: number): void {
+  const timer = timers[id];
+  if (timer === undefined) return;
+  delete timers[id];
+  if (timer.invocation.timers !== null) delete timer.invocation.timers[id];
+  wish(`["x",${id}]`);
+}
+
+export function fire(id: number): Invocation | null {
+  const timer = timers[id];
+  if (timer === undefined) return null;
+  if (timer.repeat) wish(`["t",${id},${timer.milliseconds}]`);
+  else {
+    delete timers[id];
+    if (timer.invocation.timers !== null) delete timer.invocation.timers[id];
+  }
+  enter(timer.invocation);
+  try {
+    timer.callback();
+  } catch (error) {
+    report(error);
+  }
+  return timer.invocation;
+}
+
+export function dropTimers(invocation: Invocation): number {
+  let dropped = 0;
+  if (invocation.timers !== null) {
+    for (const id in invocation.timers) {
+      clearTimer(+id);
+      dropped++;
+    }
+  }
+  return dropped;
+}
+
+const reporter = { show: (error: unknown): string => String(error) };
+export function useInspect(show: (value: unknown) => string): void { reporter.show = show; }
+export function report(error: unknown): void { log("error", `Uncaught ${reporter.show(error)}`); }
+
+/** One log line of the running invocation; what is over the limit is cut here, inside JavaScript. */
+export function log(level: string, text: string): void {
+  const invocation = current();
+  if (invocation === null) return emit(`["l",0,${stringify(level)},${stringify(slice(text, 0, 10_000))}]`);
+  if (invocation.cut) return;
+  const room = settings.logLimit - invocation.logged;
+  invocation.logged += text.length;
+  if (text.length <= room) return emit(`["l",${invocation.n},${stringify(level)},${stringify(text)}]`);
+  invocation.cut = true;
+  emit(`["l",${invocation.n},${stringify(level)},${stringify(slice(text, 0, room))}]`);
+  emit(`["l",${invocation.n},"warn",${stringify(`The log of this invocation is cut at ${settings.logLimit} characters.`)}]`);
+}

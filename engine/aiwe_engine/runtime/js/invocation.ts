@@ -1,0 +1,77 @@
+/**
+ * What an isolate knows of the invocations it is running. One `Invocation` lives from its message
+ * in the inbox to its answer in the outbox.
+ *
+ * The machinery of a turn must go on when a program patches the language: it keeps its tables in
+ * objects without a prototype, writes its messages as text, and calls only functions that were
+ * captured here before any program ran.
+ */
+export const { parse, stringify } = JSON;
+export const { apply, ownKeys } = Reflect;
+export const { defineProperty, create, freeze } = Object;
+const uncurry = <T>(method: (...args: any[]) => T) =>
+  (self: unknown, ...args: unknown[]): T => apply(method, self, args);
+export const promiseThen = uncurry(Promise.prototype.then);
+export const resolved = Promise.resolve.bind(Promise);
+export const PromiseCtor = Promise;
+export const { isArray } = Array;
+export const slice = uncurry(String.prototype.slice);
+export const wellFormed = uncurry(String.prototype.toWellFormed);
+export const toBase64 = uncurry((Uint8Array.prototype as any).toBase64) as (bytes: Uint8Array) => string;
+export const fromBase64 = (Uint8Array as any).fromBase64.bind(Uint8Array) as (text: string) => Uint8Array;
+
+/** A table by number or name that no prototype reaches into. */
+export type Table<T> = Record<string | number, T | undefined>;
+export const table = <T>(): Table<T> => create(null);
+
+export class Invocation {
+  /** Host calls whose outcome the answer must wait for (data, auth, messages). */
+  unsettled = 0;
+  /** Calls of any kind that the host has not answered. */
+  waiting = 0;
+  /** Those the answer waits for that failed, latest first; looked at when the answer is made. */
+  failed: { promise: { looked: boolean }; error: unknown; next: any } | null = null;
+  whenSettled: (() => void) | null = null;
+  /** Timers set and not fired: dropped with the answer. */
+  timers: Table<true> | null = null;
+  logged = 0;
+  cut = false;
+  done = false;
+  controller: AbortController | null = null;
+  /** The piece that is loading, while registering is allowed. */
+  piece: string | null = null;
+  /** What the piece registered so far. */
+  readonly routes: { method: string; path: string; handler: string; info: object; at: string }[] = [];
+
+  constructor(readonly n: number, readonly kind: string, readonly id: string) {}
+}
+
+declare let __aiwe_cur: Invocation | null;
+export const current = (): Invocation | null => __aiwe_cur;
+export const enter = (invocation: Invocation | null): void => { __aiwe_cur = invocation; };
+
+export const running = table<Invocation>();
+
+/** What the host fixes for an isolate when it makes it. */
+export const settings = {
+  app: "", env: "dev", version: "", config: {} as Record<string, unknown>,
+  logLimit: 262_144, responseLimit: 10_485_760,
+};
+
+let outbox = "";
+/** Appends one message, already JSON text, to what the turn hands over. */
+export function emit(message: string): void {
+  outbox = outbox === "" ? message : outbox + "," + message;
+}
+let wishes = "";
+/** A wish to the worker itself: timers. Kept apart so that it need not read the outbox. */
+export function wish(message: string): void {
+  wishes = wishes === "" ? message : wishes + "," + message;
+}
+/** Everything since the last time, `wishes` and `outbox` on a line each. */
+export function handOver(): string {
+  const text = wishes + "\n" + outbox;
+  outbox = "";
+  wishes = "";
+  return text;
+}

@@ -1,0 +1,139 @@
+/** The request as a handler sees it: AppRequest of aiwe.d.ts, read lazily from what the host sent. */
+import { failure, notAvailable } from "./failure";
+import { type Invocation, fromBase64, parse, settings } from "./invocation";
+
+export interface Payload {
+  method: string; url: string; path: string; params: Record<string, string>; query: string;
+  headers: Record<string, string>; ip: string; body?: unknown; text?: string; base64?: string;
+}
+
+const { decode, encode } = (() => {
+  let decoder: TextDecoder | undefined, encoder: TextEncoder | undefined;
+  return {
+    decode: (bytes: Uint8Array): string => (decoder ??= new TextDecoder()).decode(bytes),
+    encode: (text: string): Uint8Array => (encoder ??= new TextEncoder()).encode(text),
+  };
+})();
+
+/** "a=1&a=2&b" → {a: ["1", "2"], b: ""}: names and values as sent, decoded once. */
+export function parseQuery(text: string): Record<string, string | string[]> {
+  const found: Record<string, string | string[]> = Object.create(null);
+  if (text === "") return found;
+  for (const pair of text.split("&")) {
+    if (pair === "") continue;
+    const at = pair.indexOf("=");
+    const name = unescape(at < 0 ? pair : pair.slice(0, at));
+    const value = at < 0 ? "" : unescape(pair.slice(at + 1));
+    const before = found[name];
+    found[name] = before === undefined ? value : typeof before === "string" ? [before, value] : [...before, value];
+  }
+  return found;
+}
+
+function unescape(text: string): string {
+  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
+  if (!spaced.includes("%")) return spaced;
+  try {
+    return decodeURIComponent(spaced);
+  } catch {
+    return spaced;
+  }
+}
+
+function parseCookies(header: string | undefined): Record<string, string> {
+  const found: Record<string, string> = Object.create(null);
+  for (const pair of (header ?? "").split(";")) {
+    const at = pair.indexOf("=");
+    if (at < 0) continue;
+    const name = pair.slice(0, at).trim();
+    if (!(name in found)) found[name] = unescapeCookie(pair.slice(at + 1).trim());
+  }
+  return found;
+}
+
+function unescapeCookie(value: string): string {
+  const bare = value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value;
+  try {
+    return bare.includes("%") ? decodeURIComponent(bare) : bare;
+  } catch {
+    return bare;
+  }
+}
+
+export class AppRequest {
+  readonly id: string;
+  readonly method: string;
+  readonly url: string;
+  readonly path: string;
+  readonly params: Record<string, string>;
+  readonly headers: Record<string, string>;
+  readonly ip: string;
+  readonly env: string;
+  readonly files: unknown[] = [];
+  readonly user = null;
+  body: any;
+  #payload: Payload;
+  #invocation: Invocation;
+  #query: Record<string, string | string[]> | undefined;
+  #cookies: Record<string, string> | undefined;
+
+  constructor(invocation: Invocation, payload: Payload) {
+    this.id = invocation.id;
+    this.method = payload.method;
+    this.url = payload.url;
+    this.path = payload.path;
+    this.params = payload.params;
+    this.headers = payload.headers;
+    this.ip = payload.ip;
+    this.env = settings.env;
+    this.body = payload.base64 === undefined ? payload.body : fromBase64(payload.base64);
+    this.#payload = payload;
+    this.#invocation = invocation;
+  }
+
+  get query(): Record<string, string | string[]> { return (this.#query ??= parseQuery(this.#payload.query)); }
+  get cookies(): Record<string, string> { return (this.#cookies ??= parseCookies(this.headers.cookie)); }
+  get signal(): AbortSignal { return (this.#invocation.controller ??= new AbortController()).signal; }
+  get session(): never { throw notAvailable("req.session"); }
+
+  async text(): Promise<string> {
+    const { text, base64, body } = this.#payload;
+    if (text !== undefined) return text;
+    if (base64 !== undefined) return decode(fromBase64(base64));
+    return typeof body === "string" ? body : "";
+  }
+
+  async json(): Promise<any> {
+    const text = await this.text();
+    try {
+      return parse(text);
+    } catch (error: any) {
+      throw failure("SyntaxError", "invalid_json", `The body is not JSON: ${error.message}`, "Send JSON text in the body.", 400);
+    }
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    const { base64 } = this.#payload;
+    return base64 === undefined ? encode(await this.text()) : fromBase64(base64);
+  }
+
+  async formData(): Promise<FormData> {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(parseQuery(await this.text()))) {
+      for (const one of Array.isArray(value) ? value : [value]) form.append(name, one);
+    }
+    return form;
+  }
+
+  stream(): ReadableStream<Uint8Array> {
+    const bytes = this.bytes();
+    return new ReadableStream({
+      async pull(controller) {
+        controller.enqueue(await bytes);
+        controller.close();
+      },
+    });
+  }
+
+  validate(): never { throw notAvailable("req.validate"); }
+}

@@ -1,0 +1,251 @@
+/**
+ * One turn: for each message in the inbox, begin or continue its invocation and let its microtasks
+ * run; then hand over the outbox. A turn may be cut short at any point by the CPU limit: all its
+ * state is kept here, so that `resume` blames the invocation that was running and goes on.
+ *
+ *   in   ["i", n, id, handler, payload]      answer a request
+ *        ["p", n, kind, id, piece, show]     load a piece or run a cell
+ *        ["f", n, id, name]                  call an init function
+ *        ["r", call, ok, value]              a host call's answer
+ *        ["t", timer]                        a timer is due
+ *        ["a", n, code, message]             an invocation ends from outside
+ *   out  ["d", n, answer]  ["x", n, error]   an invocation is over
+ *        ["c", n, call, capability, method, args]   a host call
+ *        ["l", n, level, text]  ["v", n, data]      a log line, a displayed value
+ *        ["k", n]  ["s", n]                  ran over its CPU limit; lost its continuation by that
+ */
+import { answer } from "./answer";
+import { type Registered, errorHandlers, handlers, middleware } from "./app";
+import { describe, failure } from "./failure";
+import { dropCalls, dropTimers, fire, isWaiting, log, reply } from "./host";
+import {
+  Invocation, current, emit, enter, handOver, parse, promiseThen, resolved, running, stringify,
+} from "./invocation";
+import { displayData } from "./display";
+import { inspect } from "./platform/inspect";
+import { initialise, run } from "./program";
+import { AppRequest } from "./request";
+
+let inbox: any[] = [];
+let cursor = 0;
+/** What a finished turn handed over, until the next begins: a cut that comes too late loses nothing. */
+let handed: string | null = null;
+let checkpoint: () => void;
+let control: Int32Array;
+/** Places in the control words that the worker reads while a turn runs. */
+const RUNNING = 0, STEP = 1, CUT = 3;
+
+export function prepare(microtasks: () => void, words: Int32Array): void {
+  checkpoint = microtasks;
+  control = words;
+}
+
+export function turn(text: string): string {
+  handed = null;
+  inbox = parse(text);
+  cursor = 0;
+  return drain();
+}
+
+function drain(): string {
+  while (cursor < inbox.length) {
+    const message = inbox[cursor++];
+    control[STEP] = (control[STEP]! + 1) | 0;
+    const invocation = take(message);
+    control[RUNNING] = invocation === null ? 0 : invocation.n;
+    checkpoint(); // V8 swallows a termination in here: the worker leaves word of it
+    if (control[CUT] !== 0) blame();
+    enter(null);
+  }
+  control[RUNNING] = 0;
+  return (handed = handOver());
+}
+
+/** After the turn was cut short: the running invocation ends, the rest of the inbox goes on. */
+export function resume(): string {
+  if (handed !== null) {
+    control[CUT] = 0;
+    return handed;
+  }
+  blame();
+  return drain();
+}
+
+/** Ends the invocation that ran over its limit, and those whose continuation went with it. */
+function blame(): void {
+  const guilty = current() ?? running[control[RUNNING]!] ?? null;
+  control[CUT] = 0;
+  enter(null);
+  if (guilty !== null && !guilty.done) {
+    emit(`["k",${guilty.n}]`);
+    end(guilty);
+  }
+  for (const n in running) {
+    const other = running[n]!;
+    if (!isWaiting(other)) {
+      emit(`["s",${n}]`);
+      end(other);
+    }
+  }
+}
+
+function take(message: any[]): Invocation | null {
+  switch (message[0]) {
+    case "i": return begin(new Invocation(message[1], "http", message[2]), message[3], message[4]);
+    case "r": return reply(message[1], message[2], message[3]);
+    case "t": return fire(message[1]);
+    case "p": return load(message);
+    case "f": return load(message);
+    case "a": return abort(message[1], message[2], message[3]);
+    default: return null;
+  }
+}
+
+function start(invocation: Invocation): void {
+  running[invocation.n] = invocation;
+  control[RUNNING] = invocation.n;
+  enter(invocation);
+}
+
+function begin(invocation: Invocation, key: string, payload: any): Invocation {
+  start(invocation);
+  const handler = handlers[key]!;
+  try {
+    const request = new AppRequest(invocation, payload);
+    const plain = middleware.length === 0 && errorHandlers.length === 0 && handler.chain.length === 1;
+    const value = plain ? one(handler.chain[0]!)(request) : compose(handler, request);
+    if (typeof value === "object" && value !== null && typeof value.then === "function") {
+      promiseThen(resolved(value), (v: unknown) => settle(invocation, v), (e: unknown) => fail(invocation, e));
+    } else {
+      settle(invocation, value);
+    }
+  } catch (error) {
+    fail(invocation, error);
+  }
+  return invocation;
+}
+
+function one(handler: Registered["chain"][number]): (...args: any[]) => any {
+  if (typeof handler === "function") return handler;
+  const found = (globalThis as any)[handler];
+  if (typeof found === "function") return found;
+  throw failure("ReferenceError", "handler_not_found", `The route's handler "${handler}" is not a top-level function.`,
+    `Declare function ${handler}(req) at the top level of a cell or file of this app.`);
+}
+
+/** Middleware and the route's own chain, outermost first; `next()` gives the Response of what follows. */
+async function compose(handler: Registered, request: AppRequest): Promise<unknown> {
+  const steps: ((...args: any[]) => any)[] = [];
+  for (const { prefix, run: step } of middleware) {
+    const within = prefix === "/" || request.path === prefix || request.path.startsWith(prefix.endsWith("/") ? prefix : prefix + "/");
+    if (within) steps[steps.length] = step;
+  }
+  for (const step of handler.chain) steps[steps.length] = one(step);
+  const invocation = current();
+  const call = async (at: number): Promise<unknown> => {
+    enter(invocation);
+    return at === steps.length - 1 ? steps[at]!(request) : steps[at]!(request, async () => toResponse(await call(at + 1)));
+  };
+  try {
+    return await call(0);
+  } catch (error) {
+    for (const rescue of errorHandlers) {
+      enter(invocation);
+      const value = await rescue(error, request);
+      if (value !== undefined) return value;
+    }
+    throw error;
+  }
+}
+
+function toResponse(value: any): Response {
+  if (value instanceof Response) return value;
+  if (value === undefined) return Response.noContent();
+  if (typeof value === "string") return Response.text(value);
+  const markup = typeof value === "object" && value !== null && value.constructor?.name === "Html";
+  return markup ? Response.html(value) : Response.json(value);
+}
+
+function load(message: any[]): Invocation {
+  const isInit = message[0] === "f";
+  const invocation = isInit ? new Invocation(message[1], "load", message[2]) : new Invocation(message[1], message[2], message[3]);
+  const name: string = isInit ? message[3] : message[4];
+  const show: boolean = !isInit && message[5];
+  invocation.piece = name;
+  start(invocation);
+  const task = isInit ? initialise(name) : run(name);
+  promiseThen(task, (value: unknown) => {
+    enter(invocation);
+    afterCalls(invocation, () => {
+      const result = show && value !== undefined ? displayData(value, inspect) : null;
+      finish(invocation, `{"result":${stringify(result)},"routes":${stringify(invocation.routes)}}`);
+    });
+  }, (error: unknown) => fail(invocation, error));
+  return invocation;
+}
+
+/** The handler is done: the answer waits for the host calls that must not be lost. */
+function settle(invocation: Invocation, value: unknown): void {
+  afterCalls(invocation, () => {
+    const text = answer(value);
+    if (typeof text === "string") finish(invocation, text);
+    else promiseThen(text, (t: string) => finish(invocation, t), (e: unknown) => fail(invocation, e));
+  });
+}
+
+function afterCalls(invocation: Invocation, then: () => void): void {
+  const go = (): void => {
+    try {
+      for (let f = invocation.failed; f !== null; f = f.next) if (!f.promise.looked) throw f.error;
+      then();
+    } catch (error) {
+      fail(invocation, error);
+    }
+  };
+  if (invocation.unsettled === 0) return go();
+  invocation.whenSettled = go;
+}
+
+function finish(invocation: Invocation, text: string): void {
+  if (invocation.done) return;
+  end(invocation);
+  emit(`["d",${invocation.n},${text}]`);
+}
+
+function fail(invocation: Invocation, error: unknown): void {
+  if (invocation.done) return;
+  end(invocation);
+  emit(`["x",${invocation.n},${describe(error)}]`);
+}
+
+function end(invocation: Invocation): void {
+  const dropped = dropCalls(invocation) + dropTimers(invocation);
+  if (dropped > 0 && invocation.kind === "http") {
+    const before = current();
+    enter(invocation);
+    log("warn", `${dropped} timer${dropped > 1 ? "s" : ""} or call${dropped > 1 ? "s" : ""} that nobody awaited ended with the answer. Await them, or use schedule and messages for work that outlives a request.`);
+    enter(before);
+  }
+  invocation.done = true;
+  delete running[invocation.n];
+}
+
+function abort(n: number, code: string, message: string): Invocation | null {
+  const invocation = running[n];
+  if (invocation === undefined) return null;
+  end(invocation);
+  enter(invocation);
+  try {
+    invocation.controller?.abort(new DOMException(message, code === "deadline" ? "TimeoutError" : "AbortError"));
+  } catch {
+    // A listener of the program threw: the invocation is over all the same.
+  }
+  return invocation;
+}
+
+/** `display(value)`: shows a value in the cell's output, or logs it where there is no cell. */
+export function display(value: unknown): void {
+  const invocation = current();
+  if (invocation !== null && invocation.kind === "cell") emit(`["v",${invocation.n},${stringify(displayData(value, inspect))}]`);
+  else log("info", inspect(value));
+}

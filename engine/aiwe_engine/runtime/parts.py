@@ -1,0 +1,40 @@
+"""Which parts of the platform an isolate needs for a program, by the globals that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import orjson
+
+from aiwe_engine import bundles
+
+EVERYTHING = "*"
+
+
+@cache
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = orjson.loads(bundles.read("parts.json"))
+    return table
+
+
+def needed(names: Iterable[str]) -> list[str]:
+    """The parts behind these free names and what those parts need, dependencies first."""
+    table = _table()
+    names = set(names)
+    if EVERYTHING in names:
+        wanted = set(table["globals"].values())
+    else:
+        wanted = {part for name, part in table["globals"].items() if name in names}
+    found: list[str] = []
+
+    def add(part: str) -> None:
+        if part not in found:
+            for other in table["needs"].get(part, ()):
+                add(other)
+            found.append(part)
+
+    for part in sorted(wanted):
+        add(part)
+    return found

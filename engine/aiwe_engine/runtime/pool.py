@@ -1,0 +1,81 @@
+"""The worker processes of an engine: one per key (an app in an environment, or a session), and a
+started spare, so that a first request or a crash does not wait for a process to come up."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiwe_engine.runtime.process import WorkerProcess
+from aiwe_engine.settings import Settings
+
+
+class WorkerPool:
+    """Leases processes by key. A process that ended is replaced at the next lease."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._leased: dict[str, WorkerProcess] = {}
+        self._starting: dict[str, asyncio.Future[WorkerProcess]] = {}
+        self._spares: list[asyncio.Task[WorkerProcess]] = []
+        self._closed = False
+
+    def start(self) -> None:
+        """Begins to start the spares."""
+        while len(self._spares) < self._settings.spare_workers and not self._closed:
+            self._spares.append(asyncio.create_task(self._start_one()))
+
+    async def _start_one(self) -> WorkerProcess:
+        process = WorkerProcess(self._settings)
+        await process.start()
+        return process
+
+    async def lease(self, key: str) -> WorkerProcess:
+        """The process of this key, started if there is none.
+
+        Raises:
+            EngineError: `worker_lost`, when none can be started.
+        """
+        process = self._leased.get(key)
+        if process is not None and not process.ended:
+            return process
+        waiting = self._starting.get(key)
+        if waiting is None:
+            waiting = self._starting[key] = asyncio.ensure_future(self._take())
+            waiting.add_done_callback(lambda done: self._arrived(key, done))
+        return await asyncio.shield(waiting)
+
+    async def _take(self) -> WorkerProcess:
+        while self._spares:
+            spare = self._spares.pop(0)
+            self.start()
+            try:
+                process = await spare
+            except Exception:  # noqa: BLE001 - a spare that failed to start is no reason not to try again
+                continue
+            if not process.ended:
+                return process
+        return await self._start_one()
+
+    def _arrived(self, key: str, done: asyncio.Future[WorkerProcess]) -> None:
+        self._starting.pop(key, None)
+        if not done.cancelled() and done.exception() is None:
+            self._leased[key] = done.result()
+
+    def release(self, key: str) -> None:
+        """Ends the process of this key, if it has one."""
+        process = self._leased.pop(key, None)
+        if process is not None:
+            process.kill()
+
+    def processes(self) -> dict[str, int]:
+        """Key → process id, for status and tests."""
+        return {key: p.pid for key, p in self._leased.items() if not p.ended}
+
+    async def close(self) -> None:
+        self._closed = True
+        spares, self._spares = self._spares, []
+        for done in await asyncio.gather(*spares, return_exceptions=True):
+            if isinstance(done, WorkerProcess):
+                done.kill()
+        for key in list(self._leased):
+            self.release(key)

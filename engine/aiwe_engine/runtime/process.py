@@ -1,0 +1,159 @@
+"""A worker process as its host sees it: started, spoken to over a socket, ended.
+
+What comes back on the socket is hostile ground: frames for isolates that this host did not make
+there are dropped, and what cannot be parsed ends the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol, cast
+
+import orjson
+
+from aiwe_engine import wire
+from aiwe_engine.errors import EngineError
+from aiwe_engine.settings import Settings
+
+START_LIMIT = 15.0  # seconds a worker may take to become ready
+_BOOT = (
+    "import sys, json; sys.path[:] = json.loads(sys.argv[3]);"
+    "from aiwe_engine.runtime.worker import main; main(int(sys.argv[1]), sys.argv[2])"
+)
+
+
+class Resident(Protocol):
+    """What a worker process tells of one isolate: implemented by `isolate.Isolate`."""
+
+    def received(self, op: int, number: int, body: bytes) -> None: ...
+    def lost(self, reason: str) -> None: ...
+
+
+class WorkerProcess(asyncio.Protocol):
+    """One child process and the isolates in it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.residents: dict[int, Resident] = {}
+        self.ended = False
+        self.on_end: Callable[[WorkerProcess], None] | None = None
+        self._last = 0
+        self._reader = wire.FrameReader()
+        self._outgoing: list[bytes] = []
+        self._transport: asyncio.WriteTransport | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        """Starts the process and waits until its V8 is up.
+
+        Raises:
+            EngineError: `worker_lost`, when it does not come up.
+        """
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        try:
+            self._child = await loop.run_in_executor(None, self._spawn, theirs)
+        finally:
+            theirs.close()
+        await loop.create_connection(lambda: self, sock=ours)
+        try:
+            async with asyncio.timeout(START_LIMIT):
+                await self.ready
+        except TimeoutError:
+            self.kill()
+            message = f"A worker process did not start within {START_LIMIT:.0f} s."
+            raise EngineError(message, code="worker_lost") from None
+
+    def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        settings = self.settings
+        limits = {
+            "worker_memory": settings.worker_memory,
+            "stack_size": settings.stack_size,
+            "heap_limit": settings.heap_limit,
+            "buffer_limit": settings.buffer_limit,
+        }
+        descriptor = str(theirs.fileno())
+        arguments = [descriptor, orjson.dumps(limits).decode(), orjson.dumps(sys.path).decode()]
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _BOOT, *arguments],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={"LANG": "C.UTF-8"},
+            cwd="/" if os.name == "posix" else None,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid if self._child is not None else 0
+
+    def admit(self, resident: Resident) -> int:
+        """A number for a new isolate, under which it is told what the worker sends."""
+        self._last += 1
+        self.residents[self._last] = resident
+        return self._last
+
+    def send(self, op: int, isolate: int, number: int = 0, body: bytes = b"") -> None:
+        """Queues one frame; everything queued in one pass of the loop leaves together."""
+        if not self._outgoing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._outgoing.append(wire.frame(op, isolate, number, body))
+
+    def _flush(self) -> None:
+        if self._transport is not None and not self.ended:
+            self._transport.write(b"".join(self._outgoing))
+        self._outgoing.clear()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        for op, isolate, number, body in self._reader.feed(data):
+            if op == wire.READY:
+                if not self.ready.done():
+                    self.ready.set_result(None)
+            elif (resident := self.residents.get(isolate)) is not None:
+                try:
+                    resident.received(op, number, body)
+                except (ValueError, TypeError, LookupError):
+                    self.kill()  # not our protocol: whatever this is, it is not our worker any more
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("crash")
+
+    def _end(self, reason: str) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        if not self.ready.done():
+            error = EngineError("A worker process ended while it started.", code="worker_lost")
+            self.ready.set_exception(error)
+            self.ready.exception()  # looked at: nobody may be waiting
+        if self._child is not None:
+            with suppress(ProcessLookupError):
+                self._child.kill()
+            asyncio.get_running_loop().run_in_executor(None, self._child.wait)
+        residents, self.residents = self.residents, {}
+        for resident in residents.values():
+            resident.lost(reason)
+        if self.on_end is not None:
+            self.on_end(self)
+
+    def kill(self) -> None:
+        """Ends the process at once; its isolates are told that it crashed."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._end("crash")
+
+    def dismiss(self, isolate: int) -> None:
+        """Ends one isolate."""
+        if self.residents.pop(isolate, None) is not None and not self.ended:
+            self.send(wire.DISPOSE, isolate)

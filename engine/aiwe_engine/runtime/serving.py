@@ -1,0 +1,261 @@
+"""One live version of an app: the isolates that answer for it, and what happens when one is lost.
+
+Isolates are reused between invocations of one version, so module state is a cache. When an isolate
+or its worker dies, invocations that wrote nothing are run again once: those that cannot have been
+running go on in the new isolate together; those that may have been are each tried alone in a worker
+of their own, so that the guilty one costs nobody else a second time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiwe_engine.errors import AiweError, EngineError, RequestError
+from aiwe_engine.runtime.isolate import Flight, Isolate, lost_error
+from aiwe_engine.runtime.pool import WorkerPool
+from aiwe_engine.runtime.process import WorkerProcess
+from aiwe_engine.settings import Settings
+
+OnLost = Callable[[Isolate, str, list[Flight], list[Flight]], None]
+Loader = Callable[[WorkerProcess, OnLost], Awaitable[Isolate]]
+RETRIES = 3  # times a live version is loaded again before its waiting requests fail
+
+
+class Serving:
+    """Where the invocations of one version go.
+
+    Args:
+        key: the pool's key of the worker that this app and environment share.
+        load: makes a loaded isolate in a given process; raises AiweError.
+    """
+
+    def __init__(self, pool: WorkerPool, settings: Settings, key: str, load: Loader) -> None:
+        self._pool, self._settings, self._key, self._load = pool, settings, key, load
+        self._isolate: Isolate | None = None
+        self._waiting: list[Flight] = []
+        self._restarting: asyncio.Task[None] | None = None
+        self._quarantine: asyncio.Queue[Flight] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._alone = settings.isolation == "request"
+        self._ready: list[Isolate] = []
+        self._members: list[Isolate] = []  # every isolate of this version, the leaving ones too
+        self.used = self._loop.time()
+        self.retired = False
+
+    async def start(self) -> None:
+        """Loads the first isolate.
+
+        Raises:
+            AiweError: the program does not load.
+        """
+        isolate = await self._make()
+        if self._alone:
+            self._ready.append(isolate)
+        else:
+            self._isolate = isolate
+
+    async def _make(self) -> Isolate:
+        process = await self._pool.lease(self._key)
+        isolate = await self._load(process, self._lost)
+        isolate.on_heavy = self._replace
+        self._members = [i for i in self._members if i.alive]
+        self._members.append(isolate)
+        return isolate
+
+    # ── invocations ──
+
+    def invoke(self, flight: Flight) -> None:
+        """Takes an invocation on; its future tells the rest."""
+        self.used = self._loop.time()
+        if self._alone:
+            self._invoke_alone(flight)
+        elif self._isolate is not None:
+            self._isolate.take(flight)
+        else:
+            self._waiting.append(flight)
+            self._restart()
+
+    def _invoke_alone(self, flight: Flight) -> None:
+        if self._ready:
+            isolate = self._ready.pop()
+            isolate.on_idle = isolate.dispose
+            isolate.take(flight)
+        else:
+            self._waiting.append(flight)
+        self._restart()
+
+    def _restart(self) -> None:
+        if self._restarting is None:
+            self._restarting = self._loop.create_task(self._bring_up())
+
+    async def _bring_up(self) -> None:
+        try:
+            for attempt in range(RETRIES):
+                try:
+                    await (self._fill() if self._alone else self._bring_up_one())
+                except AiweError as error:
+                    if attempt == RETRIES - 1:
+                        self._fail_waiting(error)
+                else:
+                    break
+        finally:
+            self._restarting = None
+
+    async def _bring_up_one(self) -> None:
+        self._isolate = await self._make()
+        waiting, self._waiting = self._waiting, []
+        for flight in waiting:
+            if not flight.future.done():
+                self._isolate.take(flight)
+
+    async def _fill(self) -> None:
+        """Keeps one loaded isolate ahead of the requests, each of which uses one up."""
+        while self._waiting or not self._ready:
+            isolate = await self._make()
+            self._waiting = [f for f in self._waiting if not f.future.done()]
+            if self._waiting:
+                isolate.on_idle = isolate.dispose
+                isolate.take(self._waiting.pop(0))
+            else:
+                self._ready.append(isolate)
+
+    def _fail_waiting(self, error: AiweError) -> None:
+        waiting, self._waiting = self._waiting, []
+        for flight in waiting:
+            flight.fail(error)
+
+    # ── losses ──
+
+    def _lost(self, isolate: Isolate, reason: str, flights: list[Flight], suspects: list[Flight]) -> None:
+        if isolate is self._isolate and reason != "stranded":
+            self._isolate = None
+        if isolate in self._ready:
+            self._ready.remove(isolate)
+        for flight in flights:
+            if reason == "oom" and flight in suspects:
+                flight.fail(lost_error(reason))
+            elif flight.invocation.kind == "load":
+                flight.fail(lost_error(reason))
+            else:
+                self._again(flight, suspected=flight in suspects)
+
+    def _again(self, flight: Flight, *, suspected: bool) -> None:
+        invocation = flight.invocation
+        if invocation.wrote or invocation.reran:
+            flight.fail(worker_lost())
+            return
+        invocation.reran = True
+        if not suspected:
+            self.invoke(flight)
+            return
+        if self._quarantine is None:
+            self._quarantine = asyncio.Queue()
+            task = self._loop.create_task(self._examine(self._quarantine))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self._quarantine.put_nowait(flight)
+
+    async def _examine(self, suspects: asyncio.Queue[Flight]) -> None:
+        """Runs suspects one by one in a worker of their own; one that kills it was guilty."""
+        key = f"{self._key}?"
+        try:
+            while not suspects.empty():
+                flight = suspects.get_nowait()
+                if flight.future.done():
+                    continue
+                try:
+                    isolate = await self._load(await self._pool.lease(key), self._convict)
+                except AiweError as error:
+                    flight.fail(error)
+                    continue
+                number = isolate.take(flight)
+                await self._finished(isolate, number, flight)
+                isolate.dispose()
+        finally:
+            self._quarantine = None
+            self._pool.release(key)
+
+    async def _finished(self, isolate: Isolate, number: int, flight: Flight) -> None:
+        deadline = flight.invocation.deadline
+        remaining = None if deadline is None else max(0.0, deadline - self._loop.time())
+        done, _ = await asyncio.wait([flight.future], timeout=remaining)
+        if not done:
+            isolate.abandon(number, deadline_error(self._settings.deadline))
+
+    def _convict(self, isolate: Isolate, reason: str, flights: list[Flight], suspects: list[Flight]) -> None:
+        for flight in flights:
+            flight.fail(lost_error(reason))
+
+    def _replace(self, isolate: Isolate) -> None:
+        """An isolate holds too much memory: new requests go to another; it ends when it is idle."""
+        if isolate is self._isolate:
+            self._isolate = None
+        if isolate.flights:
+            isolate.on_idle = isolate.dispose
+        else:
+            isolate.dispose()
+
+    # ── the passing of time ──
+
+    def sweep(self, now: float) -> None:
+        """Ends what is past its deadline, and a worker that has stopped answering."""
+        settings = self._settings
+        for isolate in self._members:
+            expired = []
+            for number, flight in isolate.flights.items():
+                deadline = flight.invocation.deadline
+                if deadline is not None and deadline > now:
+                    break  # in order of arrival, which is the order of their deadlines
+                if deadline is None:
+                    continue
+                expired.append(number)
+            for number in expired:
+                isolate.abandon(number, deadline_error(settings.deadline))
+            stuck = isolate.cpu_limit * 5 + settings.kill_grace
+            if isolate.waiting_since and now - isolate.waiting_since > stuck:
+                isolate.process.kill()
+        for flight in [f for f in self._waiting if f.invocation.deadline and f.invocation.deadline <= now]:
+            flight.fail(deadline_error(settings.deadline))
+            self._waiting.remove(flight)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._waiting or self._restarting or any(i.flights for i in self._members if i.alive))
+
+    def rest(self) -> None:
+        """Gives its isolates up until the next request."""
+        isolate, self._isolate = self._isolate, None
+        for one in [isolate, *self._ready]:
+            if one is not None:
+                one.dispose()
+        self._ready.clear()
+
+    def retire(self) -> None:
+        """Another version is live: what is under way ends here, nothing new comes."""
+        self.retired = True
+        isolate, self._isolate = self._isolate, None
+        if isolate is not None:
+            self._replace(isolate)
+        for ready in self._ready:
+            ready.dispose()
+        self._ready.clear()
+
+
+def worker_lost() -> EngineError:
+    return EngineError(
+        "The worker that ran this request was lost after the request had written data.",
+        code="worker_lost",
+        status=503,
+        hint="Look at what was written before you send the request again.",
+    )
+
+
+def deadline_error(seconds: float) -> RequestError:
+    return RequestError(
+        f"The handler did not answer within {seconds:g} s.",
+        code="deadline",
+        status=504,
+        hint="Await less in one request, or raise the setting `deadline`.",
+    )

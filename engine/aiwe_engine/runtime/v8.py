@@ -1,0 +1,127 @@
+"""One V8 isolate through mini-racer, and the flags under which V8 runs.
+
+mini-racer's own `setTimeout` runs callbacks where nothing can stop them, so the isolate is made of
+its context alone and timers come from the worker. The names with an underscore are mini-racer's
+private ones: its version is pinned, and the runtime's tests cover each of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any
+
+import orjson
+import py_mini_racer
+from py_mini_racer import JSEvalException, JSOOMException
+from py_mini_racer._mini_racer import _make_context
+
+from aiwe_engine import bundles
+
+Evaluation = Callable[[], Awaitable[str]]
+
+CONTROL_WORDS = 16
+RUNNING, STEP, REFILL, CUT = range(4)
+BOOTSTRAP = """let __aiwe_cur = null;
+globalThis.__aiwe_checkpoint = () => { %PerformMicrotaskCheckpoint() };"""
+
+
+class IsolateLost(Exception):
+    """The isolate cannot go on: `reason` is oom, threw or closed."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def start_v8(stack_size: int) -> None:
+    """Initialises V8 for this process: natives for the checkpoint, no code from strings."""
+    py_mini_racer.init_mini_racer(
+        flags=(
+            *py_mini_racer.DEFAULT_V8_FLAGS,
+            "--allow-natives-syntax",
+            "--disallow-code-generation-from-strings",
+            f"--stack-size={stack_size}",
+        )
+    )
+
+
+class V8Isolate:
+    """An isolate with the core installed. Evaluations run one at a time, on V8's own thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: dict[str, Any]) -> None:
+        self.timers: dict[int, asyncio.TimerHandle] = {}
+        self._stack = ExitStack()
+        self._context = self._stack.enter_context(_make_context(loop))
+        self._context.set_hard_memory_limit(limits["heap_limit"])
+        self._words = memoryview(b"")
+        self._pool = memoryview(b"")
+
+    @classmethod
+    async def make(cls, loop: asyncio.AbstractEventLoop, limits: dict[str, Any]) -> V8Isolate:
+        """A fresh isolate with the core evaluated, not yet booted."""
+        self = cls(loop, limits)
+        await self._run(BOOTSTRAP)
+        await self._run(bundles.read("core.js"))
+        context: Any = self._context
+        shared: memoryview = await context.eval_cancelable("__aiwe_shared")
+        self._words = shared[: CONTROL_WORDS * 4].cast("i")
+        self._pool = shared[CONTROL_WORDS * 4 :]
+        ring = self._stack.enter_context(context._register_js_notification(self._refill))
+        context.eval("(ring) => { globalThis.__aiwe_ring = ring; }")(ring)
+        return self
+
+    def _refill(self, _: object) -> None:
+        self._pool[:] = os.urandom(len(self._pool))
+        self._words[REFILL] = 0
+
+    def boot(self, config: dict[str, Any]) -> Evaluation:
+        """Loads the platform parts that the program names, then fixes the isolate's settings."""
+        parts = [bundles.read(f"part-{name}.js") for name in config["parts"]]
+        settings = orjson.dumps(orjson.dumps(config["settings"]).decode()).decode()
+
+        async def evaluate() -> str:
+            for part in parts:
+                await self._run(part)
+            return await self._run(f"__aiwe_boot({settings})")
+
+        return evaluate
+
+    def define(self, code: str) -> Evaluation:
+        return lambda: self._run(code)
+
+    def turn(self, inbox: bytes) -> Evaluation:
+        code = "__aiwe_turn(" + orjson.dumps(inbox.decode()).decode() + ")"
+        return lambda: self._run(code)
+
+    def resume(self) -> Evaluation:
+        return lambda: self._run("__aiwe_resume()")
+
+    async def _run(self, code: str) -> str:
+        try:
+            value = await self._context.eval_cancelable(code)
+        except JSOOMException as error:
+            raise IsolateLost("oom", "out of memory") from error
+        except JSEvalException as error:
+            raise IsolateLost("threw", str(error)) from error
+        return value if isinstance(value, str) else ""
+
+    def step(self) -> int:
+        """Counts messages begun: while it stands still, one invocation is running."""
+        return int(self._words[STEP]) if self._words else -1
+
+    def mark_cut(self) -> None:
+        """Leaves word in the isolate that what it runs now is being cut."""
+        self._words[CUT] = 1
+
+    def running(self) -> int:
+        """The number of the invocation that is running, 0 for none."""
+        return int(self._words[RUNNING]) if self._words else 0
+
+    def close(self) -> None:
+        for timer in self.timers.values():
+            timer.cancel()
+        self._words = self._pool = memoryview(b"")
+        self._stack.close()

@@ -1,0 +1,288 @@
+"""The worker process: V8 isolates and nothing else.
+
+It has no network, no files, no secrets: one socket to its host. For each isolate it gathers what
+has arrived and runs one evaluation per turn. A turn that uses more CPU than its limit is cut; one
+that does not come back after that ends the process, and the host starts another.
+
+This module is the process's main program. It imports as little as it can, since every worker pays
+for it in start-up time and memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import socket
+import sys
+from time import monotonic, process_time
+from typing import Any, cast
+
+import orjson
+
+from aiwe_engine import wire
+from aiwe_engine.runtime.v8 import Evaluation, IsolateLost, V8Isolate, start_v8
+
+TICK = 0.02  # seconds between two looks at the turns that run
+WARM_DELAY = 0.2  # seconds of rest before the next isolate is made ready
+WEIGH_EVERY = 0.1  # seconds between two looks at the memory of the process
+
+
+class Tenant:
+    """One isolate at work: its queue of frames and the task that drains it."""
+
+    def __init__(self, worker: Worker, number: int, config: dict[str, Any]) -> None:
+        self.worker, self.number, self.config = worker, number, config
+        self.cpu_limit: float = config["cpu_limit"]
+        self.queue: list[tuple[int, int, bytes]] = []
+        self.arrived = asyncio.Event()
+        self.isolate: V8Isolate | None = None
+        self.evaluating = False
+        self.step = -1
+        self.cpu_start = self.wall_start = 0.0
+        self.cut_at = 0.0
+        self.task = worker.loop.create_task(self._work())
+
+    def put(self, op: int, number: int, body: bytes) -> None:
+        self.queue.append((op, number, body))
+        self.arrived.set()
+
+    async def _work(self) -> None:
+        try:
+            self.isolate = await self.worker.take_isolate()
+            await self._evaluate(self.isolate.boot(self.config))
+            while True:
+                if not self.queue:
+                    self.arrived.clear()
+                    await self.arrived.wait()
+                await self._next()
+        except IsolateLost as lost:
+            self._report(lost)
+        except asyncio.CancelledError:
+            if self.isolate is not None:
+                self.isolate.close()
+
+    async def _next(self) -> None:
+        op, number, body = self.queue[0]
+        if op == wire.MESSAGE:
+            queue = self.queue
+            count = 1
+            while count < len(queue) and queue[count][0] == wire.MESSAGE:
+                count += 1
+            bodies = [b for _, _, b in queue[:count]]
+            del queue[:count]
+            await self._turn(bodies)
+            return
+        del self.queue[0]
+        if op == wire.DEFINE:
+            await self._define(number, body.decode())
+        elif op == wire.LIMIT:
+            self.cpu_limit = number / 1000
+
+    async def _turn(self, bodies: list[bytes]) -> None:
+        assert self.isolate is not None
+        text = await self._evaluate(self.isolate.turn(b"[" + b",".join(bodies) + b"]"))
+        self._hand_over(text, len(bodies))
+        self.worker.weigh(self)
+
+    async def _define(self, number: int, code: str) -> None:
+        assert self.isolate is not None
+        try:
+            await self._evaluate(self.isolate.define(code))
+        except IsolateLost as lost:
+            if lost.reason != "threw":
+                raise
+            self.worker.send(wire.DEFINED, self.number, number, str(lost).encode())
+        else:
+            self.worker.send(wire.DEFINED, self.number, number)
+
+    def _hand_over(self, text: str, consumed: int) -> None:
+        wishes, _, outbox = text.partition("\n")
+        if wishes:
+            self.worker.grant(self, orjson.loads(f"[{wishes}]"))
+        self.worker.send(wire.OUTBOX, self.number, consumed, outbox.encode())
+
+    async def _evaluate(self, evaluation: Evaluation) -> str:
+        """Runs one evaluation under the CPU limit; a cut one is resumed with the blame given."""
+        self._begin()
+        try:
+            while True:
+                try:
+                    return await evaluation()
+                except asyncio.CancelledError:
+                    if not self.cut_at:
+                        raise
+                    self.task.uncancel()
+                    assert self.isolate is not None
+                    evaluation = self.isolate.resume()
+                    self._begin()
+        finally:
+            self.evaluating = False
+
+    def _begin(self) -> None:
+        self.evaluating, self.step, self.cut_at = True, -1, 0.0
+        self.worker.watch()
+
+    def check(self, cpu: float, wall: float) -> None:
+        """Cuts the turn when one step of it has used up its CPU time."""
+        if not self.evaluating or self.isolate is None:
+            return
+        step = self.isolate.step()
+        if step != self.step:
+            self.step, self.cpu_start, self.wall_start = step, cpu, wall
+        elif self.cut_at:
+            if wall - self.cut_at > self.config["kill_grace"]:
+                os._exit(70)  # V8 does not come back: only the process can end this
+        elif cpu - self.cpu_start >= self.cpu_limit and wall - self.wall_start >= self.cpu_limit:
+            self.cut()
+
+    def cut(self) -> None:
+        """Stops what is being evaluated now; the invocation that was running is blamed."""
+        if self.evaluating and not self.cut_at and self.isolate is not None:
+            self.cut_at = monotonic()
+            self.isolate.mark_cut()
+            self.task.cancel()
+
+    def _report(self, lost: IsolateLost) -> None:
+        running = self.isolate.running() if self.isolate is not None else 0
+        body = orjson.dumps({"reason": lost.reason, "message": str(lost), "running": running})
+        self.worker.send(wire.FAILED, self.number, 0, body)
+        self.worker.tenants.pop(self.number, None)
+
+
+class Worker(asyncio.Protocol):
+    """The process: its socket, its tenants, the watch over their turns."""
+
+    transport: asyncio.WriteTransport
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: dict[str, Any]) -> None:
+        self.loop, self.limits = loop, limits
+        self.tenants: dict[int, Tenant] = {}
+        self.reader = wire.FrameReader()
+        self.warm: V8Isolate | None = None
+        self.watching = False
+        self.weighed = 0.0
+        self.base_memory = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.WriteTransport, transport)
+        self.loop.create_task(self._become_ready())
+
+    async def _become_ready(self) -> None:
+        self.warm = await V8Isolate.make(self.loop, self.limits)
+        self.base_memory = _resident()
+        self.send(wire.READY)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        os._exit(0)
+
+    def data_received(self, data: bytes) -> None:
+        for op, isolate, number, body in self.reader.feed(data):
+            if op == wire.CREATE:
+                self.tenants[isolate] = Tenant(self, isolate, orjson.loads(body))
+            elif (tenant := self.tenants.get(isolate)) is None:
+                continue
+            elif op == wire.DISPOSE:
+                del self.tenants[isolate]
+                tenant.task.cancel()
+            elif op == wire.CUT:
+                tenant.cut()
+            else:
+                tenant.put(op, number, body)
+
+    def send(self, op: int, isolate: int = 0, number: int = 0, body: bytes = b"") -> None:
+        self.transport.write(wire.frame(op, isolate, number, body))
+
+    async def take_isolate(self) -> V8Isolate:
+        isolate, self.warm = self.warm, None
+        self.loop.call_later(WARM_DELAY, self._warm_up)
+        return isolate or await V8Isolate.make(self.loop, self.limits)
+
+    def _warm_up(self) -> None:
+        if self.warm is None:
+            self.loop.create_task(self._make_warm())
+
+    async def _make_warm(self) -> None:
+        isolate = await V8Isolate.make(self.loop, self.limits)
+        if self.warm is None:
+            self.warm = isolate
+        else:
+            isolate.close()
+
+    def grant(self, tenant: Tenant, wishes: list[list[Any]]) -> None:
+        """Timers: set or cleared by an isolate, delivered in the inbox of a later turn."""
+        assert tenant.isolate is not None
+        timers = tenant.isolate.timers
+        for wish in wishes:
+            if wish[0] == "t":
+                delay = min(max(float(wish[2]), 0.0), 2**31) / 1000
+                timers[wish[1]] = self.loop.call_later(delay, self._due, tenant, wish[1])
+            elif (handle := timers.pop(wish[1], None)) is not None:
+                handle.cancel()
+
+    def _due(self, tenant: Tenant, timer: int) -> None:
+        assert tenant.isolate is not None
+        tenant.isolate.timers.pop(timer, None)
+        tenant.put(wire.MESSAGE, 0, b'["t",%d]' % timer)
+
+    def watch(self) -> None:
+        if not self.watching:
+            self.watching = True
+            self.loop.call_later(TICK, self._look)
+
+    def _look(self) -> None:
+        cpu, wall = process_time(), monotonic()
+        active = False
+        for tenant in list(self.tenants.values()):
+            active = active or tenant.evaluating
+            tenant.check(cpu, wall)
+        self.watching = active
+        if active:
+            self.loop.call_later(TICK, self._look)
+
+    def weigh(self, tenant: Tenant) -> None:
+        """Tells the host of an isolate that holds too much memory outside V8's heap."""
+        now = monotonic()
+        if now - self.weighed < WEIGH_EVERY:
+            return
+        self.weighed = now
+        allowed = self.limits["heap_limit"] + self.limits["buffer_limit"]
+        if _resident() - self.base_memory > allowed:
+            self.send(wire.HEAVY, tenant.number)
+
+
+def _resident() -> int:
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def _limit_resources(limits: dict[str, Any]) -> None:
+    memory = limits["worker_memory"]
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the host
+
+
+def main(descriptor: int, text: str) -> None:
+    """Runs the worker on an open socket until its host goes away."""
+    limits = orjson.loads(text)
+    _limit_resources(limits)
+    start_v8(limits["stack_size"])
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        connection = socket.socket(fileno=descriptor)
+        await loop.create_connection(lambda: Worker(loop, limits), sock=connection)
+        await asyncio.Event().wait()
+
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve())
+    else:
+        uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
