@@ -159,7 +159,7 @@ function RouteRow({ app, route, drafts, openPlace }: RowProps): React.JSX.Elemen
           <IconButton label={`Go to ${placeName(where)}`} text="{ }" act={() => openPlace(where)} />
         )}
         <button className="aiwe-button aiwe-small" aria-expanded={open} onClick={toggle}>
-          {open ? 'Close' : 'Try'}
+          Try
         </button>
       </div>
       {open && <TryForm app={app} route={route} drafts={drafts} />}

@@ -5,7 +5,7 @@
  */
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 import { Debouncer } from '@lumino/polling';
 
 import { codeCells, isAiwe } from './notebooks';
@@ -40,8 +40,17 @@ async function watch(panel: NotebookPanel): Promise<void> {
     }
   }, QUIET);
   const change = () => void later.invoke();
+  const ran = (_: unknown, run: { notebook: unknown }) => {
+    if (run.notebook === panel.content) {
+      told = ''; // the engine may have met this notebook only now
+      change();
+    }
+  };
   panel.model?.cells.changed.connect(change);
-  panel.sessionContext.kernelChanged.connect(change);
-  panel.disposed.connect(() => later.dispose());
+  NotebookActions.executed.connect(ran);
+  panel.disposed.connect(() => {
+    NotebookActions.executed.disconnect(ran);
+    later.dispose();
+  });
   change();
 }

@@ -1,6 +1,6 @@
 /**
  * One store for all plugins: asks the engine once, then follows its event stream, and connects
- * again when that ends. Nothing else in the extension polls.
+ * again when that ends. Only the engine's counters are asked for now and then, while they are seen.
  */
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
@@ -13,6 +13,7 @@ import { App, Commands, Connection, EngineEvent, Failure, IEngineState, LogLine,
 const LINES_KEPT = 5000;
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
+const STATUS_EVERY = 5000; // the number of requests changes without an event
 
 export class EngineState implements IEngineState {
   readonly changed: Signal<IEngineState, void> = new Signal(this);
@@ -33,6 +34,7 @@ export class EngineState implements IEngineState {
   /** Runs as long as the page lives. */
   async run(): Promise<void> {
     let wait = FIRST_WAIT;
+    setInterval(() => void this.recount(), STATUS_EVERY);
     for (;;) {
       try {
         await requests.follow(
@@ -118,6 +120,18 @@ export class EngineState implements IEngineState {
       this.changed.emit();
     } catch (error) {
       console.warn('aiwe: the list of apps could not be read', error);
+    }
+  }
+
+  private async recount(): Promise<void> {
+    if (this.connection === 'running' && !document.hidden) {
+      await requests.status().then(
+        status => {
+          this.report(status);
+          this.changed.emit();
+        },
+        () => undefined // the event stream will tell that the engine is away
+      );
     }
   }
 

@@ -72,9 +72,9 @@ export function TryForm({ app, route, drafts }: Props): React.JSX.Element {
             Open in a tab
           </a>
         )}
-        <span className="aiwe-muted aiwe-push" title="Control or Command and Enter send">
-          Ctrl+Enter
-        </span>
+        <kbd className="aiwe-push" title="Sends, from any field">
+          Ctrl Enter
+        </kbd>
       </div>
       <div aria-live="polite">
         {outcome.failure && <Failed failure={outcome.failure} />}
@@ -115,14 +115,17 @@ function Fields({ route, draft, change }: FieldsProps): React.JSX.Element {
       {hasBody(draft.method) && (
         <Text label="Body" rows={5} value={draft.body} placeholder="JSON" set={body => change({ body })} />
       )}
-      <Text label="Query" value={draft.query} placeholder="page=1&sort=name" set={query => change({ query })} />
-      <Text
-        label="Headers"
-        rows={draft.headers.split('\n').length}
-        value={draft.headers}
-        placeholder="Name: value, one a line"
-        set={headers => change({ headers })}
-      />
+      <details className="aiwe-More" open={!!(draft.query || draft.headers) || undefined}>
+        <summary>Query and headers</summary>
+        <Text label="Query" value={draft.query} placeholder="page=1&sort=name" set={query => change({ query })} />
+        <Text
+          label="Headers"
+          rows={Math.max(2, draft.headers.split('\n').length)}
+          value={draft.headers}
+          placeholder="Name: value"
+          set={headers => change({ headers })}
+        />
+      </details>
     </>
   );
 }
