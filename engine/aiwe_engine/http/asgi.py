@@ -8,6 +8,7 @@ no task, no timer and no call of `receive`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import secrets
@@ -66,6 +67,10 @@ class AppsFace:
             response = await self._answer(place, request)
         except ClientGone:
             return
+        except asyncio.CancelledError:
+            # The server's grace time is over; this task ends with its answer.
+            response = refuse(stopping(), request, public=self._public)
+            close = True
         except AiweError as error:
             close = isinstance(error, BodyRefused)
             response = refuse(error, request, public=self._public)
@@ -136,6 +141,13 @@ async def write(send: Send, request: Request, response: Response, *, close: bool
         body = b""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def stopping() -> EngineError:
+    """What a request is told that was not done when the engine had to end."""
+    return EngineError(
+        "The engine is stopping.", code="stopping", hint="Send the request again in a moment."
+    )
 
 
 async def decline(scope: Message, receive: Receive, send: Send) -> None:
