@@ -51,7 +51,13 @@ class Engine:
     """
 
     def __init__(
-        self, settings: Settings, *, env: str = "dev", root: Path, data: Path, locate: Locate | None = None
+        self,
+        settings: Settings,
+        *,
+        env: str = "dev",
+        root: Path,
+        data: Path,
+        locate: Locate | None = None,
     ) -> None:
         self.settings, self.env, self.root, self.data = settings, env, root, data
         self.apps_url = ""  # told by whoever opens the listener
@@ -80,7 +86,10 @@ class Engine:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         for task in self._tasks:
             task.cancel()
@@ -103,7 +112,10 @@ class Engine:
             now = loop.time()
             for release in list(self._live.values()):
                 release.serving.sweep(now)
-                if now - release.serving.used > self.settings.worker_idle and not release.serving.busy:
+                if (
+                    now - release.serving.used > self.settings.worker_idle
+                    and not release.serving.busy
+                ):
                     release.serving.rest()
                     self._pool.release(f"{release.deployment.app}/{release.deployment.env}")
 
@@ -138,7 +150,13 @@ class Engine:
             self._live[app] = release
         if before is not None and before is not release:
             before.serving.retire()
-        self._tell({"type": "deploy", "app": app, "version": release.deployment.version if release else None})
+        self._tell(
+            {
+                "type": "deploy",
+                "app": app,
+                "version": release.deployment.version if release else None,
+            }
+        )
 
     def url_of(self, app: str) -> str:
         """Where an app is served: an origin of its own."""
@@ -152,6 +170,7 @@ class Engine:
         return self._live
 
     def deployments(self) -> list[Deployment]:
+        """What is live, one entry an app."""
         return [release.deployment for release in self._live.values()]
 
     # ── requests ──
@@ -188,7 +207,9 @@ class Engine:
         if isinstance(error, ProgramError | EngineError) and error.status >= 500:
             version = release.deployment.version if release else ""
             text = f"{request.method} {request.path}: {error.stack or error.message}"
-            line = LogLine(time.time(), app, self.env, version, "error", text, request.id, error.where)
+            line = LogLine(
+                time.time(), app, self.env, version, "error", text, request.id, error.where
+            )
             self.log.write(line)
             if public and error.code == "handler_failed":
                 error = ProgramError("The handler failed.", code=error.code, status=error.status)
@@ -244,6 +265,7 @@ class Engine:
         return session, notebook
 
     async def interrupt(self, session: str) -> bool:
+        """Stops the cell that runs in this session. False: none did."""
         found = self._sessions.get(session)
         return await found[0].interrupt() if found else False
 
@@ -269,11 +291,13 @@ class Engine:
         return {"data": await release.evaluate(await self._compiler.compile_expression(expression))}
 
     async def language(self, operation: str, arguments: dict[str, Any]) -> Json:
+        """Completion, hover, diagnostics, completeness: see docs/management.md."""
         return await self._language.ask(operation, arguments)
 
     # ── watching ──
 
     def status(self) -> dict[str, Json]:
+        """How the engine is: see docs/management.md."""
         return {
             "version": __version__,
             "env": self.env,
@@ -287,7 +311,10 @@ class Engine:
             "data": str(self.data),
         }
 
-    def logs(self, app: str | None, *, after: int = 0, limit: int = 200) -> list[tuple[int, LogLine]]:
+    def logs(
+        self, app: str | None, *, after: int = 0, limit: int = 200
+    ) -> list[tuple[int, LogLine]]:
+        """The latest log lines with their sequence numbers, oldest first."""
         return self.log.read(app, after=after, limit=limit)
 
     async def events(self) -> AsyncIterator[dict[str, Json]]:

@@ -26,19 +26,24 @@ class Log:
         self.followers: list[Callable[[int, LogLine], None]] = []
 
     def write(self, line: LogLine) -> None:
+        """Keeps a line and tells the followers."""
         self._last += 1
         self._lines.append((self._last, line))
         for follower in self.followers:
             follower(self._last, line)
 
-    def program(self, invocation: Invocation | None, level: str, text: str, owner: tuple[str, str, str]) -> None:
+    def program(
+        self, invocation: Invocation | None, level: str, text: str, owner: tuple[str, str, str]
+    ) -> None:
         """A line that a program wrote; `owner` is its app, environment and version."""
         app, env, version = owner
         known = cast(Level, level if level in _LEVELS else "info")
         request_id = invocation.id or None if invocation is not None else None
         self.write(LogLine(time.time(), app, env, version, known, text, request_id))
 
-    def read(self, app: str | None, *, after: int = 0, limit: int = 200) -> list[tuple[int, LogLine]]:
+    def read(
+        self, app: str | None, *, after: int = 0, limit: int = 200
+    ) -> list[tuple[int, LogLine]]:
         """The latest lines of one app or of all, oldest first, with a number above `after`."""
         found = [(n, line) for n, line in self._lines if n > after and app in (None, line.app)]
         return found[-limit:]

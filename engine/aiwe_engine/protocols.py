@@ -32,8 +32,10 @@ class Capability(Protocol):
     methods: Mapping[str, Method]
 
     def call(self, invocation: Invocation, method: str, args: list[Any]) -> Awaitable[Any]:
-        """Do it. Called in the order in which the program issued its calls; a write must take its
-        place in the queue before the first suspension. Returns a JSON value or `orjson.Fragment`.
+        """Do it; returns a JSON value or `orjson.Fragment`.
+
+        Called in the order in which the program issued its calls: a write must take its place in
+        the queue before the first suspension.
 
         Raises:
             AiweError: with a code and a hint; it becomes an Error in the program.
@@ -48,17 +50,29 @@ class Store(Protocol):
     updatedAt. Raises AiweError with the codes of `DataRepository` in aiwe.d.ts.
     """
 
-    async def create(self, scope: Scope, collection: str, docs: list[dict[str, Any]]) -> list[bytes]: ...
+    async def create(
+        self, scope: Scope, collection: str, docs: list[dict[str, Any]]
+    ) -> list[bytes]: ...
     async def get(self, scope: Scope, collection: str, doc_id: str) -> bytes | None: ...
     async def query(
         self, scope: Scope, collection: str, where: dict[str, Any], options: dict[str, Any]
     ) -> list[bytes]: ...
     async def count(self, scope: Scope, collection: str, where: dict[str, Any]) -> int: ...
     async def update(
-        self, scope: Scope, collection: str, doc_id: str, patch: dict[str, Any], if_version: int | None
+        self,
+        scope: Scope,
+        collection: str,
+        doc_id: str,
+        patch: dict[str, Any],
+        if_version: int | None,
     ) -> bytes: ...
     async def replace(
-        self, scope: Scope, collection: str, doc_id: str, doc: dict[str, Any], if_version: int | None
+        self,
+        scope: Scope,
+        collection: str,
+        doc_id: str,
+        doc: dict[str, Any],
+        if_version: int | None,
     ) -> bytes: ...
     async def upsert(self, scope: Scope, collection: str, doc: dict[str, Any]) -> bytes: ...
     async def delete(self, scope: Scope, collection: str, doc_id: str) -> bool: ...

@@ -36,14 +36,24 @@ class Settings:
     cell_cpu_limit: float = _setting(30.0, "Seconds of CPU a notebook cell may use at a stretch")
     load_cpu_limit: float = _setting(5.0, "Seconds of CPU a program may use while it loads")
     heap_limit: int = _setting(64 * MB, "V8 heap of one isolate")
-    buffer_limit: int = _setting(128 * MB, "ArrayBuffer bytes one isolate may hold outside its heap")
+    buffer_limit: int = _setting(
+        128 * MB, "ArrayBuffer bytes one isolate may hold outside its heap"
+    )
     worker_memory: int = _setting(1024 * MB, "RLIMIT_DATA of a worker process")
     stack_size: int = _setting(500, "V8 stack of an isolate, in KB")
     log_limit: int = _setting(256 * KB, "Log text of one invocation; what is over is cut")
     log_lines: int = _setting(10_000, "Log lines kept in memory for %logs and the lab")
-    isolation: str = _setting("shared", "'shared': isolates serve many requests; 'request': one each")
+    isolation: str = _setting(
+        "shared", "'shared': isolates serve many requests; 'request': one each"
+    )
     kill_grace: float = _setting(2.0, "Seconds a stuck worker gets before it is killed")
     worker_idle: float = _setting(300.0, "Seconds after which an unused worker is ended")
     spare_workers: int = _setting(1, "Started workers kept ready for the next app or crash")
     compile_idle: float = _setting(20.0, "Seconds after which an unused compile worker is ended")
     drain: float = _setting(10.0, "Seconds that requests on an older version get to finish")
+
+    document_limit: int = _setting(1 * MB, "Largest document")
+    result_limit: int = _setting(32 * MB, "Bytes of documents that one query may find")
+    document_cache: int = _setting(32 * MB, "Documents kept in memory for reads by id")
+    database_memory: int = _setting(256 * MB, "Memory that the database may use")
+    database_threads: int = _setting(2, "Threads of the database")

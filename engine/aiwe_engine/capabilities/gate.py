@@ -54,11 +54,18 @@ class Gate:
             known = list(capability.methods) if capability else list(self._capabilities)
             near = get_close_matches(method if capability else name, known, 1)
             hint = f"Did you mean {near[0]}?" if near else None
-            raise ProgramError(f"There is no host call {name}.{method}.", code="unknown_call", hint=hint)
+            raise ProgramError(
+                f"There is no host call {name}.{method}.", code="unknown_call", hint=hint
+            )
         return capability, declared
 
     async def _effect(
-        self, capability: Capability, invocation: Invocation, effects: EffectLog, method: str, args: list[Any]
+        self,
+        capability: Capability,
+        invocation: Invocation,
+        effects: EffectLog,
+        method: str,
+        args: list[Any],
     ) -> Any:
         call = f"{capability.name}.{method}"
         text = orjson.dumps(args)

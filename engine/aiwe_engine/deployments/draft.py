@@ -49,20 +49,25 @@ class Draft:
                 self.drop(key)
 
     def drop(self, key: str) -> None:
+        """Lets a cell leave, with what it did to the world."""
         cell = self.cells.pop(key)
         self.effects.entries.pop(cell.piece.name, None)
 
     def arrange(self, keys: list[str], *, saved: bool) -> bool:
         """The document's order; with `saved`, cells that are not in it leave. True if any left."""
         self._order = {key: at for at, key in enumerate(keys)}
-        gone = [k for k, c in self.cells.items() if saved and not c.anonymous and k not in self._order]
+        gone = [
+            k for k, c in self.cells.items() if saved and not c.anonymous and k not in self._order
+        ]
         for key in gone:
             self.drop(key)
         return bool(gone)
 
     def in_order(self) -> list[DraftCell]:
-        """Cells as the document has them; one that it does not know stays behind the cell that was
-        run before it."""
+        """Cells as the document has them.
+
+        One that the document does not know stays behind the cell that was run before it.
+        """
         placed: list[tuple[float, int, DraftCell]] = []
         last = -1.0
         for number, (key, cell) in enumerate(self.cells.items()):

@@ -32,10 +32,21 @@ class Notebook:
     """
 
     def __init__(
-        self, workshop: Workshop, compiler: Compiler, app: str, env: str, root: Path, go_live: GoLive
+        self,
+        workshop: Workshop,
+        compiler: Compiler,
+        app: str,
+        env: str,
+        root: Path,
+        go_live: GoLive,
     ) -> None:
         self.app, self.env = app, env
-        self._workshop, self._compiler, self._root, self._go_live = workshop, compiler, root, go_live
+        self._workshop, self._compiler, self._root, self._go_live = (
+            workshop,
+            compiler,
+            root,
+            go_live,
+        )
         self.draft = Draft()
         self.release: Release | None = None
         self._deploying = asyncio.Lock()
@@ -118,7 +129,9 @@ class Notebook:
         self.release = release
         await self._go_live(self.app, release)
 
-    def _program_with(self, source: Source, piece: Compiled, modules: list[tuple[Source, Compiled]]) -> Program:
+    def _program_with(
+        self, source: Source, piece: Compiled, modules: list[tuple[Source, Compiled]]
+    ) -> Program:
         """Everything a stack of this session may point into."""
         cells = [c for c in self.draft.in_order() if c.piece.name != piece.name]
         sources = [source, *(s for s, _ in modules), *(c.source for c in cells)]
@@ -127,7 +140,13 @@ class Notebook:
 
     def _told(self, before: Release | None, *, scratch: bool) -> dict[str, Any]:
         """The deployment as the cell's output shows it."""
-        told: dict[str, Any] = {"app": self.app, "env": self.env, "scratch": scratch, "routes": [], "warnings": []}
+        told: dict[str, Any] = {
+            "app": self.app,
+            "env": self.env,
+            "scratch": scratch,
+            "routes": [],
+            "warnings": [],
+        }
         if self.release is None or scratch:
             return {**told, "version": None, "url": None}
         now = self.release.deployment

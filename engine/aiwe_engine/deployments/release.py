@@ -41,6 +41,11 @@ class Workshop:
         """A fresh isolate for a program that names these globals.
 
         Args:
+            process: the worker it lives in.
+            owner: app, environment and version.
+            names: free names of the program, which decide the platform's parts.
+            on_lost: told when the isolate or its worker is lost.
+            cpu_limit: seconds of CPU one turn may use.
             output: may take a log line (True) before it goes to the log.
         """
         app, env, version = owner
@@ -77,6 +82,10 @@ class Workshop:
         """Loads a program and makes it ready to answer.
 
         Args:
+            app: name of the app.
+            env: environment it is for.
+            program: what it runs.
+            path: the notebook, file or folder it came from.
             effects: what an earlier activation did, to be repeated in memory only.
             strict: a clash of two routes is an error (in a draft the later one wins).
 
@@ -97,7 +106,13 @@ class Release:
     """A program that answers: made by `Workshop.release`."""
 
     def __init__(
-        self, workshop: Workshop, app: str, env: str, program: Program, effects: EffectLog, path: str | None
+        self,
+        workshop: Workshop,
+        app: str,
+        env: str,
+        program: Program,
+        effects: EffectLog,
+        path: str | None,
     ) -> None:
         self._workshop = workshop
         self.effects = effects
@@ -110,15 +125,20 @@ class Release:
 
     @property
     def owner(self) -> tuple[str, str, str]:
+        """App, environment and version."""
         return self.deployment.app, self.deployment.env, self.deployment.version
 
     async def _load(self, process: WorkerProcess, on_lost: OnLost) -> Isolate:
         settings = self._workshop.settings
-        isolate = self._workshop.isolate(process, self.owner, self._names, on_lost, settings.load_cpu_limit)
+        isolate = self._workshop.isolate(
+            process, self.owner, self._names, on_lost, settings.load_cpu_limit
+        )
         attempt = EffectLog(dict(self.effects.entries))
         try:
             async with asyncio.timeout(LOAD_DEADLINE):
-                registered = await load_program(isolate, self.deployment.program, self.owner, attempt)
+                registered = await load_program(
+                    isolate, self.deployment.program, self.owner, attempt
+                )
         except LoadFailed as failed:
             isolate.dispose()
             raise self._explain_load(failed) from failed
@@ -177,10 +197,11 @@ class Release:
             raise explain(error, self.deployment.program) from error
 
     def rename(self, url: str) -> None:
+        """Says under which address it is served."""
         self.deployment = replace(self.deployment, url=url)
 
 
 def _spot(route: Route) -> str:
     where = route.where
-    place = where.cell and f"cell {where.cell}" or where.file or "the program"
+    place = (where.cell and f"cell {where.cell}") or where.file or "the program"
     return f"{place}, line {where.line}" if where.line else place

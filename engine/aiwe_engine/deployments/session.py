@@ -41,6 +41,7 @@ class Session:
         """Runs one cell: its result and registrations, and what it did to the world.
 
         Args:
+            piece: the cell, compiled.
             modules: files the cell imports; defined again when their text changed.
             display: takes what `display(value)` shows.
             show: takes console lines as (level, text).
@@ -61,7 +62,9 @@ class Session:
                 message = ("p", "cell", "", piece.name, True)
                 result = await self._fly(isolate, piece.name, message, effects, display)
                 for name in init_names([piece]):
-                    more = await self._fly(isolate, f"init:{name}", ("f", "", name), effects, display)
+                    more = await self._fly(
+                        isolate, f"init:{name}", ("f", "", name), effects, display
+                    )
                     result["routes"] += more["routes"]
                 return result, effects
             finally:
@@ -71,13 +74,20 @@ class Session:
         if self._isolate is None or not self._isolate.alive:
             process = await self._workshop.pool.lease(self._key)
             limit = self._workshop.settings.cell_cpu_limit
-            isolate = self._workshop.isolate(process, self._owner, ["*"], self._lost, limit, self._log)
+            isolate = self._workshop.isolate(
+                process, self._owner, ["*"], self._lost, limit, self._log
+            )
             self._isolate = isolate
             self._modules.clear()
         return self._isolate
 
     async def _fly(
-        self, isolate: Isolate, piece: str, message: tuple[Any, ...], effects: EffectLog, display: Display
+        self,
+        isolate: Isolate,
+        piece: str,
+        message: tuple[Any, ...],
+        effects: EffectLog,
+        display: Display,
     ) -> dict[str, Any]:
         app, env, version = self._owner
         effects.entries[piece] = []
@@ -102,12 +112,14 @@ class Session:
         self._print(level, text)
         return True
 
-    def _lost(self, isolate: Isolate, reason: str, flights: list[Flight], suspects: list[Flight]) -> None:
+    def _lost(self, _: Isolate, reason: str, flights: list[Flight], __: list[Flight]) -> None:
         if reason != "stranded":
             self._isolate = None
         for flight in flights:
             error = lost_error(reason)
-            error.hint = f"{error.hint} The session's variables are gone: run the cells above again."
+            error.hint = (
+                f"{error.hint} The session's variables are gone: run the cells above again."
+            )
             flight.fail(error)
 
     async def interrupt(self) -> bool:
@@ -133,4 +145,5 @@ class Session:
 
 
 def interrupted() -> AiweError:
+    """The error of a cell that a person stopped."""
     return ProgramError("The cell was interrupted.", code="interrupted", name="Interrupted")

@@ -30,13 +30,16 @@ class Flight:
 
     __slots__ = ("display", "future", "invocation", "message")
 
-    def __init__(self, invocation: Invocation, message: tuple[Any, ...], display: Display | None = None) -> None:
+    def __init__(
+        self, invocation: Invocation, message: tuple[Any, ...], display: Display | None = None
+    ) -> None:
         self.invocation = invocation
         self.message = message  # op letter and what follows the number
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.display = display
 
     def fail(self, error: AiweError) -> None:
+        """Ends the flight with an error, unless it has ended."""
         if not self.future.done():
             self.future.set_exception(error)
 
@@ -105,6 +108,7 @@ class Isolate:
         await future
 
     def limit_cpu(self, seconds: float) -> None:
+        """Sets the CPU time that one turn may use from now on."""
         self.cpu_limit = seconds
         self.process.send(wire.LIMIT, self.number, int(seconds * 1000))
 
@@ -123,12 +127,14 @@ class Isolate:
         self._rest()
 
     def dispose(self) -> None:
+        """Ends the isolate; its flights must have ended."""
         self.alive = False
         self.process.dismiss(self.number)
 
     # ── from the worker ──
 
     def received(self, op: int, number: int, body: bytes) -> None:
+        """Takes one frame that the worker sent for this isolate."""
         if op == wire.OUTBOX:
             self._acknowledge(number)
             if body:
@@ -154,23 +160,21 @@ class Isolate:
 
     def _take_message(self, message: list[Any]) -> None:
         letter, number = message[0], message[1]
+        flight = self.flights.get(number)
         if letter == "l":
-            flight = self.flights.get(number)
             self._log(flight.invocation if flight else None, message[2], message[3])
-            return
-        if letter == "c":
-            flight = self.flights.get(number)
-            if flight is not None:
-                self._loop.create_task(self._call(number, flight, *message[2:6]))
-            return
-        if letter == "v":
-            flight = self.flights.get(number)
-            if flight is not None and flight.display is not None:
+        elif flight is None:
+            return  # over, or never here: the worker may say what it likes
+        elif letter == "c":
+            self._loop.create_task(self._call(number, flight, *message[2:6]))
+        elif letter == "v":
+            if flight.display is not None:
                 flight.display(message[2])
-            return
-        flight = self.flights.pop(number, None)
-        if flight is None:
-            return
+        else:
+            del self.flights[number]
+            self._end(flight, letter, message)
+
+    def _end(self, flight: Flight, letter: str, message: list[Any]) -> None:
         if letter == "d":
             if not flight.future.done():
                 flight.future.set_result(message[2])
@@ -186,7 +190,9 @@ class Isolate:
         if not self.flights and self.on_idle is not None:
             self.on_idle()
 
-    async def _call(self, number: int, flight: Flight, call: int, capability: str, method: str, args: list[Any]) -> None:
+    async def _call(
+        self, number: int, flight: Flight, call: int, capability: str, method: str, args: list[Any]
+    ) -> None:
         try:
             value = await self._gate(flight.invocation, capability, method, args)
             body = orjson.dumps(["r", call, True, value])
@@ -206,6 +212,7 @@ class Isolate:
             future.set_result(None)
 
     def lost(self, reason: str) -> None:
+        """The worker ended; what it had not answered for is suspected."""
         self._lose(reason, set(self._sent))
 
     def _lose(self, reason: str, suspects: set[int]) -> None:
@@ -257,6 +264,7 @@ def _as_javascript(error: AiweError) -> dict[str, Any]:
 
 
 def over_limit(seconds: float) -> ProgramError:
+    """The error of an invocation whose turn used up its CPU time."""
     return ProgramError(
         f"This code used more than {seconds:g} s of CPU time at a stretch and was stopped.",
         code="cpu_limit",

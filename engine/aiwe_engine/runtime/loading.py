@@ -35,6 +35,8 @@ async def load_program(
     """Loads every piece; returns what was registered, in order.
 
     Args:
+        isolate: a fresh one.
+        program: what to load.
         owner: app, environment and version, on whose behalf host calls are made.
         effects: what an earlier activation did; filled in by this one where it has no entry.
 

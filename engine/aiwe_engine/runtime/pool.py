@@ -1,10 +1,15 @@
-"""The worker processes of an engine: one per key (an app in an environment, or a session), and a
-started spare, so that a first request or a crash does not wait for a process to come up."""
+"""The worker processes of an engine: one per key, and a started spare.
+
+A key is an app in an environment, or a session. The spare is there so that a first request or a
+crash does not wait for a process to come up.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
+from aiwe_engine.errors import EngineError
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.settings import Settings
 
@@ -48,12 +53,10 @@ class WorkerPool:
         while self._spares:
             spare = self._spares.pop(0)
             self.start()
-            try:
+            with suppress(EngineError):  # a spare that did not start: the next one may
                 process = await spare
-            except Exception:  # noqa: BLE001 - a spare that failed to start is no reason not to try again
-                continue
-            if not process.ended:
-                return process
+                if not process.ended:
+                    return process
         return await self._start_one()
 
     def _arrived(self, key: str, done: asyncio.Future[WorkerProcess]) -> None:
@@ -72,6 +75,7 @@ class WorkerPool:
         return {key: p.pid for key, p in self._leased.items() if not p.ended}
 
     async def close(self) -> None:
+        """Ends every process."""
         self._closed = True
         spares, self._spares = self._spares, []
         for done in await asyncio.gather(*spares, return_exceptions=True):

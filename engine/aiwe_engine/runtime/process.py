@@ -31,8 +31,13 @@ _BOOT = (
 class Resident(Protocol):
     """What a worker process tells of one isolate: implemented by `isolate.Isolate`."""
 
-    def received(self, op: int, number: int, body: bytes) -> None: ...
-    def lost(self, reason: str) -> None: ...
+    def received(self, op: int, number: int, body: bytes) -> None:
+        """Takes one frame."""
+        ...
+
+    def lost(self, reason: str) -> None:
+        """Learns that the process ended."""
+        ...
 
 
 class WorkerProcess(asyncio.Protocol):
@@ -93,6 +98,7 @@ class WorkerProcess(asyncio.Protocol):
 
     @property
     def pid(self) -> int:
+        """The process id, 0 before it is started."""
         return self._child.pid if self._child is not None else 0
 
     def admit(self, resident: Resident) -> int:
@@ -113,9 +119,11 @@ class WorkerProcess(asyncio.Protocol):
         self._outgoing.clear()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is open."""
         self._transport = cast(asyncio.WriteTransport, transport)
 
     def data_received(self, data: bytes) -> None:
+        """Passes each frame to the isolate it is about."""
         for op, isolate, number, body in self._reader.feed(data):
             if op == wire.READY:
                 if not self.ready.done():
@@ -126,7 +134,8 @@ class WorkerProcess(asyncio.Protocol):
                 except (ValueError, TypeError, LookupError):
                     self.kill()  # not our protocol: whatever this is, it is not our worker any more
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The worker is gone."""
         self._end("crash")
 
     def _end(self, reason: str) -> None:

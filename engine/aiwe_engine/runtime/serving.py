@@ -128,15 +128,16 @@ class Serving:
 
     # ── losses ──
 
-    def _lost(self, isolate: Isolate, reason: str, flights: list[Flight], suspects: list[Flight]) -> None:
+    def _lost(
+        self, isolate: Isolate, reason: str, flights: list[Flight], suspects: list[Flight]
+    ) -> None:
         if isolate is self._isolate and reason != "stranded":
             self._isolate = None
         if isolate in self._ready:
             self._ready.remove(isolate)
         for flight in flights:
-            if reason == "oom" and flight in suspects:
-                flight.fail(lost_error(reason))
-            elif flight.invocation.kind == "load":
+            guilty = reason == "oom" and flight in suspects
+            if guilty or flight.invocation.kind == "load":
                 flight.fail(lost_error(reason))
             else:
                 self._again(flight, suspected=flight in suspects)
@@ -184,7 +185,7 @@ class Serving:
         if not done:
             isolate.abandon(number, deadline_error(self._settings.deadline))
 
-    def _convict(self, isolate: Isolate, reason: str, flights: list[Flight], suspects: list[Flight]) -> None:
+    def _convict(self, _: Isolate, reason: str, flights: list[Flight], __: list[Flight]) -> None:
         for flight in flights:
             flight.fail(lost_error(reason))
 
@@ -216,13 +217,18 @@ class Serving:
             stuck = isolate.cpu_limit * 5 + settings.kill_grace
             if isolate.waiting_since and now - isolate.waiting_since > stuck:
                 isolate.process.kill()
-        for flight in [f for f in self._waiting if f.invocation.deadline and f.invocation.deadline <= now]:
+        for flight in [
+            f for f in self._waiting if f.invocation.deadline and f.invocation.deadline <= now
+        ]:
             flight.fail(deadline_error(settings.deadline))
             self._waiting.remove(flight)
 
     @property
     def busy(self) -> bool:
-        return bool(self._waiting or self._restarting or any(i.flights for i in self._members if i.alive))
+        """Whether anything is under way here."""
+        return bool(
+            self._waiting or self._restarting or any(i.flights for i in self._members if i.alive)
+        )
 
     def rest(self) -> None:
         """Gives its isolates up until the next request."""
@@ -244,6 +250,7 @@ class Serving:
 
 
 def worker_lost() -> EngineError:
+    """The error of an innocent request that must not be run a second time."""
     return EngineError(
         "The worker that ran this request was lost after the request had written data.",
         code="worker_lost",
@@ -253,6 +260,7 @@ def worker_lost() -> EngineError:
 
 
 def deadline_error(seconds: float) -> RequestError:
+    """The error of a request that took too long, waiting included."""
     return RequestError(
         f"The handler did not answer within {seconds:g} s.",
         code="deadline",

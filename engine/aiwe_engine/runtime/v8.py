@@ -69,7 +69,7 @@ class V8Isolate:
         shared: memoryview = await context.eval_cancelable("__aiwe_shared")
         self._words = shared[: CONTROL_WORDS * 4].cast("i")
         self._pool = shared[CONTROL_WORDS * 4 :]
-        ring = self._stack.enter_context(context._register_js_notification(self._refill))
+        ring = self._stack.enter_context(context._register_js_notification(self._refill))  # noqa: SLF001
         context.eval("(ring) => { globalThis.__aiwe_ring = ring; }")(ring)
         return self
 
@@ -90,13 +90,16 @@ class V8Isolate:
         return evaluate
 
     def define(self, code: str) -> Evaluation:
+        """Evaluates compiled text, which only defines."""
         return lambda: self._run(code)
 
     def turn(self, inbox: bytes) -> Evaluation:
+        """Runs one turn over an inbox, a JSON array."""
         code = "__aiwe_turn(" + orjson.dumps(inbox.decode()).decode() + ")"
         return lambda: self._run(code)
 
     def resume(self) -> Evaluation:
+        """Goes on after a turn that was cut."""
         return lambda: self._run("__aiwe_resume()")
 
     async def _run(self, code: str) -> str:
@@ -121,6 +124,7 @@ class V8Isolate:
         return int(self._words[RUNNING]) if self._words else 0
 
     def close(self) -> None:
+        """Frees the isolate and forgets its timers."""
         for timer in self.timers.values():
             timer.cancel()
         self._words = self._pool = memoryview(b"")

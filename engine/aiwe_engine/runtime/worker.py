@@ -16,6 +16,7 @@ import resource
 import signal
 import socket
 import sys
+from pathlib import Path
 from time import monotonic, process_time
 from typing import Any, cast
 
@@ -45,6 +46,7 @@ class Tenant:
         self.task = worker.loop.create_task(self._work())
 
     def put(self, op: int, number: int, body: bytes) -> None:
+        """Queues one frame."""
         self.queue.append((op, number, body))
         self.arrived.set()
 
@@ -166,6 +168,7 @@ class Worker(asyncio.Protocol):
         self.base_memory = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The host is there."""
         self.transport = cast(asyncio.WriteTransport, transport)
         self.loop.create_task(self._become_ready())
 
@@ -174,10 +177,12 @@ class Worker(asyncio.Protocol):
         self.base_memory = _resident()
         self.send(wire.READY)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The host is gone: nothing is left to do."""
         os._exit(0)
 
     def data_received(self, data: bytes) -> None:
+        """Passes each frame to its tenant."""
         for op, isolate, number, body in self.reader.feed(data):
             if op == wire.CREATE:
                 self.tenants[isolate] = Tenant(self, isolate, orjson.loads(body))
@@ -192,9 +197,11 @@ class Worker(asyncio.Protocol):
                 tenant.put(op, number, body)
 
     def send(self, op: int, isolate: int = 0, number: int = 0, body: bytes = b"") -> None:
+        """Writes one frame to the host."""
         self.transport.write(wire.frame(op, isolate, number, body))
 
     async def take_isolate(self) -> V8Isolate:
+        """A fresh isolate: the warm one, if there is one."""
         isolate, self.warm = self.warm, None
         self.loop.call_later(WARM_DELAY, self._warm_up)
         return isolate or await V8Isolate.make(self.loop, self.limits)
@@ -227,6 +234,7 @@ class Worker(asyncio.Protocol):
         tenant.put(wire.MESSAGE, 0, b'["t",%d]' % timer)
 
     def watch(self) -> None:
+        """Looks at the running turns from now on, until none runs."""
         if not self.watching:
             self.watching = True
             self.loop.call_later(TICK, self._look)
@@ -253,8 +261,12 @@ class Worker(asyncio.Protocol):
 
 
 def _resident() -> int:
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
+    """Bytes of memory this process holds; 0 where the system does not say."""
+    try:
+        pages = Path("/proc/self/statm").read_bytes().split()[1]
+    except OSError:
+        return 0
+    return int(pages) * resource.getpagesize()
 
 
 def _limit_resources(limits: dict[str, Any]) -> None:
