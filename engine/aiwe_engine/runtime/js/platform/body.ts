@@ -1,0 +1,138 @@
+/**
+ * What a Response or a Request carries, and the methods by which it is read. A body that is text or
+ * bytes stays so, and costs nothing, until somebody asks for its stream; parts are made only when
+ * a body is, or is wanted as, an object of theirs.
+ */
+import type { Internals } from "../internals";
+import { utf8fromStringLoose, utf8toStringLoose } from "@exodus/bytes/utf8.js";
+import { isMade } from "./parts";
+import {
+  isArrayBuffer, isSharedArrayBuffer, isView, jsonParse, promiseReject, promiseResolve, toWellFormed,
+} from "./primordials";
+
+let I: Internals;
+export function installBody(internals: Internals): void { I = internals; }
+
+type Stream = any; // a ReadableStream of the streams part
+/** A Blob or an async iterable stays what it is: whoever reads the body pulls from it. */
+export type Source = string | Uint8Array | Stream;
+
+export interface Body {
+  /** Text, bytes, or an async iterable of chunks; null when only the stream is left. */
+  source: string | Uint8Array | AsyncIterable<unknown> | null;
+  stream: Stream | null;
+  /** Read to the end, or being read, by one of the methods below. */
+  used: boolean;
+}
+
+export interface Extracted { body: Body; type: string | null }
+
+export const bodyOf = (source: Body["source"]): Body => ({ source, stream: null, used: false });
+
+export const encode = (text: string): Uint8Array => utf8fromStringLoose(text);
+/** UTF-8 to text: a byte order mark is left out, what is malformed becomes U+FFFD. */
+export function decode(bytes: Uint8Array): string {
+  const marked = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return utf8toStringLoose(marked ? bytes.subarray(3) : bytes);
+}
+
+/** The body that `new Response(given)` or `new Request(url, { body: given })` gets. */
+export function extract(given: unknown): Extracted {
+  if (typeof given === "string") return { body: bodyOf(toWellFormed(given)), type: "text/plain;charset=UTF-8" };
+  if (typeof given === "object" && given !== null) {
+    const found = fromPart(given);
+    if (found !== null) return found;
+    if (isView(given) || isArrayBuffer(given)) return { body: bodyOf(copyOf(given as ArrayBuffer | ArrayBufferView)), type: null };
+    if (isSharedArrayBuffer(given)) throw new TypeError("A SharedArrayBuffer cannot be a body: copy it into a Uint8Array first.");
+  }
+  return { body: bodyOf(toWellFormed(`${given as string}`)), type: "text/plain;charset=UTF-8" };
+}
+
+function fromPart(given: object): Extracted | null {
+  if (isMade("streams") && I.load("streams").isReadableStream(given)) {
+    const stream = given as Stream;
+    if (stream.locked || I.load("streams").isDisturbed(stream)) {
+      throw new TypeError("The stream was read already or is locked, so it cannot be a body. Use the two streams of stream.tee().");
+    }
+    return { body: { source: null, stream, used: false }, type: null };
+  }
+  if (isMade("blob") && I.load("blob").isBlob(given)) {
+    return { body: bodyOf(I.load("blob").bytesOf(given)), type: (given as { type: string }).type || null };
+  }
+  if (isMade("url") && given instanceof I.URLSearchParams) {
+    return { body: bodyOf(String(given)), type: "application/x-www-form-urlencoded;charset=UTF-8" };
+  }
+  if (isMade("fetch") && given instanceof I.FormData) {
+    const { bytes, boundary } = I.load("fetch").encodeFormData(given);
+    return { body: bodyOf(bytes), type: `multipart/form-data; boundary=${boundary}` };
+  }
+  return null;
+}
+
+function copyOf(given: ArrayBuffer | ArrayBufferView): Uint8Array {
+  const view = isView(given) ? new Uint8Array(given.buffer, given.byteOffset, given.byteLength) : new Uint8Array(given);
+  return new Uint8Array(view);
+}
+
+/** `response.body`: makes the stream of a body that has none yet. */
+export function streamOf(body: Body | null): Stream | null {
+  if (body === null) return null;
+  if (body.stream === null) {
+    body.stream = I.load("streams").streamFrom(typeof body.source === "string" ? encode(body.source) : body.source);
+    if (body.used) void body.stream.cancel();
+    if (typeof body.source !== "string" && !(body.source instanceof Uint8Array)) body.source = null;
+  }
+  return body.stream;
+}
+
+const isDisturbed = (body: Body): boolean => body.used || (body.stream !== null && I.load("streams").isDisturbed(body.stream));
+export const isUsed = (body: Body | null): boolean => body !== null && isDisturbed(body);
+export const isUnusable = (body: Body | null): boolean =>
+  body !== null && (isDisturbed(body) || (body.stream !== null && body.stream.locked));
+
+/** Two bodies of one: what `clone` gives its copy. */
+export function split(body: Body | null): Body | null {
+  if (body === null) return null;
+  if (typeof body.source === "string" || (body.source instanceof Uint8Array && body.stream === null)) return bodyOf(body.source);
+  const [mine, other] = streamOf(body).tee();
+  body.stream = mine;
+  return { source: body.source, stream: other, used: false };
+}
+
+const alreadyRead = (): TypeError =>
+  new TypeError("The body was read already, and can be read once. Keep the first result, or read response.clone().");
+
+/** Text or bytes of the body, whole; marks it as read. */
+export function consume(body: Body | null): Promise<string | Uint8Array> {
+  if (body === null) return promiseResolve("");
+  if (isUnusable(body)) return promiseReject(alreadyRead());
+  const { source, stream } = body;
+  if (typeof source === "string" || source instanceof Uint8Array) {
+    body.used = true;
+    if (stream !== null) void stream.cancel();
+    return promiseResolve(source);
+  }
+  return I.load("streams").readAll(streamOf(body));
+}
+
+/** What a body is read for: the owner's headers tell its type. */
+export interface Owner { body: Body | null; contentType(): string | null }
+
+export const readers = {
+  text: (owner: Owner): Promise<string> => consume(owner.body).then(asText),
+  json: (owner: Owner): Promise<unknown> => consume(owner.body).then((whole) => jsonParse(asText(whole))),
+  bytes: (owner: Owner): Promise<Uint8Array> => consume(owner.body).then((whole) => new Uint8Array(asBytes(whole))),
+  arrayBuffer: (owner: Owner): Promise<ArrayBuffer> =>
+    consume(owner.body).then((whole) => new Uint8Array(asBytes(whole)).buffer),
+  blob: (owner: Owner): Promise<unknown> => consume(owner.body).then((whole) => {
+    const { Blob, mimeType } = I.load("blob");
+    return new Blob([asBytes(whole)], { type: mimeType(owner.contentType()) });
+  }),
+  formData: (owner: Owner): Promise<unknown> => consume(owner.body).then((whole) =>
+    I.load("fetch").decodeFormData(asBytes(whole), owner.contentType())),
+};
+
+/** A byte order mark is no part of the text, whichever way the text came. */
+const asText = (whole: string | Uint8Array): string =>
+  typeof whole === "string" ? (whole.startsWith("\ufeff") ? whole.slice(1) : whole) : decode(whole);
+const asBytes = (whole: string | Uint8Array): Uint8Array => (typeof whole === "string" ? encode(whole) : whole);
