@@ -29,9 +29,9 @@ class CellText:
     question: str | None = None  # `app.get?` asks about app.get
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing is left to run once the magics are gone."""
-        return not self.source.strip()
+    def runs(self) -> bool:
+        """Whether JavaScript is left to run once the magics are gone."""
+        return self.language == "javascript" and bool(self.source.strip())
 
 
 def _blank(text: str) -> str:
@@ -43,8 +43,8 @@ def read_cell(text: str) -> CellText:
     if magic := _CELL_MAGIC.match(text):
         name = magic[1].lower()
         rest = _blank(text[: magic.end()]) + text[magic.end() :]
-        if name in _PYTHON:
-            return CellText("python", rest)
+        if name in _PYTHON:  # a comment, since IPython drops blank lines at the top
+            return CellText("python", rest.replace(" ", "#", 1))
         if name in _JAVASCRIPT:
             return CellText("javascript", rest, timed=name == "time")
         return CellText("ipython", text)

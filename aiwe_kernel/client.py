@@ -98,12 +98,18 @@ class EngineClient:
                 raise unreachable(engine.url, engine.how, "it ended while the cell ran")
 
     async def events(self, app: str | None) -> AsyncIterator[str]:
-        """The names of the engine's events (deploy, log, status), as they happen."""
+        """The names of the engine's events (deploy, log, status), as they happen.
+
+        An empty name comes once the engine listens, and with each of its signs of life.
+        """
         query = {"app": app} if app else {}
         async with self._open("GET", "/events", query=query, timeout=60.0) as (response, _):
+            yield ""
             async for line in _lines(response):
                 if line.startswith(b"event:"):
                     yield line[6:].strip().decode()
+                elif line.startswith(b":"):
+                    yield ""
 
     async def _json(
         self,
@@ -176,24 +182,26 @@ class EngineClient:
 
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
     # Not httpx's aiter_lines: that splits at U+2028 too, which JSON leaves in its strings.
-    rest = b""
+    pieces: list[bytes] = []
     async for chunk in response.aiter_raw():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line.strip():
+        first, *others = chunk.split(b"\n")
+        pieces.append(first)
+        for piece in others:
+            if line := b"".join(pieces).strip():
                 yield line
-    if rest.strip():
-        yield rest
+            pieces = [piece]
+    if line := b"".join(pieces).strip():
+        yield line
 
 
 def _refused(response: httpx.Response) -> CellError:
     try:
-        error = response.json()["error"]
+        error = dict(response.json()["error"])
     except (ValueError, KeyError, TypeError):
         error = {
             "code": f"http_{response.status_code}",
             "message": f"The engine answered {response.status_code} to {response.request.url.path}",
         }
-    if response.status_code in (401, 403):
-        error.setdefault("hint", "The token was not accepted; `%engine` says which one was tried.")
+    if response.status_code == httpx.codes.UNAUTHORIZED:
+        error.setdefault("hint", "AIWE_TOKEN_FILE names the engine.json that has its token.")
     return cell_error({"name": "EngineError", **error})

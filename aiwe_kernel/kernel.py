@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections.abc import Awaitable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from aiwe_kernel.run import CellRun, Result
 from aiwe_kernel.shell import AiweShell
 
 Reply = dict[str, Any]
+_LIVE = re.compile(r"\s*%live\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,8 @@ class AiweKernel(IPythonKernel):
         cell_id: str | None = None,
     ) -> Reply:
         self.request.set(Request(code, cell_id))
+        if cell_id in self.sources and not read_cell(code).runs:
+            await self._withdraw(cell_id)
         reply = await super().do_execute(
             code,
             silent,
@@ -157,6 +161,12 @@ class AiweKernel(IPythonKernel):
         finally:
             self._run = None
             self.app = run.app or self.app
+
+    async def _withdraw(self, cell: str) -> None:
+        # Its JavaScript is gone from the notebook, so what it registered goes from the app.
+        with contextlib.suppress(CellError):
+            await self.run_javascript("")
+            del self.sources[cell]
 
     async def line_magic(self, name: str, argument: str) -> Any:
         """Run a line magic that stands before JavaScript; ours may have to wait for the engine."""
@@ -203,9 +213,13 @@ class AiweKernel(IPythonKernel):
     async def do_complete(self, code: str, cursor_pos: int | None) -> Reply:  # noqa: D102
         position = len(code) if cursor_pos is None else cursor_pos
         cell = read_cell(code)
-        line = code[:position].rpartition("\n")[2].lstrip()
-        if cell.language == "javascript" and not line.startswith("%"):
+        start = code.rfind("\n", 0, position) + 1
+        line = code[start:position]
+        if cell.language == "javascript" and not line.lstrip().startswith("%"):
             return await self.language.complete(cell.source, position)
+        if live := _LIVE.match(line):  # its argument is JavaScript too
+            before = start + live.end()
+            return await self.language.complete(" " * before + code[before:position], position)
         source = cell.source if cell.language == "python" and line[:2] != "%%" else code
         return cast(Reply, super().do_complete(source, position))
 

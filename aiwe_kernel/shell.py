@@ -28,6 +28,6 @@ class AiweShell(ZMQInteractiveShell):
         lines = [f"{kernel}.line_magic({name!r}, {rest!r})" for name, rest in cell.magics]
         if cell.question:
             lines.append(f"{kernel}.answer_question({cell.question!r})")
-        elif not cell.empty or cell.timed:
+        elif cell.runs:
             lines.append(f"{kernel}.run_javascript({cell.source!r}, timed={cell.timed})")
         return "\n".join(lines) + "\n"

@@ -122,11 +122,9 @@ class LogViewer:
         failures = 0
         while True:
             try:
-                await self.catch_up()
-                self._refresh("")
                 async for kind in self._client.events(self._app):
                     failures = 0
-                    if kind == "log":
+                    if kind in ("", "log"):
                         await asyncio.sleep(_RENDER)  # a burst is read at once
                         await self.catch_up()
                         self._refresh("")

@@ -10,7 +10,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 from tornado import httpserver, netutil, web
 
@@ -44,7 +44,7 @@ class FakeEngine:
         self._bell = asyncio.Condition()
         self._ready = threading.Event()
 
-    def __enter__(self) -> FakeEngine:
+    def __enter__(self) -> Self:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
         assert self._ready.wait(10)
@@ -128,11 +128,13 @@ class RunCell(Handler):
 class Events(Handler):
     async def get(self) -> None:
         self.set_header("Content-Type", "text/event-stream")
+        told = len(self.engine.lines)
+        self.write(": here\n\n")
         while True:
-            self.write(": here\n\n")
             await self.flush()
             async with self.engine._bell:
-                await self.engine._bell.wait()
+                await self.engine._bell.wait_for(lambda: len(self.engine.lines) > told)
+            told = len(self.engine.lines)
             self.write("event: log\ndata: {}\n\n")
 
 

@@ -183,3 +183,20 @@ def test_executions_are_counted_and_kept_as_in_any_notebook(
     first = notebook.run("kept").reply["execution_count"]
     assert notebook.run(f"%%python\nOut[{first}]").result == {"text/plain": "'kept'"}
     assert notebook.run("kept").reply["execution_count"] == first + 2
+
+
+@pytest.mark.parametrize("code", ["%%python\n1", "%%html\nx", "%pwd", "\n"])
+def test_a_cell_that_is_javascript_no_longer_leaves_the_app(
+    engine: FakeEngine, notebook: Notebook, code: str
+) -> None:
+    engine.cells[""] = [deployment(("GET", "/old", "removed")), DONE]
+    notebook.run("let old = 1", cell="turns")
+    assert "gone: GET /old" in notebook.run(code, cell="turns").displays[0]["text/plain"]
+    assert engine.asked("run")[-1] | {"session": ""} == {
+        "session": "",
+        "cell": "turns",
+        "source": "",
+    }
+    before = len(engine.asked("run"))
+    notebook.run(code, cell="turns")
+    assert len(engine.asked("run")) == before
