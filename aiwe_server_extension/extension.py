@@ -1,0 +1,69 @@
+"""The Jupyter server extension: its configuration, its routes, and the engine's life.
+
+`c.Aiwe.port = 8890` in a configuration file, or `jupyter lab --Aiwe.port=8890`: every setting of
+`aiwe_engine.settings` is a trait, and so are where the state lies and who may use the apps below
+Jupyter's own address.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import traitlets
+from jupyter_core.paths import jupyter_runtime_dir
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+
+from aiwe_server_extension.documents import Documents
+from aiwe_server_extension.handlers import ManagementHandler
+from aiwe_server_extension.host import EngineHost
+from aiwe_server_extension.mount import MountHandler, PublicMountHandler
+from aiwe_server_extension.traits import settings_of, settings_traits
+
+_MOUNTS = {"authenticated": MountHandler, "public": PublicMountHandler}
+
+
+class Aiwe(ExtensionApp):
+    """aiwe inside Jupyter."""
+
+    name = "aiwe_server_extension"
+
+    vars().update(settings_traits())  # a trait for each setting of the engine
+
+    data = traitlets.Unicode(
+        "", help="Folder of the engine's state; `.aiwe` in the server's root where it is empty"
+    ).tag(config=True)
+    mount = traitlets.Enum(
+        ["authenticated", "public", "off"],
+        "authenticated",
+        help="Who may use the apps at /aiwe/apps/ below Jupyter's own address",
+    ).tag(config=True)
+
+    def initialize_settings(self) -> None:
+        """Make the host of the engine; nothing runs yet."""
+        server = cast(ServerApp, self.serverapp)
+        root = Path(server.root_dir)
+        self.engine_host = EngineHost(
+            settings_of(self),
+            root=root,
+            data=Path(self.data) if self.data else root / ".aiwe",
+            runtime_dir=Path(jupyter_runtime_dir()),
+            documents=Documents(server),
+            log=self.log,
+        )
+
+    def initialize_handlers(self) -> None:
+        """Add the management routes and the apps' place."""
+        management = {"face": self.engine_host.management}
+        self.handlers.append((r"/aiwe/api/.*", ManagementHandler, management))
+        if handler := _MOUNTS.get(self.mount):
+            apps = {"face": self.engine_host.apps}
+            self.handlers.append((r"/aiwe/apps/.*", handler, apps))
+
+    async def _start_jupyter_server_extension(self, serverapp: Any) -> None:  # noqa: ARG002
+        self.engine_host.start()
+
+    async def stop_extension(self) -> None:
+        """End the engine within its grace time."""
+        await self.engine_host.stop()

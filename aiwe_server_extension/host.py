@@ -1,0 +1,183 @@
+"""The engine's life inside a Jupyter server.
+
+The server does not wait for the engine: its sockets are bound and the connection file is written
+at once (a kernel that starts meanwhile connects and waits), then the engine is imported, in a
+thread, and started. Until then requests wait; where it cannot start, each of them is told why, and
+the next one after a while tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import secrets
+import socket
+from contextlib import AsyncExitStack
+from functools import partial
+from logging import Logger
+from pathlib import Path
+from typing import Any
+
+from aiwe_engine.errors import AiweError, EngineError
+from aiwe_engine.settings import Settings
+
+from aiwe_server_extension.adapter import Application, Message, Receive, Send
+from aiwe_server_extension.connection import connection_file
+from aiwe_server_extension.documents import Documents
+
+_LOOPBACK = "127.0.0.1"
+_AGAIN = 5.0  # seconds after which a start that failed may be tried again
+
+
+class EngineHost:
+    """Starts one engine with its listeners, and ends it.
+
+    Args:
+        settings: the engine's.
+        root: the folder whose notebooks are apps: Jupyter's own root.
+        data: the folder of the engine's state.
+        runtime_dir: where the connection file is written.
+        documents: what Jupyter knows about notebooks.
+        log: where to say what happened.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        root: Path,
+        data: Path,
+        runtime_dir: Path,
+        documents: Documents,
+        log: Logger,
+    ) -> None:
+        self._settings = settings
+        self._root, self._data, self._runtime_dir = root, data, runtime_dir
+        self._documents = documents
+        self._log = log
+        self._ending = asyncio.Event()
+        self._decided = asyncio.Event()  # it runs, or it is known why not
+        self._faces: dict[str, Application] = {}
+        self._failure: AiweError | None = None
+        self._failed_at = 0.0
+        self._life: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to start the engine; returns at once."""
+        self._decided.clear()
+        self._life = asyncio.create_task(self._live(), name="aiwe engine")
+
+    async def stop(self) -> None:
+        """End the engine; returns when it has ended."""
+        self._ending.set()
+        if self._life is not None:
+            await self._life
+
+    async def management(self, scope: Message, receive: Receive, send: Send) -> None:
+        """The management application, as soon as it is there."""
+        await self._pass_on("management", scope, receive, send)
+
+    async def apps(self, scope: Message, receive: Receive, send: Send) -> None:
+        """The apps' application, as soon as it is there."""
+        await self._pass_on("apps", scope, receive, send)
+
+    async def _pass_on(self, face: str, scope: Message, receive: Receive, send: Send) -> None:
+        if self._failure and asyncio.get_running_loop().time() - self._failed_at > _AGAIN:
+            self._failure = None
+            self.start()
+        await self._decided.wait()
+        if self._failure:
+            await _refuse(self._failure, send)
+        else:
+            await self._faces[face](scope, receive, send)
+
+    async def _live(self) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                await self._open(stack)
+                self._decided.set()
+                await self._ending.wait()
+            self._fail(EngineError("The engine has ended.", code="engine_ended"))
+        except AiweError as error:
+            self._log.error(
+                "aiwe: the engine could not start: %s %s", error.message, error.hint or ""
+            )
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, requests must be told
+            self._log.exception("aiwe: the engine could not start")
+            hint = "The log of the Jupyter server has the details."
+            self._fail(
+                EngineError(f"The engine could not start: {error}", code="engine_failed", hint=hint)
+            )
+
+    def _fail(self, error: AiweError) -> None:
+        self._failure = error
+        self._failed_at = asyncio.get_running_loop().time()
+        self._decided.set()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        listening = await _module("http.listener")
+        control = listening.bind(_LOOPBACK, 0)
+        stack.callback(control.close)
+        public = self._bind_apps(listening)
+        stack.callback(public.close)
+        token = secrets.token_urlsafe(32)
+        info = {
+            "management_url": f"http://{_LOOPBACK}:{control.getsockname()[1]}/aiwe/api",
+            "token": token,
+            "apps_url": _url(public),
+            "root": str(self._root),
+        }
+        path = stack.enter_context(connection_file(self._runtime_dir, info))
+
+        engine = await stack.enter_async_context(
+            (await _module("engine")).Engine(
+                self._settings,
+                env="dev",
+                root=self._root,
+                data=self._data,
+                locate=self._documents.locate,
+            )
+        )
+        engine.apps_url = info["apps_url"]
+        engine.warm()
+        saved = partial(engine.arrange, "", saved=True)
+        stack.callback(self._documents.watch(saved, engine.end_session))
+        management = (await _module("http.management")).ManagementFace(engine)
+        apps = (await _module("http.asgi")).AppsFace(engine)
+        self._faces = {"management": management, "apps": apps}
+        for face, sock in ((management.guarded(token), control), (apps, public)):
+            listener = listening.Listener(face, sock, self._settings)
+            await listener.start()
+            stack.push_async_callback(listener.close)
+        self._log.info("aiwe: apps at %s, connection file %s", info["apps_url"], path)
+
+    def _bind_apps(self, listening: Any) -> socket.socket:
+        host, port = self._settings.host, self._settings.port
+        try:
+            bound: socket.socket = listening.bind(host, port)
+        except EngineError as error:
+            if error.code != "port_in_use":
+                raise
+            bound = listening.bind(host, 0)
+            self._log.warning("aiwe: port %d is in use; apps are at %s", port, _url(bound))
+        return bound
+
+
+async def _module(name: str) -> Any:
+    """A module of the engine, imported beside the event loop: some take half a second."""
+    return await asyncio.to_thread(importlib.import_module, f"aiwe_engine.{name}")
+
+
+def _url(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to
+        host = _LOOPBACK
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+async def _refuse(error: AiweError, send: Send) -> None:
+    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(error.to_json()).encode()})

@@ -1,0 +1,141 @@
+"""The apps below Jupyter's own address, `/aiwe/apps/{app}/…`, where no other port gets out.
+
+It is Jupyter's origin, whose pages can start kernels. So every answer (an error, an image, a 304)
+is sandboxed into an origin of its own, nothing leaves that would act on the whole origin, and
+nothing by which Jupyter knows a person reaches an app.
+
+By default one must be logged in to Jupyter to come here: what a notebook serves while it is being
+written is nobody else's business, and on a hub this address is open to the world. The price is
+that a sandboxed page cannot call its own routes, since a browser sends no cookies for it. Who
+wants that, or visitors, sets `Aiwe.mount = "public"`; then Jupyter's identity plays no part here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote_plus, urlsplit
+
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
+from jupyter_server.base.handlers import JupyterHandler
+from tornado import web
+
+from aiwe_server_extension.adapter import Application, AsgiHandler, Header
+
+SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
+
+_PLACE = "/aiwe/apps/"
+_APP = re.compile(r"[a-z0-9][a-z0-9-]*")
+_SAME_ORIGIN = re.compile(rb"(?i)allow-same-origin")
+
+# What a browser or Jupyter's pages say of a person; all cookies here are Jupyter's.
+_PRIVATE = {b"cookie", b"x-xsrftoken", b"referer", b"host"}
+# What would hold for all of Jupyter's origin.
+_ORIGIN_WIDE = {
+    b"access-control-allow-credentials",
+    b"alt-svc",
+    b"clear-site-data",
+    b"nel",
+    b"report-to",
+    b"service-worker-allowed",
+    b"set-cookie",
+    b"set-login",
+    b"strict-transport-security",
+    b"www-authenticate",
+}
+
+
+class MountHandler(AsgiHandler, JupyterHandler):
+    """Passes requests of people whom Jupyter knows on to the apps."""
+
+    auth_resource = "aiwe"
+    SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+    def initialize(self, face: Application) -> None:
+        """Take the ASGI application that answers."""
+        self.face = face
+
+    @web.authenticated
+    @authorized("execute")
+    async def get(self) -> None:
+        """Let the app answer."""
+        await self.serve()
+
+    head = post = put = patch = delete = options = get
+
+    async def serve(self) -> None:
+        """Let the app answer, as if it had been asked on its own origin."""
+        app, slash, rest = self.request.path.partition(_PLACE)[2].partition("/")
+        if not _APP.fullmatch(app):
+            raise web.HTTPError(404)
+        if not slash:
+            query = self.request.query
+            self.redirect(f"{self.request.path}/{'?' + query if query else ''}", permanent=True)
+            return
+        self._app = app
+        self.request.query = self._query_for_app()
+        headers = [pair for pair in self.request_headers() if self._may_enter(pair[0])]
+        headers.append((b"host", f"{app}.localhost".encode()))
+        await self.pass_on(self.face, f"/{rest}", headers)
+
+    def _may_enter(self, name: bytes) -> bool:
+        if name == b"authorization":
+            return not self.token_authenticated
+        return name not in _PRIVATE
+
+    def _query_for_app(self) -> str:
+        if not self.token_authenticated:
+            return self.request.query
+        pairs = self.request.query.split("&")
+        return "&".join(pair for pair in pairs if unquote_plus(pair.partition("=")[0]) != "token")
+
+    def answer_headers(self, headers: list[Header]) -> list[Header]:
+        """Leave out what acts on the whole origin; keep the app's redirects below its place."""
+        kept = []
+        for name, value in ((name.lower(), value) for name, value in headers):
+            if name == b"content-security-policy":
+                kept.append((name, _SAME_ORIGIN.sub(b"", value)))
+            elif name == b"location":
+                kept.append((name, self._below(value.decode("latin-1")).encode("latin-1")))
+            elif name not in _ORIGIN_WIDE:
+                kept.append((name, value))
+        return kept
+
+    def _below(self, location: str) -> str:
+        target = urlsplit(location)
+        own = target.hostname == f"{self._app}.localhost"
+        if not own and (target.netloc or not location.startswith("/")):
+            return location
+        place = self.request.path.partition(_PLACE)[0] + _PLACE + self._app
+        return place + target._replace(scheme="", netloc="", path=target.path or "/").geturl()
+
+    @property
+    def content_security_policy(self) -> str:
+        """An origin of its own for every document, Jupyter's error pages included."""
+        return SANDBOX
+
+    def set_cookie(self, *args: Any, **kwargs: Any) -> None:
+        """Set none, Jupyter's neither: answers of apps may be kept and passed on."""
+
+
+class PublicMountHandler(MountHandler):
+    """Passes everybody's requests on to the apps."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        """Let the app answer."""
+        origin = self.request.headers.get("Origin")
+        if origin == "null":  # a sandboxed page, this app's own most likely
+            self.set_header("Access-Control-Allow-Origin", "*")
+        if origin == "null" and "Access-Control-Request-Method" in self.request.headers:
+            self.set_header("Access-Control-Allow-Methods", ", ".join(self.SUPPORTED_METHODS))
+            asked = self.request.headers.get("Access-Control-Request-Headers", "")
+            self.set_header("Access-Control-Allow-Headers", asked)
+            self.set_status(204)
+            return
+        await self.serve()
+
+    head = post = put = patch = delete = options = get
+
+    def check_xsrf_cookie(self) -> None:
+        """Check nothing: no cookie of Jupyter's means anything here."""
