@@ -10,6 +10,9 @@
  * An object may say itself how it looks: `[Symbol.for("aiwe.display")]` is a function that returns a
  * bundle, or null to show nothing.
  */
+import { Html } from "./platform/html";
+import { type Response, isResponse, snapshot } from "./platform/response";
+
 export type MimeBundle = Record<string, unknown>;
 type Inspect = (value: unknown) => string;
 
@@ -64,11 +67,11 @@ function richData(value: unknown): MimeBundle | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const image = imageType(value);
   if (image !== undefined) return { [image]: toBase64(value) };
-  const label = className(value);
-  if (label === "Html") return { "text/html": cut(text(value), MARKUP) };
+  if (value instanceof Html) return { "text/html": cut(`${value}`, MARKUP) };
+  if (isResponse(value)) return { "text/html": responseMarkup(value) };
   if (value instanceof Error) return { "text/html": errorMarkup(value) };
-  if (value instanceof Date || value instanceof RegExp || value instanceof Promise) return undefined;
-  if (label === "Response") return { "text/html": responseMarkup(value) };
+  // Nothing to unfold: a date, a promise, an object of the platform. Its text says it best.
+  if (!isPlain(value) && members(value)[0] === 0) return undefined;
   return { "text/html": table(value) ?? new Tree().show(value) };
 }
 
@@ -243,16 +246,23 @@ function errorMarkup(error: Error): string {
     + (frames === stack ? "" : aside(`<pre>${escape(frames)}</pre>`)) + "</div>";
 }
 
-function responseMarkup(response: any): string {
-  const status = text(response.status), reason = text(response.statusText ?? "");
-  let rows = "", count = 0;
-  response.headers.forEach((value: unknown, key: unknown) => {
-    if (count++ < 50) rows += `<div>${color("property", escape(cut(text(key), CELL)))}: ${escape(cut(text(value), 500))}</div>`;
-  });
-  const tone = status >= "400" ? "var(--jp-error-color1,#c62828)" : "var(--jp-success-color1,#2e7d32)";
-  const body = response.bodyUsed ? "body was read" : response.body === null ? "no body" : "has a body: await response.text() shows it";
-  return `<div style="font-family:var(--jp-code-font-family,monospace)"><b style="color:${tone}">${escape(status)} ${escape(reason)}</b>`
-    + `${rows}${aside(body)}</div>`;
+function responseMarkup(response: Response): string {
+  let rows = "";
+  const answer = attempt(() => snapshot(response));
+  for (const [key, value] of answer?.headers ?? []) {
+    rows += `<div>${color("property", escape(cut(text(key), CELL)))}: ${escape(cut(text(value), 500))}</div>`;
+  }
+  const tone = response.ok ? "var(--jp-success-color1,#2e7d32)" : "var(--jp-warn-color1,#b26a00)";
+  const status = escape(`${response.status} ${response.statusText}`);
+  return `<div style="font-family:var(--jp-code-font-family,monospace)"><b style="color:${tone}">${status}</b>`
+    + rows + bodyMarkup(answer === undefined ? undefined : answer.body) + "</div>";
+}
+
+function bodyMarkup(body: unknown): string {
+  if (body === undefined) return aside("its body was read");
+  if (body === null) return aside("no body");
+  if (typeof body === "string") return `<pre style="margin:4px 0 0">${escape(cut(body, 2000))}</pre>`;
+  return aside(typeName(body) === undefined ? "a stream" : `${bytesLength(body)} bytes`);
 }
 
 const SIGNATURES: [string, number[]][] = [
@@ -280,6 +290,10 @@ function own(object: object, key: string, getter: unknown = undefined): unknown 
 }
 
 function className(value: object): string {
+  for (let at: object | null = value; at !== null; at = getPrototypeOf(at)) {
+    const tag = getOwnPropertyDescriptor(at, Symbol.toStringTag)?.value;
+    if (typeof tag === "string" && tag !== "") return cut(tag, CELL);
+  }
   for (let at = getPrototypeOf(value); at !== null; at = getPrototypeOf(at)) {
     const made = own(at, "constructor");
     const title = typeof made === "function" ? own(made, "name") : undefined;
