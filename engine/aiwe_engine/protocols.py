@@ -94,7 +94,10 @@ class Management(Protocol):
         ...
 
     def run_cell(self, cell: Cell) -> AsyncIterator[dict[str, Json]]:
-        """Events of one run, the last one `done`: see docs/management.md."""
+        """Events of one run, the last one `done`: see docs/management.md.
+
+        Closing the iterator before its end interrupts the run.
+        """
         ...
 
     async def interrupt(self, session: str) -> bool: ...

@@ -1,0 +1,308 @@
+"""The management routes of docs/management.md, as one ASGI application.
+
+Never on an app's origin: inside Jupyter behind its authentication, elsewhere on a loopback listener
+of its own behind `Guard`. This file only translates; what is asked is done by the engine.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlsplit
+
+import orjson
+
+from aiwe_engine.errors import AiweError, EngineError
+from aiwe_engine.http.arrival import UNKNOWN, ClientGone, Message, Receive, Send, receive_body
+from aiwe_engine.http.ask import Ask, invalid, read_ask
+from aiwe_engine.http.asgi import decline, write
+from aiwe_engine.http.guard import Guard
+from aiwe_engine.http.refusal import JSON, refuse
+from aiwe_engine.http.streaming import stream
+from aiwe_engine.protocols import Management
+from aiwe_engine.routing.table import RouteTable
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import Cell, Deployment, Json, LogLine, Request, Response, Route, Where
+
+Handler: TypeAlias = Callable[[Ask], Awaitable[Response]]
+Streamer: TypeAlias = Callable[[Ask], AsyncIterator[bytes]]
+
+API = "/aiwe/api"
+MOST_LINES = 1000
+BEAT = 15.0  # seconds of silence on an event stream
+LANGUAGE = frozenset({"complete", "hover", "diagnostics", "complete_check"})
+
+_LOG = logging.getLogger("aiwe.http")
+_NO_STORE = ("cache-control", "no-store")
+_PATH = "/%:@!$&'()*+,;=~-._"  # what may stand in a path beside letters and digits
+
+
+class ManagementFace:
+    """The ASGI application for management.
+
+    Args:
+        management: the engine.
+        settings: for the body's limits.
+        token: what a caller must know, unless a principal stands in the scope.
+    """
+
+    def __init__(self, management: Management, settings: Settings, token: str) -> None:
+        self._management = management
+        self._settings = settings
+        self._guard = Guard(token)
+        self._answers: dict[str, Handler] = {
+            "GET /status": self._status,
+            "GET /apps": self._apps,
+            "GET /logs": self._logs,
+            "POST /cells/interrupt": self._interrupt,
+            "DELETE /sessions/:session": self._end_session,
+            "PUT /documents": self._arrange,
+            "POST /live": self._live,
+            "POST /try": self._try,
+            "POST /language/:operation": self._language,
+        }
+        self._streams: dict[str, tuple[Streamer, bytes, bytes | None]] = {
+            "GET /events": (self._events, b"text/event-stream", b": still here\n\n"),
+            "POST /cells/run": (self._run, b"application/x-ndjson", None),
+        }
+        lines = [key.split(" ") for key in (*self._answers, *self._streams)]
+        self._table = RouteTable(Route(one, API + path, f"{one} {path}") for one, path in lines)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await decline(scope, receive, send)
+            return
+        # Without its headers: an error is never a page here.
+        request = Request(scope["method"], scope["raw_path"].decode("latin-1"))
+        request.id = secrets.token_hex(10)
+        try:
+            self._guard.identify(scope)
+            match = self._table.match(request.method, request.path)
+            ask = await self._read(match.params, scope, receive)
+            streamed = self._streams.get(match.route.handler)
+            if streamed is not None:
+                streamer, kind, silence = streamed
+                beat = (BEAT, silence) if silence else None
+                await stream(receive, send, streamer(ask), _streaming(kind, request), beat=beat)
+                return
+            response = await self._answers[match.route.handler](ask)
+        except ClientGone:
+            return
+        except AiweError as error:
+            response = refuse(error, request, public=False)
+        except Exception:  # noqa: BLE001 - whatever it was, the caller is told and the log knows
+            _LOG.exception("management request %s failed", request.id)
+            failure = EngineError("The engine failed.", code="internal_error", status=500)
+            response = refuse(failure, request, public=False)
+        await write(send, request, response)
+
+    async def _read(self, params: Any, scope: Message, receive: Receive) -> Ask:
+        headers = dict(scope["headers"])
+        body = b""
+        if b"content-length" in headers or b"transfer-encoding" in headers:
+            size = headers.get(b"content-length", b"")
+            length = int(size) if size.isdigit() else UNKNOWN
+            body = await receive_body(receive, length, [], self._settings) if length else b""
+        query = scope["query_string"].decode("latin-1")
+        return read_ask(params, query, headers.get(b"content-type", b"").decode("latin-1"), body)
+
+    # ── answers ──
+
+    async def _status(self, _: Ask) -> Response:
+        return _json(self._management.status())
+
+    async def _apps(self, _: Ask) -> Response:
+        return _json({"apps": [_deployment(one) for one in self._management.deployments()]})
+
+    async def _logs(self, ask: Ask) -> Response:
+        after = ask.number("after", 0, most=2**53)
+        limit = ask.number("limit", 200, most=MOST_LINES)
+        lines = self._management.logs(ask.query.get("app"), after=after, limit=limit)
+        return _json({"lines": [_line(seq, line) for seq, line in lines]})
+
+    async def _interrupt(self, ask: Ask) -> Response:
+        return _json({"interrupted": await self._management.interrupt(ask.need("session", str))})
+
+    async def _end_session(self, ask: Ask) -> Response:
+        await self._management.end_session(ask.params["session"])
+        return Response(204)
+
+    async def _arrange(self, ask: Ask) -> Response:
+        await self._management.arrange(
+            ask.need("app", str),
+            ask.maybe("path", str),
+            ask.texts("cells"),
+            saved=ask.need("saved", bool),
+        )
+        return Response(204)
+
+    async def _live(self, ask: Ask) -> Response:
+        app, expression = ask.need("app", str), ask.need("expression", str)
+        return _json(await self._management.live(app, expression))
+
+    async def _language(self, ask: Ask) -> Response:
+        operation = ask.params["operation"]
+        if operation not in LANGUAGE:
+            raise invalid("operation", f"must be one of {', '.join(sorted(LANGUAGE))}")
+        return _json(await self._management.language(operation, ask.body))
+
+    async def _try(self, ask: Ask) -> Response:
+        app = ask.need("app", str)
+        request = self._trial(app, ask)
+        began = time.perf_counter()
+        response = await self._management.handle(app, request, public=False)
+        milliseconds = (time.perf_counter() - began) * 1000
+        try:
+            body, encoding = response.body.decode(), "text"
+        except UnicodeDecodeError:
+            body, encoding = base64.b64encode(response.body).decode(), "base64"
+        return _json(
+            {
+                "status": response.status,
+                "headers": response.headers,
+                "body": body,
+                "encoding": encoding,
+                "milliseconds": round(milliseconds, 3),
+            }
+        )
+
+    def _trial(self, app: str, ask: Ask) -> Request:
+        """The request that a person wants to see answered."""
+        path, _, query = ask.need("path", str).partition("?")
+        given = ask.body.get("headers") or {}
+        pairs = list(given.items()) if isinstance(given, dict) else given
+        body = ask.body.get("body")
+        try:
+            headers = [(str.lower(name), str.strip(value)) for name, value in pairs]
+        except (TypeError, ValueError):
+            raise invalid("headers", "must be pairs of strings") from None
+        if not isinstance(body, str | None):
+            body = orjson.dumps(body).decode()
+            if "content-type" not in dict(headers):
+                headers.append(("content-type", "application/json"))
+        url = next((d.url for d in self._management.deployments() if d.app == app), "")
+        if "host" not in dict(headers):
+            headers.append(("host", urlsplit(url).netloc or f"{app}.localhost"))
+        return Request(
+            ask.need("method", str).upper(),
+            quote(path if path.startswith("/") else f"/{path}", safe=_PATH),
+            quote(query, safe=_PATH + "?"),
+            headers,
+            (body or "").encode(),
+            "127.0.0.1",
+            id=secrets.token_hex(10),
+        )
+
+    # ── streams ──
+
+    async def _events(self, ask: Ask) -> AsyncIterator[bytes]:
+        app = ask.query.get("app")
+        events = self._management.events()
+        try:
+            async for event in events:
+                line: object = event.get("line")
+                if isinstance(line, LogLine):
+                    event = {"type": "log", **_line(event["seq"], line)}  # noqa: PLW2901
+                if app is None or event.get("app", app) == app:
+                    yield b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), _dump(event))
+        finally:
+            await _close(events)
+
+    def _run(self, ask: Ask) -> AsyncIterator[bytes]:
+        cell = ask.maybe("cell", str)
+        return self._ran(
+            Cell(
+                session=ask.need("session", str),
+                app=ask.maybe("app", str) or "",
+                cell=cell or f"anonymous-{secrets.token_hex(4)}",
+                text=ask.need("source", str),
+                path=ask.maybe("path", str),
+                anonymous=cell is None,
+            )
+        )
+
+    async def _ran(self, cell: Cell) -> AsyncIterator[bytes]:
+        """The events of a run as lines; whatever happens, the last one is `done`."""
+        events = self._management.run_cell(cell)
+        try:
+            async for event in events:
+                yield _dump(event) + b"\n"
+        except AiweError as error:
+            yield _broken_off(error)
+        except Exception:  # noqa: BLE001 - the caller is told and the log knows
+            _LOG.exception("a run in session %s failed", cell.session)
+            yield _broken_off(EngineError("The engine failed.", code="internal_error"))
+        finally:
+            await _close(events)
+
+
+def _broken_off(error: AiweError) -> bytes:
+    """The last two lines of a run that did not begin, or did not end by itself."""
+    shape = {"name": error.name, **error.to_json()["error"]}
+    failed = _dump({"type": "error", "error": shape})
+    return failed + b"\n" + _dump({"type": "done", "ok": False}) + b"\n"
+
+
+def _deployment(one: Deployment) -> dict[str, Any]:
+    base = one.url.rstrip("/")
+    routes = [
+        {
+            "method": route.method,
+            "path": route.path,
+            "url": base + route.path,
+            "where": _where(route.where),
+            "summary": route.info.get("summary"),
+        }
+        for route in one.routes
+    ]
+    return {
+        "app": one.app,
+        "env": one.env,
+        "version": one.version,
+        "url": one.url,
+        "path": one.path,
+        "routes": routes,
+        "warnings": one.warnings,
+    }
+
+
+def _line(seq: Json, line: LogLine) -> dict[str, Any]:
+    return {"seq": seq, **asdict(line), "where": _where(line.where)}
+
+
+def _where(where: Where | None) -> dict[str, Any] | None:
+    found = (
+        {key: value for key, value in asdict(where).items() if value is not None} if where else {}
+    )
+    return found or None
+
+
+def _dump(value: object) -> bytes:
+    return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _json(value: object) -> Response:
+    return Response(200, [JSON, _NO_STORE], _dump(value))
+
+
+def _streaming(kind: bytes, request: Request) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", kind),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-request-id", request.id.encode()),
+    ]
+
+
+async def _close(events: AsyncIterator[Any]) -> None:
+    """Ends what makes the events: closing a run's iterator interrupts the run."""
+    close = getattr(events, "aclose", None)
+    if close is not None:
+        await close()

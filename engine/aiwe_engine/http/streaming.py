@@ -1,0 +1,73 @@
+"""Answers that go on: events one after another, until they end or the client leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiwe_engine.http.arrival import Receive, Send
+
+
+async def stream(
+    receive: Receive,
+    send: Send,
+    pieces: AsyncIterator[bytes],
+    headers: list[tuple[bytes, bytes]],
+    *,
+    beat: tuple[float, bytes] | None = None,
+) -> None:
+    """Sends pieces as they come.
+
+    The iterator is closed when the client leaves, so that what makes them can end too.
+
+    Args:
+        receive: the ASGI callable.
+        send: the ASGI callable.
+        pieces: what to send.
+        headers: of the answer.
+        beat: seconds of silence after which something is sent all the same, and what.
+    """
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    gone = asyncio.create_task(_gone(receive))
+    coming = asyncio.create_task(_next(pieces))
+    try:
+        while True:
+            done, _ = await asyncio.wait(
+                {gone, coming},
+                timeout=beat[0] if beat else None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if gone in done:
+                return
+            if coming in done:
+                piece = coming.result()
+                if piece is None:
+                    await send({"type": "http.response.body", "body": b""})
+                    return
+                coming = asyncio.create_task(_next(pieces))
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            elif beat:
+                await send({"type": "http.response.body", "body": beat[1], "more_body": True})
+    finally:
+        await _end(gone)
+        await _end(coming)
+        close = getattr(pieces, "aclose", None)
+        if close is not None:
+            await close()
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(pieces, None)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _end(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
