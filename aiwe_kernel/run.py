@@ -112,7 +112,7 @@ class CellRun:
                 match event:
                     case {"type": "stdout" | "stderr" as name, "text": text}:
                         self._streams.write(name, text)
-                    case {"type": "display", "data": data}:
+                    case {"type": "display", "data": data} if data:
                         publish_display_data(data)
                     case {"type": "result", "data": data} if data:
                         result = Result(data)

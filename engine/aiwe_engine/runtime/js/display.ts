@@ -43,7 +43,7 @@ export function displayData(value: unknown, inspect: Inspect): MimeBundle | null
     if (own !== undefined) return own;
     const plain = attempt(() => cut(inspect(value), TEXT)) ?? "[this value cannot be shown]";
     const rich = attempt(() => richData(value));
-    return rich === undefined ? { "text/plain": plain } : { ...rich, "text/plain": plain };
+    return rich === undefined ? { "text/plain": plain } : { "text/plain": plain, ...rich };
   } catch {
     return { "text/plain": "[this value cannot be shown]" };
   }
@@ -67,11 +67,11 @@ function richData(value: unknown): MimeBundle | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const image = imageType(value);
   if (image !== undefined) return { [image]: toBase64(value) };
-  if (value instanceof Html) return { "text/html": cut(`${value}`, MARKUP) };
+  if (value instanceof Html) return { "text/html": cut(`${value}`, MARKUP), "text/plain": cut(`${value}`, TEXT) };
   if (isResponse(value)) return { "text/html": responseMarkup(value) };
   if (value instanceof Error) return { "text/html": errorMarkup(value) };
-  // Nothing to unfold: a date, a promise, an object of the platform. Its text says it best.
-  if (!isPlain(value) && members(value)[0] === 0) return undefined;
+  // Nothing to unfold: {}, a date, a promise, an object of the platform. Its text says it best.
+  if (members(value)[0] === 0) return undefined;
   return { "text/html": table(value) ?? new Tree().show(value) };
 }
 
