@@ -103,19 +103,25 @@ def _html(deployment: Mapping[str, Any]) -> str:
 def _line(route: Route) -> str:
     change = str(route.get("change", "same"))
     word = {"removed": "gone", "same": ""}.get(change, "live")
-    dot = f'<span style="color:{_COLORS.get(change, "inherit")}">● {word}</span>' if word else ""
-    note = f' <span style="{_MUTED}">{escape(change)}</span>' if word else ""
-    struck = f"<s>{_code(str(route['path']))}</s>" if change == "removed" else _address(route)
-    return f"<div>{dot} {_method(route)} {struck}{note}</div>"
+    dot = f'<span style="color:{_COLORS.get(change, "inherit")}">● {word}</span> ' if word else ""
+    note = f'  <span style="{_MUTED}">{escape(change)}</span>' if word else ""
+    path = _code(str(route["path"]))
+    if change == "removed":
+        return f"<div>{dot}{_method(route)} <s>{path}</s>{note}</div>"
+    url = str(route.get("url") or "")
+    address = _anchor(url, url) if _opens(route) else f'<span style="{_MUTED}">{_code(url)}</span>'
+    return f"<div>{dot}{_method(route)} {path} → {address}{note}</div>"
+
+
+def _opens(route: Route) -> bool:
+    """Whether a click makes sense: GET, and nothing left to fill in."""
+    ready = not {":", "*"} & set(str(route["path"]))
+    return bool(route.get("url")) and ready and route["method"] in ("GET", "*")
 
 
 def _address(route: Route) -> str:
-    """A link where a click makes sense: GET, and nothing left to fill in."""
-    path, url = str(route["path"]), route.get("url")
-    ready = not {":", "*"} & set(path)
-    if url and ready and route["method"] in ("GET", "*"):
-        return _anchor(str(url), path)
-    return f'<span title="{escape(str(url or ""))}">{_code(path)}</span>'
+    path = str(route["path"])
+    return _anchor(str(route["url"]), path) if _opens(route) else _code(path)
 
 
 def _anchor(url: str, text: str) -> str:

@@ -22,7 +22,7 @@ from aiwe_kernel.errors import CellError
 
 Line = Mapping[str, Any]
 
-_KEPT = 2000
+_KEPT = 1000
 _SHOWN = 500
 _TEXT = 50
 _RENDER = 0.1

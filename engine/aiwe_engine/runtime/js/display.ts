@@ -211,7 +211,10 @@ function preview(value: object, limit: number): string {
 
 function word(value: unknown): string {
   if (typeof value === "string") return json(cut(value, 40));
-  if (typeof value === "object" && value !== null) return value === GETTER ? "[getter]" : isArray(value) ? `[${value.length}]` : "{…}";
+  if (typeof value === "object" && value !== null) {
+    if (value === GETTER) return "[getter]";
+    return isArray(value) ? `[${value.length}]` : value instanceof Date ? dateText(value) : "{…}";
+  }
   if (typeof value === "function") return "ƒ";
   return typeof value === "bigint" ? `${value}n` : text(value);
 }
