@@ -83,8 +83,7 @@ class EngineHost:
         await self._pass_on("apps", scope, receive, send)
 
     async def _pass_on(self, face: str, scope: Message, receive: Receive, send: Send) -> None:
-        if self._failure and asyncio.get_running_loop().time() - self._failed_at > _AGAIN:
-            self._failure = None
+        if self._failure and self._may_try_again():
             self.start()
         await self._decided.wait()
         if self._failure:
@@ -92,26 +91,31 @@ class EngineHost:
         else:
             await self._faces[face](scope, receive, send)
 
+    def _may_try_again(self) -> bool:
+        waited = asyncio.get_running_loop().time() - self._failed_at
+        return waited > _AGAIN and not self._ending.is_set()
+
     async def _live(self) -> None:
         try:
             async with AsyncExitStack() as stack:
                 await self._open(stack)
+                self._failure = None
                 self._decided.set()
                 await self._ending.wait()
             self._fail(EngineError("The engine has ended.", code="engine_ended"))
         except AiweError as error:
-            self._log.error(
-                "aiwe: the engine could not start: %s %s", error.message, error.hint or ""
-            )
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, requests must be told
             self._log.exception("aiwe: the engine could not start")
+            message = f"The engine could not start: {error}"
             hint = "The log of the Jupyter server has the details."
-            self._fail(
-                EngineError(f"The engine could not start: {error}", code="engine_failed", hint=hint)
-            )
+            self._fail(EngineError(message, code="engine_failed", hint=hint))
 
     def _fail(self, error: AiweError) -> None:
+        if not self._ending.is_set() and (
+            self._failure is None or str(self._failure) != str(error)
+        ):
+            self._log.error("aiwe: %s %s", error.message, error.hint or "")
         self._failure = error
         self._failed_at = asyncio.get_running_loop().time()
         self._decided.set()
@@ -144,10 +148,12 @@ class EngineHost:
         engine.warm()
         saved = partial(engine.arrange, "", saved=True)
         stack.callback(self._documents.watch(saved, engine.end_session))
-        management = (await _module("http.management")).ManagementFace(engine)
+        management = (await _module("http.management")).ManagementFace(
+            engine, self._settings, token
+        )
         apps = (await _module("http.asgi")).AppsFace(engine)
         self._faces = {"management": management, "apps": apps}
-        for face, sock in ((management.guarded(token), control), (apps, public)):
+        for face, sock in ((management, control), (apps, public)):
             listener = listening.Listener(face, sock, self._settings)
             await listener.start()
             stack.push_async_callback(listener.close)

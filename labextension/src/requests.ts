@@ -38,7 +38,7 @@ export const logs = async (after: number, limit: number) =>
   (await ask<{ lines: LogLine[] }>('GET', `logs?after=${after}&limit=${limit}`)).lines;
 export const tryRoute = (request: TryRequest) => ask<TryAnswer>('POST', 'try', request);
 export const arrange = (path: string, cells: string[]) =>
-  ask<void>('PUT', 'documents', { path, cells, saved: false });
+  ask<void>('PUT', 'documents', { app: '', path, cells, saved: false });
 export const diagnostics = async (
   session: string,
   cell: CellSource,

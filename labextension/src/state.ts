@@ -11,6 +11,7 @@ import * as requests from './requests';
 import { App, Commands, Connection, EngineEvent, Failure, IEngineState, LogLine, Status } from './tokens';
 
 const LINES_KEPT = 5000;
+const LINES_ASKED = 1000; // the most that the engine gives at a time
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
 const STATUS_EVERY = 5000; // the number of requests changes without an event
@@ -85,7 +86,7 @@ export class EngineState implements IEngineState {
       this.counted = null;
       this.report(status);
       this.changed.emit();
-      (await requests.logs(this.seen, LINES_KEPT)).forEach(line => this.add(line));
+      (await requests.logs(this.seen, LINES_ASKED)).forEach(line => this.add(line));
     } catch (error) {
       this.lose(error as Failure);
     }
