@@ -6,7 +6,7 @@ import type { CodeEditor } from '@jupyterlab/codeeditor';
 import { EditorExtensionRegistry, IEditorExtensionRegistry } from '@jupyterlab/codemirror';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 
-import { codeCells, isAiwe, sessionOf } from './notebooks';
+import { codeCells, isAiwe, javaScriptOf, sessionOf } from './notebooks';
 import * as requests from './requests';
 import type { Diagnostic } from './tokens';
 
@@ -38,10 +38,10 @@ async function check(notebooks: INotebookTracker, model: CodeEditor.IModel, leng
   if (!panel || !isAiwe(panel)) {
     return [];
   }
-  const cells = codeCells(panel);
+  const cells = codeCells(panel).map(({ cell, source }) => ({ cell, source: javaScriptOf(source) }));
   const id = panel.content.widgets.find(cell => cell.model === model)?.model.id;
   const cell = cells.find(candidate => candidate.cell === id);
-  if (!cell) {
+  if (!cell?.source.trim()) {
     return [];
   }
   const others = cells.filter(candidate => candidate !== cell);

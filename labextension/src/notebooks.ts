@@ -5,6 +5,8 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 
 import type { CellSource } from './tokens';
 
+const JAVASCRIPT = ['js', 'javascript', 'time', 'ts', 'typescript'];
+
 /** Whether the notebook's kernel is (or will be) aiwe's. */
 export function isAiwe(panel: NotebookPanel): boolean {
   const spec = panel.model?.getMetadata('kernelspec') as { name?: string } | undefined;
@@ -24,3 +26,18 @@ export function codeCells(panel: NotebookPanel): CellSource[] {
     .map(cell => ({ cell: cell.id, source: cell.sharedModel.getSource() }));
 }
 
+/**
+ * The JavaScript in a cell: magics are blanked, never removed, so that offsets stay. A cell in
+ * another language has none.
+ */
+export function javaScriptOf(source: string): string {
+  const magic = /^\s*%%(\S*)[^\n]*/.exec(source);
+  if (magic) {
+    const known = JAVASCRIPT.includes((magic[1] ?? '').toLowerCase());
+    return known ? blank(magic[0]) + source.slice(magic[0].length) : '';
+  }
+  const head = /^(?:[ \t]*(?:\/\/[^\n]*)?\n|[ \t]*%[^\n]*(?:\n|$))*/.exec(source)?.[0] ?? '';
+  return head.replace(/^[ \t]*%[^\n]*/gm, blank) + source.slice(head.length);
+}
+
+const blank = (text: string) => text.replace(/[^\n]/g, ' ');

@@ -39,49 +39,33 @@ export const logs = async (after: number, limit: number) =>
 export const tryRoute = (request: TryRequest) => ask<TryAnswer>('POST', 'try', request);
 export const arrange = (path: string, cells: string[]) =>
   ask<void>('PUT', 'documents', { app: '', path, cells, saved: false });
-export const diagnostics = async (
-  session: string,
-  cell: CellSource,
-  others: CellSource[],
-  signal?: AbortSignal
-) =>
-  (
-    await ask<{ diagnostics: Diagnostic[] }>(
-      'POST',
-      'language/diagnostics',
-      { session, ...cell, others },
-      signal
-    )
-  ).diagnostics;
+export const diagnostics = async (session: string, cell: CellSource, others: CellSource[]) => {
+  const body = { session, ...cell, others };
+  return (await ask<{ diagnostics: Diagnostic[] }>('POST', 'language/diagnostics', body)).diagnostics;
+};
 
 /**
  * Follow the engine's events until the connection ends. Resolves when the server closes it,
  * rejects with an `EngineError` when it could not be opened or broke.
  */
-export async function follow(
-  opened: () => void,
-  each: (event: EngineEvent) => void,
-  signal: AbortSignal
-): Promise<void> {
-  const response = await send('GET', 'events', undefined, signal);
+export async function follow(opened: () => void, each: (event: EngineEvent) => void): Promise<void> {
+  const response = await send('GET', 'events');
   if (!response.body) {
     throw new EngineError({ code: 'no_stream', message: 'This browser gives no response streams.' });
   }
   opened();
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) {
-        return;
-      }
-      const blocks = (rest + value).replace(/\r\n/g, '\n').split('\n\n');
-      rest = blocks.pop() ?? '';
-      blocks.map(parseEvent).forEach(event => event && each(event));
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => {
+      throw unreachable();
+    });
+    if (done) {
+      return;
     }
-  } catch (error) {
-    throw unreachable(error);
+    const blocks = (rest + value).split('\n\n');
+    rest = blocks.pop() ?? '';
+    blocks.map(parseEvent).forEach(event => event && each(event));
   }
 }
 
@@ -102,24 +86,14 @@ function parseEvent(block: string): EngineEvent | null {
   return { type: type as EngineEvent['type'], data: JSON.parse(data.join('\n')) };
 }
 
-async function ask<T>(
-  method: string,
-  path: string,
-  body?: unknown,
-  signal?: AbortSignal
-): Promise<T> {
-  const response = await send(method, path, body, signal);
+async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const response = await send(method, path, body);
   return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
 }
 
-async function send(
-  method: string,
-  path: string,
-  body?: unknown,
-  signal?: AbortSignal
-): Promise<Response> {
+async function send(method: string, path: string, body?: unknown): Promise<Response> {
   const url = URLExt.join(settings.baseUrl, 'aiwe/api', path);
-  const init: RequestInit = { method, signal, cache: 'no-store' };
+  const init: RequestInit = { method, cache: 'no-store' };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { 'Content-Type': 'application/json' };
@@ -127,8 +101,8 @@ async function send(
   let response: Response;
   try {
     response = await ServerConnection.makeRequest(url, init, settings);
-  } catch (error) {
-    throw unreachable(error);
+  } catch {
+    throw unreachable();
   }
   if (!response.ok) {
     throw await refused(response);
@@ -136,10 +110,7 @@ async function send(
   return response;
 }
 
-function unreachable(error: unknown): unknown {
-  if (error instanceof DOMException && error.name === 'AbortError') {
-    return error;
-  }
+function unreachable(): EngineError {
   return new EngineError({
     code: 'server_unreachable',
     message: 'The Jupyter server does not answer.',

@@ -43,8 +43,7 @@ export class EngineState implements IEngineState {
             wait = FIRST_WAIT;
             void this.load();
           },
-          event => this.hear(event),
-          new AbortController().signal
+          event => this.hear(event)
         );
       } catch (error) {
         this.lose(error as Failure);
@@ -62,6 +61,9 @@ export class EngineState implements IEngineState {
   }
 
   retry(): void {
+    if (this.connection === 'running') {
+      return;
+    }
     this.connection = 'connecting';
     this.changed.emit();
     this.wake();

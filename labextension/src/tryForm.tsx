@@ -69,9 +69,17 @@ export function TryForm({ app, route, drafts }: Props): React.JSX.Element {
         </button>
         {draft.method === 'GET' && (
           <a className="aiwe-link" target="_blank" rel="noopener" href={addressOf(app, target(route, draft))}>
-            Open in a tab
+            Open
           </a>
         )}
+        <button
+          className="aiwe-link"
+          type="button"
+          title="The same request as a command line"
+          onClick={() => void navigator.clipboard.writeText(asCurl(app, toRequest(app, route, draft)))}
+        >
+          Copy curl
+        </button>
         <kbd className="aiwe-push" title="Sends, from any field">
           Ctrl Enter
         </kbd>
@@ -239,6 +247,15 @@ function toRequest(app: App, route: Route, draft: Draft): TryRequest {
     headers.push(['content-type', 'application/json']);
   }
   return { app: app.app, method: draft.method, path: target(route, draft), headers, body };
+}
+
+function asCurl(app: App, request: TryRequest): string {
+  const quote = (text: string) => `'${text.replace(/'/g, `'\\''`)}'`;
+  const parts = ['curl', '-i', '-X', request.method, quote(addressOf(app, request.path))];
+  for (const [name, value] of request.headers ?? []) {
+    parts.push('-H', quote(`${name}: ${value}`));
+  }
+  return [...parts, ...(request.body ? ['--data-binary', quote(request.body)] : [])].join(' ');
 }
 
 function header(answer: TryAnswer, name: string): string {

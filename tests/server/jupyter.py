@@ -38,6 +38,7 @@ class Jupyter:
     command: str = "server"
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     url: str = ""
+    port: int = 0
 
     @property
     def root(self) -> Path:
@@ -100,11 +101,11 @@ class Jupyter:
         _link(CHECKOUT / "aiwe_kernel/kernelspec", self.home / "share/kernels/aiwe")
         config = CHECKOUT / "aiwe_server_extension/jupyter_server_config.d"
         shutil.copytree(config, self.home / "config/jupyter_server_config.d", dirs_exist_ok=True)
-        port = _free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.port = self.port or _free_port()  # the same when it is started again
+        self.url = f"http://127.0.0.1:{self.port}"
         arguments = [
             f"--ServerApp.root_dir={self.root}",
-            f"--ServerApp.port={port}",
+            f"--ServerApp.port={self.port}",
             "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={self.token}",
             "--no-browser",
