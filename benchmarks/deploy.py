@@ -39,7 +39,7 @@ class Management:
         assert server.data is not None
         info = json.loads(Path(server.data, "engine.json").read_text())
         self._token = info["token"]
-        self._management = _connect(info["url"])
+        self._management = _connect(info["management_url"])
         self._apps = _connect(server.url)
         self._port = urlsplit(server.url).port
         self._host = ""

@@ -13,6 +13,7 @@ HEAD = """\
 # Settings
 
 Generated from `aiwe_engine/settings.py` by `make docs`; a test compares them. Sizes are bytes, times are seconds.
+`aiwe serve --cpu-limit 2` sets one on the command line; in Jupyter it is `c.Aiwe.cpu_limit = 2` in `jupyter_server_config.py`.
 
 | setting | default | meaning |
 |---|---|---|

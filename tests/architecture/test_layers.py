@@ -11,13 +11,14 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 LAYERS = [
     ["types"],
     ["errors"],
-    ["protocols", "settings", "bundles", "wire"],
-    ["routing", "store", "programs", "logs", "people", "vault", "streams"],
+    ["protocols", "settings", "bundles", "wire", "state"],
+    ["routing", "store", "programs", "logs", "people", "vault", "streams", "state"],
     ["capabilities", "runtime"],
     ["deployments"],
     ["http", "graphql", "mcp"],
     ["engine"],
-    ["serve", "cli"],
+    ["serve"],
+    ["cli"],
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
