@@ -1,0 +1,97 @@
+"""`aiwe check` and `aiwe routes`: a program is loaded by an engine that nobody can reach.
+
+Its data lies in a temporary folder, so what a program does at top level or in `init()` is done to
+nothing that stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_module
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import Deployment, Route
+
+
+def check(paths: list[Path], env: str, *, json: bool) -> int:
+    """Tells what can be known without serving.
+
+    Raises:
+        ProgramError: a program does not load, clashes with itself or with another one.
+    """
+    apps = asyncio.run(_load(paths, env))
+    if json:
+        print(json_module.dumps({"ok": True, "apps": [_summary(app) for app in apps]}))
+        return 0
+    for app in apps:
+        count = len(app.routes)
+        print(f"{app.app}: ok, {count} {'route' if count == 1 else 'routes'}")
+        for warning in app.warnings:
+            print(f"  warning: {warning}")
+    return 0
+
+
+def routes(paths: list[Path], env: str, *, json: bool) -> int:
+    """Lists the routes.
+
+    Raises:
+        ProgramError: as `check`.
+    """
+    apps = asyncio.run(_load(paths, env))
+    if json:
+        print(json_module.dumps({"apps": [_summary(app) for app in apps]}))
+        return 0
+    rows = [
+        (app.app, _method(route), route.path, _place(route)) for app in apps for route in app.routes
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    for row in rows:
+        cells = [text.ljust(width) for text, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[3]]).rstrip())
+    return 0
+
+
+async def _load(paths: list[Path], env: str) -> list[Deployment]:
+    from aiwe_engine.engine import Engine
+    from aiwe_engine.serve import existing
+
+    with tempfile.TemporaryDirectory(prefix="aiwe-check-") as folder:
+        settings = Settings(spare_workers=0)
+        async with Engine(settings, env=env, root=Path.cwd(), data=Path(folder)) as engine:
+            return [await engine.load(existing(path)) for path in paths]
+
+
+def _summary(app: Deployment) -> dict[str, Any]:
+    listed = [
+        {
+            "method": _method(route),
+            "path": route.path,
+            "where": {
+                key: value for key, value in asdict(route.where).items() if value is not None
+            },
+            "summary": route.info.get("summary"),
+        }
+        for route in app.routes
+    ]
+    return {
+        "app": app.app,
+        "env": app.env,
+        "version": app.version,
+        "path": app.path,
+        "routes": listed,
+        "warnings": list(app.warnings),
+    }
+
+
+def _method(route: Route) -> str:
+    return "ALL" if route.method == "*" else route.method
+
+
+def _place(route: Route) -> str:
+    where = route.where
+    parts = [where.file, where.cell and f"cell {where.cell}", where.line and f"line {where.line}"]
+    return ", ".join(str(part) for part in parts if part)

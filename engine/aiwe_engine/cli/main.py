@@ -1,0 +1,159 @@
+"""The `aiwe` command: reads its arguments, runs one subcommand, reports what went wrong.
+
+It starts fast: what a subcommand needs is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from aiwe_engine import __version__
+from aiwe_engine.errors import AiweError
+from aiwe_engine.settings import Settings
+
+ENVIRONMENTS = ("dev", "staging", "production")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command line; the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    rest: list[str] = []
+    if given[:1] == ["lab"] and "--" in given:
+        at = given.index("--")
+        given, rest = given[:at], given[at + 1 :]
+    options = parser().parse_args(given)
+    options.rest = rest
+    try:
+        return int(options.run(options))
+    except AiweError as error:
+        from aiwe_engine.cli.report import report
+
+        report(error, json=getattr(options, "json", False))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `aiwe routes | head`
+        sys.stderr.close()
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of every subcommand."""
+    top = argparse.ArgumentParser("aiwe", description="Turns a Jupyter notebook into a backend.")
+    top.add_argument("--version", action="version", version=f"aiwe {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, meaning: str, usage: str) -> argparse.ArgumentParser:
+        # An abbreviation that works today would change its meaning with the next setting.
+        return commands.add_parser(
+            name, help=meaning, usage=f"aiwe {name} {usage}", allow_abbrev=False
+        )
+
+    lab = command("lab", "open JupyterLab with a running engine", "[DIR] [-- OPTIONS]")
+    lab.add_argument("target", nargs="?", type=Path, metavar="DIR", help="a folder or a notebook")
+    lab.epilog = "What stands after -- goes to `jupyter lab`."
+    lab.set_defaults(run=_lab)
+
+    serve = command("serve", "serve notebooks, scripts and folders", "[options] [PATH ...]")
+    _paths(serve, "*")
+    _where_it_runs(serve, "production")
+    serve.add_argument("--data", type=Path, metavar="DIR", help="where state is kept (.aiwe)")
+    serve.add_argument(
+        "--management-port", type=_port, default=0, metavar="PORT", help="0 takes any free one"
+    )
+    _settings(serve)
+    serve.set_defaults(run=_serve)
+
+    check = command("check", "tell what is wrong with a program", "[options] PATH ...")
+    _paths(check, "+")
+    _where_it_runs(check, "production")
+    check.set_defaults(run=_check)
+
+    routes = command("routes", "list the routes of a program", "[options] PATH ...")
+    _paths(routes, "+")
+    _where_it_runs(routes, "production")
+    routes.set_defaults(run=_routes)
+
+    version = command("version", "say which version this is", "")
+    version.set_defaults(run=_version)
+    return top
+
+
+def _paths(command: argparse.ArgumentParser, count: str) -> None:
+    command.add_argument(
+        "paths",
+        nargs=count,
+        type=Path,
+        metavar="PATH",
+        help="a notebook, a .js or .ts file, or a folder of such files",
+    )
+
+
+def _where_it_runs(command: argparse.ArgumentParser, env: str) -> None:
+    command.add_argument("--env", choices=ENVIRONMENTS, default=env, help=f"({env})")
+    command.add_argument("--json", action="store_true", help="answer in JSON, errors too")
+
+
+def _settings(command: argparse.ArgumentParser) -> None:
+    """An option for each row of the table of settings."""
+    group = command.add_argument_group("settings")
+    for field in fields(Settings):
+        default = field.default
+        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+        meaning = field.metadata["help"] + (f" ({shown})" if shown else "")
+        group.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=_port if field.name == "port" else _names if default == () else type(default),
+            default=default,
+            metavar=field.name.rpartition("_")[2].upper(),
+            help=meaning.replace("%", "%%"),
+        )
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and int(text) < 1 << 16:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a port, 0 to 65535")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _lab(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.lab import open_lab
+
+    return open_lab(options.target, options.rest)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from aiwe_engine.serve import Plan, run, serve_until_told
+
+    settings = Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)})
+    root = Path.cwd()
+    data = options.data or root / ".aiwe"
+    paths = tuple(options.paths)
+    plan = Plan(paths, settings, options.env, root, data, options.management_port)
+    run(serve_until_told(plan, lambda line: print(line, flush=True)))
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.check import check
+
+    return check(options.paths, options.env, json=options.json)
+
+
+def _routes(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.check import routes
+
+    return routes(options.paths, options.env, json=options.json)
+
+
+def _version(_: argparse.Namespace) -> int:
+    print(f"aiwe {__version__}")
+    return 0

@@ -1,0 +1,164 @@
+"""`aiwe serve`: an engine with its two listeners, from the first socket to the last answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiwe_engine.errors import ProgramError
+from aiwe_engine.settings import Settings
+from aiwe_engine.state import DataFolder
+from aiwe_engine.types import LogLine
+
+_LOOPBACK = "127.0.0.1"
+_ANY_ADDRESS = {"0.0.0.0": _LOOPBACK, "::": "::1"}  # noqa: S104 - shown as an address that works
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_MANAGEMENT_GRACE = 0.5  # its streams have no end of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to serve, and where."""
+
+    paths: tuple[Path, ...]
+    settings: Settings
+    env: str
+    root: Path
+    data: Path
+    management_port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What is being served."""
+
+    apps_url: str
+    management_url: str
+    token: str
+    apps: tuple[str, ...]
+
+
+@contextlib.asynccontextmanager
+async def serving(plan: Plan, *, log: Callable[[int, LogLine], None]) -> AsyncIterator[Served]:
+    """An engine that accepts requests; at the end, requests under way get their grace time.
+
+    Args:
+        plan: what to serve.
+        log: told of each line of a program's log.
+
+    Raises:
+        ProgramError: a program does not load, or two have one name.
+        EngineError: `port_in_use`, `data_in_use` and their like.
+    """
+    # Imported here: the command line must be able to say --help without them.
+    from aiwe_engine.engine import Engine
+    from aiwe_engine.http.asgi import AppsFace
+    from aiwe_engine.http.listener import Listener, bind
+    from aiwe_engine.http.management import ManagementFace
+
+    settings = plan.settings
+    token = secrets.token_urlsafe(32)
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(DataFolder(plan.data))
+        apps_socket = stack.enter_context(bind(settings.host, settings.port))
+        management_socket = stack.enter_context(bind(_LOOPBACK, plan.management_port))
+        apps_url = _url(*apps_socket.getsockname()[:2])
+        management_url = _url(*management_socket.getsockname()[:2])
+
+        engine = Engine(settings, env=plan.env, root=plan.root, data=plan.data)
+        engine.apps_url = apps_url
+        engine.log.followers.append(log)
+        await stack.enter_async_context(engine)
+        for path in plan.paths:
+            await engine.load(existing(path))
+
+        face = ManagementFace(engine, settings, token)
+        management = Listener(face, management_socket, settings)
+        stack.push_async_callback(management.close, _MANAGEMENT_GRACE)
+        await management.start()
+        apps = Listener(AppsFace(engine), apps_socket, settings)
+        stack.push_async_callback(apps.close)
+        await apps.start()
+        folder.write_engine_json(
+            management_url=management_url, apps_url=apps_url, token=token, root=plan.root
+        )
+        yield Served(apps_url, management_url, token, tuple(engine.app_names()))
+
+
+async def serve_until_told(plan: Plan, tell: Callable[[str], None]) -> None:
+    """Serves until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Args:
+        plan: what to serve.
+        tell: told one line, when requests are accepted.
+
+    Raises:
+        AiweError: as `serving`.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    starting = asyncio.current_task()
+
+    def told() -> None:
+        for one in _SIGNALS:
+            loop.remove_signal_handler(one)
+        if not ready and starting is not None:
+            starting.cancel()
+        stop.set()
+
+    ready = False
+    for one in _SIGNALS:
+        loop.add_signal_handler(one, told)
+    with contextlib.suppress(asyncio.CancelledError):
+        async with serving(plan, log=write_line) as served:
+            ready = True
+            tell(f"aiwe ready on {served.apps_url} ({len(served.apps)} apps)")
+            await stop.wait()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs the engine's event loop: uvloop, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)
+
+
+def write_line(_: int, line: LogLine) -> None:
+    """A line of a program's log, on standard error."""
+    clock = time.strftime("%H:%M:%S", time.localtime(line.time))
+    request = f" [{line.request_id}]" if line.request_id else ""
+    sys.stderr.write(f"{clock} {line.app} {line.level}{request} {line.text}\n")
+
+
+def existing(path: Path) -> Path:
+    """The path of a program.
+
+    Raises:
+        ProgramError: `program_not_found`.
+    """
+    if not path.exists():
+        raise ProgramError(
+            f"There is no {path}.",
+            code="program_not_found",
+            status=404,
+            hint="Give the path of a notebook, of a .js or .ts file, or of a folder of them.",
+        )
+    return path
+
+
+def _url(host: str, port: int) -> str:
+    shown = _ANY_ADDRESS.get(host, host)
+    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
