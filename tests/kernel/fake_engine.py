@@ -7,12 +7,13 @@ nonsense. A cell's text chooses its events; `seen` holds what was asked.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import Callable
 from typing import Any, Self
 
-from tornado import httpserver, netutil, web
+from tornado import httpserver, iostream, netutil, web
 
 TOKEN = "fake-token"
 DONE = {"type": "done", "ok": True}
@@ -122,7 +123,8 @@ class RunCell(Handler):
                     return
                 case _:
                     self.write(json.dumps(event, ensure_ascii=False) + "\n")
-                    await self.flush()
+                    with contextlib.suppress(iostream.StreamClosedError):  # nobody listens
+                        await self.flush()
 
 
 class Events(Handler):
@@ -133,7 +135,7 @@ class Events(Handler):
         while True:
             await self.flush()
             async with self.engine._bell:
-                await self.engine._bell.wait_for(lambda: len(self.engine.lines) > told)
+                await self.engine._bell.wait_for(lambda told=told: len(self.engine.lines) > told)
             told = len(self.engine.lines)
             self.write("event: log\ndata: {}\n\n")
 

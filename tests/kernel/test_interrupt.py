@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
@@ -52,6 +54,19 @@ def test_a_second_interrupt_does_not_wait(engine: FakeEngine, notebook: Notebook
     notebook.manager.interrupt_kernel()
     assert notebook.receive(sent).error["ename"] == "KeyboardInterrupt"
     assert time.monotonic() - began < 3
+
+
+def test_a_signal_ends_the_cell_at_the_engine_as_well(
+    engine: FakeEngine, notebook: Notebook
+) -> None:
+    engine.cells["signalled"] = [STARTED, {"type": "wait"}, DONE]
+    sent = notebook.send("signalled")
+    notebook.wait_for(sent, "stream")
+    before = len(engine.asked("POST /cells/interrupt"))
+    os.kill(notebook.manager.provisioner.process.pid, signal.SIGINT)
+    notebook.client.comm_info()  # a signal alone does not wake ipykernel's loop
+    assert notebook.receive(sent).error["ename"] == "KeyboardInterrupt"
+    assert len(engine.asked("POST /cells/interrupt")) == before + 1
 
 
 @pytest.mark.parametrize(
