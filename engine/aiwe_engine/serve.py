@@ -88,7 +88,10 @@ async def serving(plan: Plan, *, log: Callable[[int, LogLine], None]) -> AsyncIt
         stack.push_async_callback(apps.close)
         await apps.start()
         folder.write_engine_json(
-            management_url=management_url, apps_url=apps_url, token=token, root=plan.root
+            management_url=management_url + "aiwe/api",
+            apps_url=apps_url,
+            token=token,
+            root=plan.root,
         )
         yield Served(apps_url, management_url, token, tuple(engine.app_names()))
 
