@@ -2,6 +2,7 @@
 import type { Internals } from "../internals";
 import { EventTarget, fire, handlerAttribute } from "./events";
 import { DOMException } from "./exception";
+import { shown } from "./inspect_shape";
 import { enforceRange, idl, need } from "./webidl";
 
 const MINE = Symbol("AbortSignal");
@@ -96,6 +97,7 @@ export class AbortSignal extends EventTarget {
 }
 handlerAttribute(AbortSignal.prototype, "abort");
 idl(AbortSignal, "AbortSignal");
+Object.defineProperty(AbortSignal.prototype, shown, { value(this: AbortSignal) { return { aborted: this.aborted }; } });
 
 export class AbortController {
   #signal = make();

@@ -30,6 +30,8 @@ export interface Extracted { body: Body; type: string | null }
 export const bodyOf = (source: Body["source"]): Body => ({ source, stream: null, used: false });
 
 export const encode = (text: string): Uint8Array => utf8fromStringLoose(text);
+/** UTF-8 to text, every character kept. */
+export const decodeAll = (bytes: Uint8Array): string => utf8toStringLoose(bytes);
 /** UTF-8 to text: a byte order mark is left out, what is malformed becomes U+FFFD. */
 export function decode(bytes: Uint8Array): string {
   const marked = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;

@@ -14,7 +14,8 @@ import { DOMException } from "./exception";
 import { makeFetch } from "./fetch";
 import * as headers from "./headers";
 import { Html, escapeHtml, html } from "./html";
-import { format, inspect, shown } from "./inspect";
+import { format, inspect } from "./inspect";
+import { shown } from "./inspect_shape";
 import { Performance, makePerformance } from "./performance";
 import { prepareParts } from "./parts";
 import { defineProperty } from "./primordials";
@@ -43,8 +44,19 @@ export function installCore(I: Internals): void {
   install("console", makeConsole(I), false);
   install("html", html, false);
   install("escapeHtml", escapeHtml, false);
-  Object.assign(I, classes, functions, { body, headers, webidl, whenAborted, isAbortSignal, format, inspect, shown });
+  Object.assign(I, classes, functions, {
+    body, headers, webidl, whenAborted, isAbortSignal, format, inspect, shown,
+    language: values(Object.getOwnPropertyDescriptors(globalThis)),
+    global: { AbortController, AbortSignal, DOMException, Event, EventTarget },
+  });
   confine();
+}
+
+/** What the globals are now, for parts: a program may replace them. */
+function values(properties: Record<string, PropertyDescriptor>): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  for (const name in properties) found[name] = properties[name]!.value;
+  return found;
 }
 
 function install(name: string, value: unknown, enumerable: boolean): void {

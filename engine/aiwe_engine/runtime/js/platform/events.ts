@@ -4,6 +4,7 @@
  */
 import type { Internals } from "../internals";
 import type { AbortSignal } from "./abort";
+import { shown } from "./inspect_shape";
 import { apply } from "./primordials";
 import { constants, dictionary, idl, need } from "./webidl";
 
@@ -73,6 +74,12 @@ export class Event {
 }
 idl(Event, "Event");
 constants(Event, PHASES);
+defineProperty(Event.prototype, shown, {
+  value(this: Event) {
+    const { type, defaultPrevented, cancelable, timeStamp } = this;
+    return { type, defaultPrevented, cancelable, timeStamp };
+  },
+});
 
 export class CustomEvent extends Event {
   #detail: unknown;

@@ -2,8 +2,9 @@
  * Headers, and the plain list behind them. A Response keeps no list until somebody asks for one;
  * names are compared in lower case and kept as given until they leave.
  */
-import { ownKeys, regExpTest, toLowerCase } from "./primordials";
-import { alias, byteString, idl, need } from "./webidl";
+import { shown } from "./inspect_shape";
+import { defineProperty, fromEntries, ownKeys, regExpTest, toLowerCase } from "./primordials";
+import { byteString, idl, iterable, need } from "./webidl";
 
 export type HeadersInit = Headers | Iterable<readonly [string, string]> | Record<string, string>;
 type Guard = "none" | "request" | "response" | "immutable";
@@ -179,15 +180,10 @@ export class Headers {
     this.#list.set(key, text);
   }
 
-  forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown): void {
-    need(arguments.length, 1, "headers.forEach");
-    if (typeof callback !== "function") throw new TypeError("headers.forEach takes a function.");
-    for (const [name, value] of walk(this.#list)) Reflect.apply(callback, thisArg, [value, name, this]);
-  }
-
-  keys(): IterableIterator<string> { return iterate(walk(this.#list), (pair) => pair[0]); }
-  values(): IterableIterator<string> { return iterate(walk(this.#list), (pair) => pair[1]); }
-  entries(): IterableIterator<Pair> { return iterate(walk(this.#list), (pair): Pair => [pair[0], pair[1]]); }
+  declare forEach: (callback: (value: string, name: string, headers: Headers) => void, thisArg?: unknown) => void;
+  declare keys: () => IterableIterator<string>;
+  declare values: () => IterableIterator<string>;
+  declare entries: () => IterableIterator<Pair>;
   declare [Symbol.iterator]: () => IterableIterator<Pair>;
 
   #writable(): void {
@@ -197,35 +193,8 @@ export class Headers {
   }
 }
 idl(Headers, "Headers");
-alias(Headers.prototype, "entries", Symbol.iterator);
-
-/** Live, as Web IDL wants it: what changes while one iterates is seen. */
-function* walk(list: HeaderList): Generator<Pair> {
-  for (let at = 0; ; at++) {
-    const pairs = list.sorted();
-    if (at >= pairs.length) return;
-    yield pairs[at]!;
-  }
-}
-
-const IteratorPrototype = Object.create(Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())), {
-  [Symbol.toStringTag]: { value: "Headers Iterator", configurable: true },
-});
-const steps = new WeakMap<object, () => IteratorResult<any>>();
-IteratorPrototype.next = function next(this: object) {
-  const step = steps.get(this);
-  if (step === undefined) throw new TypeError("next was called on what is no Headers iterator.");
-  return step();
-};
-
-function iterate<T>(pairs: Generator<Pair>, pick: (pair: Pair) => T): IterableIterator<T> {
-  const iterator = Object.create(IteratorPrototype);
-  steps.set(iterator, () => {
-    const { done, value } = pairs.next();
-    return done ? { value: undefined, done: true } : { value: pick(value), done: false };
-  });
-  return iterator;
-}
+iterable(Headers, "Headers", (headers) => listIn(headers).sorted());
+defineProperty(Headers.prototype, shown, { value(this: Headers) { return fromEntries(listIn(this).sorted()); } });
 
 export { guardIn as headersGuard, listIn as headerList, make as makeHeaders };
 export type { Guard };

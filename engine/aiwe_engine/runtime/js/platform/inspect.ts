@@ -4,7 +4,7 @@
  * so many objects, so many characters, whatever is thrown at it.
  */
 import { describeError } from "./inspect_error";
-import { type Context, type Shape, closed, more, nameOf, tagOf } from "./inspect_shape";
+import { type Context, type Shape, closed, more, nameOf, shown, tagOf } from "./inspect_shape";
 import { describeSpecial } from "./inspect_special";
 import { getOwnPropertyDescriptor, isArray, jsonStringify, ownKeys, sameValue } from "./primordials";
 
@@ -18,8 +18,6 @@ export interface InspectOptions {
   showHidden?: boolean;
 }
 
-/** A class of the platform gives its objects this method: what to show in their place. */
-export const shown = Symbol("shown");
 /** The same for programs written for node. */
 const custom = Symbol.for("nodejs.util.inspect.custom");
 

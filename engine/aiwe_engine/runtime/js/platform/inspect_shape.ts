@@ -4,6 +4,9 @@ import { getOwnPropertyDescriptor, getPrototypeOf } from "./primordials";
 /** Steps along a chain of prototypes: a proxy's has no end. */
 const CHAIN = 50;
 
+/** A class of the platform gives its objects this method: what to show in their place. */
+export const shown = Symbol("shown");
+
 /** One run of `inspect`. */
 export interface Context {
   depth: number; breakLength: number; maxArray: number; maxString: number; hidden: boolean;

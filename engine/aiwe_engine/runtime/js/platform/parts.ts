@@ -39,7 +39,7 @@ export const PARTS: Record<string, Part> = {
 const ENUMERABLE = new Set(["structuredClone"]);
 
 type Factory = (I: Internals, module: { exports: any }, exports: object) => void;
-const factories: Record<string, Factory | null> = create(null);
+const factories: Record<string, Factory> = create(null);
 const made: Record<string, any> = create(null);
 
 /** Whether a part was instantiated: before that, no object of it can exist. */
@@ -49,8 +49,8 @@ function load(I: Internals, part: string): any {
   if (part in made) return made[part];
   const factory = factories[part];
   if (!factory) throw missing(part);
-  factories[part] = null;
   const module = { exports: {} as any };
+  delete factories[part];
   factory(I, module, module.exports);
   return (made[part] = module.exports);
 }
@@ -66,12 +66,13 @@ function missing(part: string): Error {
 /** Makes `I.load`, a getter `I.NAME` for each part's globals, and `__aiwe_part` by which parts arrive. */
 export function prepareParts(I: Internals): void {
   I.load = (part) => load(I, part);
+  I.isMade = isMade;
   for (const part in PARTS) for (const name of PARTS[part]!.globals) {
     defineProperty(I, name, { get: () => load(I, part)[name], configurable: true });
   }
   defineProperty(globalThis, "__aiwe_part", {
     value: (part: string, factory: Factory): void => {
-      if (!(part in factories)) factories[part] = factory;
+      if (!(part in factories) && !(part in made)) factories[part] = factory;
     },
     configurable: true,
   });

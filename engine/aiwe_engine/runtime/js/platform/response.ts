@@ -7,7 +7,8 @@ import { notAvailable } from "../failure";
 import { type Body, type Owner, bodyOf, extract, isUnusable, isUsed, readers, split, streamOf } from "./body";
 import { type Guard, type Headers, type HeadersInit, type Pair, HeaderList, fill, makeHeaders } from "./headers";
 import { Html } from "./html";
-import { hasOwn, jsonStringify, promiseReject, regExpTest, toWellFormed } from "./primordials";
+import { shown } from "./inspect_shape";
+import { defineProperty, hasOwn, jsonStringify, promiseReject, regExpTest, toWellFormed } from "./primordials";
 import { byteString, dictionary, idl, need } from "./webidl";
 
 export interface ResponseInit { status?: number; statusText?: string; headers?: HeadersInit }
@@ -220,6 +221,13 @@ export class Response {
   }
 }
 idl(Response, "Response");
+defineProperty(Response.prototype, shown, {
+  value(this: Response) {
+    const { status, statusText, headers, ok, bodyUsed } = this;
+    const { body } = ownerOf(this);
+    return { status, statusText, headers, body: body === null ? null : body.stream ?? body.source, bodyUsed, ok };
+  },
+});
 
 function blank(): Response {
   return new Response(null, MINE as unknown as ResponseInit);

@@ -1,0 +1,2 @@
+/** Stands for a package's module that only matters elsewhere: see `alias` in build.mjs. */
+export {};

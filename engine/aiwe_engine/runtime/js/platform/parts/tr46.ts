@@ -1,0 +1,2 @@
+/** Internationalized domain names. */
+export { toASCII, toUnicode } from "tr46";
