@@ -1,0 +1,264 @@
+"""Programs from sources: each piece is compiled in a V8 process, and its result kept by content.
+
+What comes out is `types.Compiled`: a script that defines the piece, with its source map and the names
+it uses. Compiling runs nothing of the author's. Results are found again by a hash of all that goes
+in, in memory and, given a folder, on disk: a server whose programs are known starts no process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from aiwe_engine import bundles
+from aiwe_engine.errors import EngineError, ProgramError
+from aiwe_engine.programs.process import BundleProcess, ProcessLost
+from aiwe_engine.programs.resolve import Folder, OutsideFolder, resolve
+from aiwe_engine.programs.stack import excerpt
+from aiwe_engine.settings import MB, Settings
+from aiwe_engine.types import Compiled, Program, Source, Where
+
+TIME_LIMIT = 5.0
+STARTUP = 10.0
+MEMORY, HEAVY = 1024 * MB, 256 * MB
+KEPT = 2000
+NO_PACKAGES = (
+    'Import other files of the same folder by a relative path, as in import { f } from "./lib.js".'
+    " There are no packages and no node modules here."
+)
+
+
+class Compiler:
+    """Compiles programs. An asynchronous context manager; `close` ends its process.
+
+    Args:
+        settings: `compile_idle` is read.
+        cache: a folder for results; made when needed.
+        time_limit: seconds that one piece may take.
+    """
+
+    def __init__(
+        self, settings: Settings, *, cache: Path | None = None, time_limit: float = TIME_LIMIT
+    ) -> None:
+        self._cache = cache
+        self._time_limit = time_limit
+        self._kept: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self.process = BundleProcess(
+            [bundles.FOLDER / "compiler.js"], memory=MEMORY, heavy=HEAVY, idle=settings.compile_idle
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends the process."""
+        await self.process.close()
+
+    async def compile(self, sources: Sequence[Source], *, files: Folder | None = None) -> Program:
+        """A program of these pieces and of the files that they import out of `files`.
+
+        Raises:
+            ProgramError: a piece does not parse, or imports what is not there.
+        """
+        found = {source.name: source for source in sources}
+        compiled: dict[str, Compiled] = {}
+        waiting = list(sources)
+        while waiting:
+            source = waiting.pop(0)
+            known = frozenset(name for name, other in found.items() if other.cell is None)
+            piece = await self._piece(source, known, files, module=False)
+            compiled[source.name] = piece
+            for name in piece.imports:
+                if name not in found and files is not None:
+                    found[name] = Source(name, files.read(name), file=str(files.root / name))
+                    waiting.append(found[name])
+        known = frozenset(found)
+        for name in {name for piece in compiled.values() for name in piece.imports}:
+            if not compiled[name].module:
+                compiled[name] = await self._piece(found[name], known, files, module=True)
+        pieces = tuple(compiled.values())
+        return Program(program_id(pieces), tuple(found[piece.name] for piece in pieces), pieces)
+
+    async def compile_one(
+        self, source: Source, modules: Iterable[str] = frozenset()
+    ) -> Compiled:
+        """One piece, which may import those named in `modules`.
+
+        Raises:
+            ProgramError: it does not parse, or imports what is not there.
+        """
+        return await self._piece(source, frozenset(modules), None, module=False)
+
+    async def _piece(
+        self, source: Source, known: frozenset[str], files: Folder | None, *, module: bool
+    ) -> Compiled:
+        job: dict[str, Any] = {
+            "text": source.text,
+            "name": source.name,
+            "cell": source.cell is not None,
+            "module": module,
+            "resolved": {},
+        }
+        answer = await self._answer(job, source)
+        if "unresolved" in answer:
+            job["resolved"] = {
+                link["specifier"]: resolve_link(link, source, known, files)
+                for link in answer["unresolved"]
+            }
+            answer = await self._answer(job, source)
+        return to_compiled(answer)
+
+    async def _answer(self, job: dict[str, Any], source: Source) -> dict[str, Any]:
+        key = hashlib.sha256(self._version + orjson.dumps(job)).hexdigest()
+        answer = self._recall(key)
+        if answer is None:
+            answer = await self._ask(job, source)
+            self._keep(key, answer)
+        if "error" in answer:
+            raise program_error(answer["error"], source)
+        return answer
+
+    async def _ask(self, job: dict[str, Any], source: Source) -> dict[str, Any]:
+        limit = self._time_limit if self.process.pid else self._time_limit + STARTUP
+        try:
+            answer: dict[str, Any] = await self.process.ask(job, limit)
+        except ProcessLost as lost:
+            where = Where(file=source.file, cell=source.cell)
+            if lost.timed_out:
+                raise ProgramError(
+                    f"{source.name} took longer than {self._time_limit:g} s to compile",
+                    code="compile_timeout",
+                    hint="Split it into smaller cells or files; keep large data in assets.",
+                    where=where,
+                ) from None
+            raise EngineError(
+                f"The compile process ended while it compiled {source.name}",
+                code="compile_failed",
+                hint="Split it into smaller cells or files; keep large data in assets.",
+                where=where,
+            ) from None
+        return answer
+
+    @cached_property
+    def _version(self) -> bytes:
+        return hashlib.sha256(bundles.read("compiler.js").encode()).digest()
+
+    def _recall(self, key: str) -> dict[str, Any] | None:
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        if self._cache is None:
+            return None
+        try:
+            answer: dict[str, Any] = orjson.loads((self._cache / f"{key}.json").read_bytes())
+        except (OSError, orjson.JSONDecodeError):
+            return None
+        self._remember(key, answer)
+        return answer
+
+    def _keep(self, key: str, answer: dict[str, Any]) -> None:
+        self._remember(key, answer)
+        if self._cache is None or "error" in answer:
+            return
+        with suppress(OSError):  # a cache that cannot be written costs time and nothing else
+            self._cache.mkdir(parents=True, exist_ok=True)
+            path = self._cache / f"{key}.json"
+            path.with_suffix(".new").write_bytes(orjson.dumps(answer))
+            path.with_suffix(".new").replace(path)
+
+    def _remember(self, key: str, answer: dict[str, Any]) -> None:
+        self._kept[key] = answer
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+
+def program_id(pieces: Iterable[Compiled]) -> str:
+    """What names a program: 12 hex digits of a hash over its pieces, in their order."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        for text in (piece.name, piece.code):
+            data = text.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()[:12]
+
+
+def resolve_link(
+    link: dict[str, Any], source: Source, known: frozenset[str], files: Folder | None
+) -> str:
+    """The name of the piece that an import means; a dynamic one may stay as it is.
+
+    Raises:
+        ProgramError: there is no such piece, or it lies outside of the program's folder.
+    """
+    specifier = link["specifier"]
+
+    def exists(name: str) -> bool:
+        return name in known or (files is not None and files.exists(name))
+
+    importer = source.name if source.cell is None else ""
+    where = Where(source.file, source.cell, link["line"], link["column"])
+    try:
+        name = resolve(specifier, importer, exists)
+    except OutsideFolder:
+        raise ProgramError(
+            f'{source.name} imports "{specifier}", which lies outside of the program\'s folder',
+            code="module_outside",
+            hint="Move the file into the folder of the notebook or of the app's files.",
+            where=where,
+        ) from None
+    if name is not None:
+        return name
+    if link["dynamic"]:
+        return str(specifier)
+    raise ProgramError(
+        f'{source.name} imports "{specifier}", which is not part of this program',
+        code="module_not_found",
+        hint=NO_PACKAGES if not specifier.startswith(".") else near_files(specifier, known),
+        where=where,
+        details={"excerpt": excerpt(source.text, link["line"], link["column"])},
+    )
+
+
+def near_files(specifier: str, known: frozenset[str]) -> str:
+    """A hint that lists what could be imported."""
+    if not known:
+        return f'There is no file "{specifier}" beside it.'
+    return f"Files of this program: {', '.join(sorted(known)[:10])}."
+
+
+def program_error(error: dict[str, Any], source: Source) -> ProgramError:
+    """The compiler's complaint in the engine's shape."""
+    line, column = error["line"], error["column"]
+    return ProgramError(
+        error["message"],
+        code=error["code"],
+        hint=error["hint"],
+        where=Where(source.file, source.cell, line, column),
+        details={"excerpt": excerpt(source.text, line, column)},
+        name="SyntaxError",
+    )
+
+
+def to_compiled(answer: dict[str, Any]) -> Compiled:
+    """The compiler's answer as a value; lists become tuples."""
+    declares = {name: tuple(uses) for name, uses in answer["declares"].items()}
+    lists = ("names", "eager", "imports", "warnings")
+    piece = Compiled(**{**answer, "declares": declares})
+    return replace(piece, **{name: tuple(answer[name]) for name in lists})

@@ -1,0 +1,178 @@
+/**
+ * Which invocation is running, across everything that interleaves. The text of programs keeps
+ * `__aiwe_cur` right inside functions (programs/js/context_edits.ts says how); here is what that text
+ * calls, and what carries the invocation through promises: callbacks run for whoever registered
+ * them, and between two of them, in the microtask loop, nobody is current.
+ *
+ * Everything used is captured before a program runs. What a program patches harms itself only.
+ */
+import type { Internals } from "./internals";
+
+declare let __aiwe_cur: unknown;
+
+const { apply, defineProperty: define } = { apply: Reflect.apply, defineProperty: Object.defineProperty };
+const NativePromise = Promise;
+const { then: nativeThen } = Promise.prototype;
+const { resolve: nativeResolve } = Promise;
+const { fromAsync: nativeFromAsync } = Array as any;
+const { iterator, asyncIterator } = Symbol;
+
+type Callback = (...args: any[]) => any;
+
+/** The same function, run later for the invocation that is current now. */
+export function bind<F extends Callback>(callback: F): F {
+  const mine = __aiwe_cur;
+  return function (this: unknown, ...args: any[]) {
+    const before = __aiwe_cur;
+    __aiwe_cur = mine;
+    try {
+      return apply(callback, this, args);
+    } finally {
+      __aiwe_cur = before;
+    }
+  } as F;
+}
+
+/**
+ * What awaiting or returning `value` needs: promises and plain values as they are; of anything else that
+ * has a `then`, one that runs for the current invocation, as V8 calls it from the microtask loop.
+ */
+function settle(value: any): any {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return value;
+  if (value.constructor === NativePromise) return value;
+  const { then } = value;
+  if (typeof then !== "function") return value;
+  const mine = __aiwe_cur;
+  return {
+    __proto__: null,
+    then(resolve: Callback, reject: Callback) {
+      const before = __aiwe_cur;
+      __aiwe_cur = mine;
+      try {
+        return apply(then, value, [resolve, reject]);
+      } finally {
+        __aiwe_cur = before;
+      }
+    },
+  };
+}
+
+/** A `then` callback: V8 calls it from the microtask loop, where nobody is current before or after. */
+function carry(callback: any, mine: unknown): any {
+  if (typeof callback !== "function") return callback;
+  return (value: unknown) => {
+    __aiwe_cur = mine;
+    try {
+      return settle(callback(value));
+    } finally {
+      __aiwe_cur = null;
+    }
+  };
+}
+
+/** Runs one method of an iterator for `mine`, on behalf of whoever is current. */
+function borrow(mine: unknown, self: any, method: Callback, args: any[], asynchronous: boolean): any {
+  const before = __aiwe_cur;
+  __aiwe_cur = mine;
+  try {
+    const result = apply(method, self, args);
+    return asynchronous ? settle(result) : result;
+  } finally {
+    __aiwe_cur = before;
+  }
+}
+
+/** The iterable of a `yield*`: its iterator runs for the generator, not for who resumes it. */
+function delegate(iterable: any, mine: unknown, asynchronous: boolean): object {
+  const asyncMethod = asynchronous ? iterable[asyncIterator] : undefined;
+  const key = asyncMethod == null ? iterator : asyncIterator;
+  const source: any = apply(asyncMethod ?? iterable[iterator], iterable, []);
+  const { next } = source;
+  const isAsync = key === asyncIterator;
+  const result: any = {
+    __proto__: null,
+    [key]() { return result; },
+    next: (...args: any[]) => borrow(mine, source, next, args, isAsync),
+    get return() { return method("return"); },
+    get throw() { return method("throw"); },
+  };
+  const method = (name: "return" | "throw") => {
+    const found = source[name];
+    return found == null ? found : (...args: any[]) => borrow(mine, source, found, args, isAsync);
+  };
+  return result;
+}
+
+/**
+ * The iterable of a `for await`: each step runs between `enter`, which makes the loop's invocation
+ * current, and `leave`, which hands over before the loop awaits the step.
+ */
+function iterate(iterable: any, enter: () => void, leave: () => void): object {
+  const asyncMethod = iterable[asyncIterator];
+  const isAsync = asyncMethod != null;
+  const source: any = apply(isAsync ? asyncMethod : iterable[iterator], iterable, []);
+  const { next } = source;
+  const step = (method: Callback, args: any[]) => {
+    enter();
+    const result = apply(method, source, args);
+    const settled = isAsync ? settle(result) : settleValue(result);
+    leave();
+    return settled;
+  };
+  const result: any = {
+    __proto__: null,
+    [isAsync ? asyncIterator : iterator]() { return result; },
+    next: (...args: any[]) => step(next, args),
+    get return() {
+      const found = source.return;
+      return found == null ? found : (...args: any[]) => step(found, args);
+    },
+  };
+  return result;
+}
+
+/** A step of a synchronous iterator, whose value the loop awaits. */
+function settleValue(result: any): any {
+  if (result.done) return result;
+  const { value } = result;
+  const settled = settle(value);
+  return settled === value ? result : { done: false, value: settled };
+}
+
+/** Installs what compiled text calls and the promises that carry the invocation. */
+export function installContext(I: Internals): void {
+  const global = (name: string, value: unknown) => define(globalThis, name, { value, writable: false, configurable: false, enumerable: false });
+  global("__aiwe_await", settle);
+  global("__aiwe_delegate", delegate);
+  global("__aiwe_iterate", iterate);
+  patch(NativePromise.prototype, {
+    then(this: Promise<unknown>, fulfilled: any, rejected: any) {
+      const mine = __aiwe_cur;
+      if (mine === null) return apply(nativeThen, this, [fulfilled, rejected]);
+      return apply(nativeThen, this, [carry(fulfilled, mine), carry(rejected, mine)]);
+    },
+  });
+  patch(NativePromise, {
+    resolve(this: unknown, value: unknown) {
+      return apply(nativeResolve, this, [this === NativePromise ? settle(value) : value]);
+    },
+  });
+  patch(Array, {
+    fromAsync(this: unknown, items: any, map: any, self: any) {
+      const mine = __aiwe_cur;
+      const found = items == null ? undefined : items[asyncIterator] ?? items[iterator];
+      const source = found == null ? items : delegate(items, mine, true);
+      return apply(nativeFromAsync, this, [source, typeof map === "function" ? bind(map) : map, self]);
+    },
+  });
+  I.host.bind = bind;
+}
+
+/** Replaces methods by ours, which look like the ones they replace. */
+function patch(target: any, methods: Record<string, Callback>): void {
+  for (const name in methods) {
+    const method = methods[name]!;
+    define(method, "length", { value: target[name].length, configurable: true });
+    define(target, name, { value: method, writable: true, configurable: true, enumerable: false });
+  }
+}
