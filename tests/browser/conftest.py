@@ -60,14 +60,17 @@ def open_notebook(page: Page, lab: Jupyter) -> Callable[..., None]:
         write_notebook(lab.root / f"{name}.ipynb", *cells, kernel=kernel)
         page.goto(f"{lab.url}/lab/tree/{name}.ipynb?reset&token={lab.token}")
         page.locator(".jp-Notebook .jp-CodeCell").first.click()
-        expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle")
+        expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
+            "data-status", "idle"
+        )
 
     return open_
 
 
 def write_notebook(path: Path, *cells: str, kernel: str) -> None:
     made: list[Any] = [
-        nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(cells, 1)
+        nbformat.v4.new_code_cell(source, id=f"cell-{number}")
+        for number, source in enumerate(cells, 1)
     ]
     spec = {"name": kernel, "display_name": kernel, "language": "javascript"}
     nbformat.write(nbformat.v4.new_notebook(cells=made, metadata={"kernelspec": spec}), path)

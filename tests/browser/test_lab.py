@@ -53,7 +53,9 @@ def test_a_new_notebook_from_the_launcher_goes_live(page: Page, lab: Jupyter) ->
     expect(route(page, "untitled", "GET", "/hello/:name")).to_be_visible()
 
 
-def test_the_output_of_a_cell_links_to_what_answers(page: Page, lab: Jupyter, open_notebook: Open) -> None:
+def test_the_output_of_a_cell_links_to_what_answers(
+    page: Page, lab: Jupyter, open_notebook: Open
+) -> None:
     open_notebook("linked", TASKS)
     run_all(page)
     link = page.locator(".jp-OutputArea-output a", has_text="/tasks").first
@@ -62,10 +64,17 @@ def test_the_output_of_a_cell_links_to_what_answers(page: Page, lab: Jupyter, op
     expect(opened.value.locator("body")).to_contain_text("write a test")
 
 
-def test_the_panel_lists_the_routes_of_each_app(page: Page, lab: Jupyter, open_notebook: Open) -> None:
+def test_the_panel_lists_the_routes_of_each_app(
+    page: Page, lab: Jupyter, open_notebook: Open
+) -> None:
     open_notebook("listed", TASKS)
     run_all(page)
-    for method, path in [("GET", "/tasks"), ("GET", "/tasks/:id"), ("POST", "/tasks"), ("GET", "/page")]:
+    for method, path in [
+        ("GET", "/tasks"),
+        ("GET", "/tasks/:id"),
+        ("POST", "/tasks"),
+        ("GET", "/page"),
+    ]:
         expect(route(page, "listed", method, path)).to_be_visible()
 
 

@@ -171,6 +171,14 @@ def running_jupyter(home: Path, *options: str, command: str = "server") -> Itera
         jupyter.stop()
 
 
+@contextmanager
+def logged_in(jupyter: Jupyter) -> Iterator[httpx.Client]:
+    """A browser: cookies, and no token in its headers."""
+    with jupyter.stranger as browser:
+        browser.get("/lab", params={"token": jupyter.token})
+        yield browser
+
+
 def _link(target: Path, link: Path) -> None:
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.exists():

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.jupyter import Jupyter, running_jupyter
+from tests.server.jupyter import Jupyter, logged_in, running_jupyter
 
 CELL = r"""
 app.get("/", () => html`<h1>Hello</h1>`);
@@ -133,8 +133,7 @@ def test_nothing_by_which_jupyter_knows_a_person_reaches_an_app(
 
 
 def test_an_apps_own_credentials_reach_it(jupyter: Jupyter) -> None:
-    with jupyter.stranger as browser:
-        browser.get("/tree", params={"token": jupyter.token})
+    with logged_in(jupyter) as browser:
         echo = browser.get(
             "/aiwe/apps/mounted/echo/x?token=mine", headers={"Authorization": "Bearer mine"}
         ).json()
@@ -163,8 +162,7 @@ def test_an_app_without_its_slash_is_redirected_to_it(mounted: httpx.Client) -> 
 
 
 def test_a_form_of_another_origin_is_refused(jupyter: Jupyter) -> None:
-    with jupyter.stranger as browser:
-        browser.get("/tree", params={"token": jupyter.token})
+    with logged_in(jupyter) as browser:
         answer = browser.post(
             "/aiwe/apps/mounted/echo/x", data={"a": "1"}, headers={"Origin": "null"}
         )
