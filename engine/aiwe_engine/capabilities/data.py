@@ -1,0 +1,163 @@
+"""`DataRepository`: documents of the app and environment that the invocation belongs to.
+
+Checks what a program passes, names the mistake, and asks the store. Documents stay the JSON texts
+that the store keeps; nothing is parsed on the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import orjson
+
+from aiwe_engine.errors import RequestError
+from aiwe_engine.protocols import Method, Scope, Store
+from aiwe_engine.types import Invocation
+
+_READ, _WRITE = Method(permission="data.read"), Method(write=True, permission="data.write")
+Do: TypeAlias = Callable[[Scope, list[Any]], Awaitable[Any]]
+
+
+class Data:
+    """The host half of `DataRepository`; `js/data.ts` is the other."""
+
+    name = "data"
+    methods: Mapping[str, Method] = {
+        "create": _WRITE,
+        "createMany": _WRITE,
+        "get": _READ,
+        "list": _READ,
+        "query": _READ,
+        "first": _READ,
+        "count": _READ,
+        "update": _WRITE,
+        "replace": _WRITE,
+        "upsert": _WRITE,
+        "delete": _WRITE,
+        "deleteMany": _WRITE,
+        "collections": _READ,
+    }
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._do: dict[str, Do] = {
+            "create": self._create,
+            "createMany": self._create_many,
+            "get": self._get,
+            "list": self._list,
+            "query": self._query,
+            "first": self._first,
+            "count": self._count,
+            "update": self._update,
+            "replace": self._replace,
+            "upsert": self._upsert,
+            "delete": self._delete,
+            "deleteMany": self._delete_many,
+            "collections": self._collections,
+        }
+
+    async def call(self, invocation: Invocation, method: str, args: list[Any]) -> Any:
+        """Runs one method of `DataRepository`."""
+        return await self._do[method](Scope(invocation.app, invocation.env), args)
+
+    async def _create(self, scope: Scope, args: list[Any]) -> Any:
+        collection, doc = _two("create", "a document", dict, args)
+        return _document((await self._store.create(scope, collection, [doc]))[0])
+
+    async def _create_many(self, scope: Scope, args: list[Any]) -> Any:
+        collection, docs = _two("createMany", "an array of documents", list, args)
+        return _documents(await self._store.create(scope, collection, docs))
+
+    async def _get(self, scope: Scope, args: list[Any]) -> Any:
+        collection, doc_id = _padded(args, 2)
+        return _document(await self._store.get(scope, collection, doc_id))
+
+    async def _list(self, scope: Scope, args: list[Any]) -> Any:
+        collection, options = _padded(args, 2)
+        return _documents(await self._store.query(scope, collection, {}, options))
+
+    async def _query(self, scope: Scope, args: list[Any]) -> Any:
+        collection, where, options = _padded(args, 3)
+        return _documents(await self._store.query(scope, collection, where, options))
+
+    async def _first(self, scope: Scope, args: list[Any]) -> Any:
+        collection, where = _padded(args, 2)
+        if isinstance(where, dict):
+            where = {**where, "limit": 1}
+        found = await self._store.query(scope, collection, where or {"limit": 1}, {})
+        return _document(found[0]) if found else None
+
+    async def _count(self, scope: Scope, args: list[Any]) -> Any:
+        collection, where = _padded(args, 2)
+        return await self._store.count(scope, collection, where)
+
+    async def _update(self, scope: Scope, args: list[Any]) -> Any:
+        collection, doc_id, patch, options = _padded(args, 4)
+        _require(patch, dict, "update", "a collection name, an id and an object of changes")
+        version = _if_version("update", options)
+        return _document(await self._store.update(scope, collection, doc_id, patch, version))
+
+    async def _replace(self, scope: Scope, args: list[Any]) -> Any:
+        collection, doc_id, doc, options = _padded(args, 4)
+        _require(doc, dict, "replace", "a collection name, an id and a document")
+        version = _if_version("replace", options)
+        return _document(await self._store.replace(scope, collection, doc_id, doc, version))
+
+    async def _upsert(self, scope: Scope, args: list[Any]) -> Any:
+        collection, doc = _two("upsert", "a document with an id", dict, args)
+        _require(doc.get("id"), str, "upsert", "a collection name and a document with an id")
+        return _document(await self._store.upsert(scope, collection, doc))
+
+    async def _delete(self, scope: Scope, args: list[Any]) -> Any:
+        collection, doc_id = _padded(args, 2)
+        return await self._store.delete(scope, collection, doc_id)
+
+    async def _delete_many(self, scope: Scope, args: list[Any]) -> Any:
+        collection, where = _two("deleteMany", "a filter ({} for all documents)", dict, args)
+        return await self._store.delete_many(scope, collection, where)
+
+    async def _collections(self, scope: Scope, args: list[Any]) -> Any:
+        return await self._store.collections(scope)
+
+
+def _padded(args: list[Any], count: int) -> list[Any]:
+    return [*args[:count], *[None] * (count - len(args))]
+
+
+def _two(method: str, wanted: str, kind: type, args: list[Any]) -> list[Any]:
+    padded = _padded(args, 2)
+    _require(padded[1], kind, method, f"a collection name and {wanted}")
+    return padded
+
+
+def _require(value: Any, kind: type, method: str, wanted: str) -> None:
+    if not isinstance(value, kind):
+        got = "an array" if isinstance(value, list) else "nothing" if value is None else repr(value)
+        raise RequestError(
+            f"DataRepository.{method} needs {wanted}",
+            code="invalid_argument",
+            hint=f"It got {got[:80]} there.",
+        )
+
+
+def _if_version(method: str, options: Any) -> int | None:
+    if options is None:
+        return None
+    version = options.get("ifVersion") if isinstance(options, dict) else None
+    unknown = not isinstance(options, dict) or options.keys() - {"ifVersion"}
+    if unknown or (version is not None and (isinstance(version, bool) or version != int(version))):
+        raise RequestError(
+            f"The options of DataRepository.{method} are not understood",
+            code="invalid_argument",
+            hint="Write { ifVersion: doc.version }, or leave them out.",
+        )
+    return version
+
+
+def _document(text: bytes | None) -> orjson.Fragment | None:
+    return None if text is None else orjson.Fragment(text)
+
+
+def _documents(texts: list[bytes]) -> orjson.Fragment:
+    return orjson.Fragment(b"[" + b",".join(texts) + b"]")

@@ -1,0 +1,204 @@
+"""The writes, each as an object that knows what it does to the documents it meets.
+
+A store gathers what is waiting and applies one change after another to one `Rows`, which shows
+each change the work of those before it. A change that cannot be done raises, leaves the rows as
+they were and fails alone. What all of them leave behind is then written in one transaction.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import orjson
+
+from aiwe_engine.errors import RequestError
+from aiwe_engine.protocols import Scope
+from aiwe_engine.store.documents import Document, compose, merge
+from aiwe_engine.store.filters import Condition
+
+Result = TypeVar("Result")
+
+
+class Rows(Protocol):
+    """The documents of one collection as a change sees them."""
+
+    def get(self, doc_id: str) -> bytes | None:
+        """The text of a document as the changes before this one left it."""
+        ...
+
+    def found(self) -> list[str]:
+        """The ids that a change's `where` has found."""
+        ...
+
+    def put(self, document: Document) -> None:
+        """Stores a document when the changes are committed."""
+        ...
+
+    def drop(self, doc_id: str) -> None:
+        """Deletes a document when the changes are committed."""
+        ...
+
+
+@dataclass(slots=True)
+class Change(ABC, Generic[Result]):
+    """One write to one collection."""
+
+    scope: Scope
+    collection: str
+
+    def needs(self) -> Sequence[str]:
+        """Ids whose present documents the change must see."""
+        return ()
+
+    def where(self) -> Condition | None:
+        """What picks the documents it must see, where ids do not; it is then committed alone."""
+        return None
+
+    @abstractmethod
+    def apply(self, rows: Rows) -> Result:
+        """Does it and returns what the caller gets.
+
+        Raises:
+            AiweError: it cannot be done; nothing was put or dropped.
+        """
+
+
+@dataclass(slots=True)
+class _ById(Change[Result]):
+    """One write to one document."""
+
+    doc_id: str
+
+    def needs(self) -> Sequence[str]:
+        return (self.doc_id,)
+
+
+@dataclass(slots=True)
+class Create(Change[list[bytes]]):
+    """New documents, all or none. `given` are the ids that the caller chose."""
+
+    documents: list[Document]
+    given: list[str]
+
+    def needs(self) -> Sequence[str]:
+        """Made ids are new; only given ones can be taken."""
+        return self.given
+
+    def apply(self, rows: Rows) -> list[bytes]:
+        """Stores them unless an id is taken."""
+        for doc_id in self.given:
+            if rows.get(doc_id) is not None:
+                raise RequestError(
+                    f'"{self.collection}" has a document "{doc_id}" already',
+                    code="already_exists",
+                    status=409,
+                    hint="Choose another id, leave it out to get a new one, or use upsert.",
+                )
+        for document in self.documents:
+            rows.put(document)
+        return [document.text for document in self.documents]
+
+
+@dataclass(slots=True)
+class Update(_ById[bytes]):
+    """Fields laid over a document that is there."""
+
+    patch: dict[str, Any]
+    if_version: int | None
+    now: str
+    limit: int
+
+    def apply(self, rows: Rows) -> bytes:
+        """Merges them in."""
+        current = _present(rows, self.collection, self.doc_id, self.if_version)
+        document = merge(current, self.patch, self.now, self.limit)
+        rows.put(document)
+        return document.text
+
+
+@dataclass(slots=True)
+class Replace(_ById[bytes]):
+    """A document in the place of one that is there."""
+
+    doc: dict[str, Any]
+    if_version: int | None
+    now: str
+    limit: int
+
+    def apply(self, rows: Rows) -> bytes:
+        """Puts it there."""
+        current = _present(rows, self.collection, self.doc_id, self.if_version)
+        document = compose(self.doc, self.doc_id, self.now, self.limit, current)
+        rows.put(document)
+        return document.text
+
+
+@dataclass(slots=True)
+class Upsert(_ById[bytes]):
+    """A document, new or in the place of the one that is there."""
+
+    doc: dict[str, Any]
+    now: str
+    limit: int
+
+    def apply(self, rows: Rows) -> bytes:
+        """Puts it there or anew."""
+        current = rows.get(self.doc_id)
+        document = compose(self.doc, self.doc_id, self.now, self.limit, current)
+        rows.put(document)
+        return document.text
+
+
+@dataclass(slots=True)
+class Delete(_ById[bool]):
+    """A document goes, if it is there."""
+
+    def apply(self, rows: Rows) -> bool:
+        """Says whether there was one."""
+        if rows.get(self.doc_id) is None:
+            return False
+        rows.drop(self.doc_id)
+        return True
+
+
+@dataclass(slots=True)
+class DeleteMany(Change[int]):
+    """All documents that meet a condition go."""
+
+    condition: Condition
+
+    def where(self) -> Condition | None:
+        """What finds them."""
+        return self.condition
+
+    def apply(self, rows: Rows) -> int:
+        """Drops what was found."""
+        found = rows.found()
+        for doc_id in found:
+            rows.drop(doc_id)
+        return len(found)
+
+
+def _present(rows: Rows, collection: str, doc_id: str, if_version: int | None) -> bytes:
+    current = rows.get(doc_id)
+    if current is None:
+        raise RequestError(
+            f'"{collection}" has no document "{doc_id}"',
+            code="not_found",
+            status=404,
+            hint="Create it first, or use upsert to do either.",
+        )
+    if if_version is not None:
+        version = orjson.loads(current)["version"]
+        if version != if_version:
+            raise RequestError(
+                f'"{doc_id}" of "{collection}" has version {version}, not {if_version}',
+                code="version_conflict",
+                status=409,
+                hint="Somebody changed it meanwhile: get it again, look, and try once more.",
+                details={"version": version},
+            )
+    return current

@@ -1,0 +1,155 @@
+"""The open DuckDB file: its settings, its connections and the catalog of collections.
+
+Each collection of an app and environment is a table of its own, `documents_N`; the catalog says
+which. DuckDB costs half a second and 45 MB to import, so that happens in `open`, which runs on
+the first thread that needs a connection, never on the event loop.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, TypeAlias
+
+from aiwe_engine.errors import AiweError, EngineError
+from aiwe_engine.protocols import Scope
+from aiwe_engine.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+    Connection: TypeAlias = duckdb.DuckDBPyConnection
+
+Place: TypeAlias = tuple[str, str, str]  # app, environment, collection
+
+_BLOCK = 64 * 1024  # a quarter of the default: a small collection costs 130 KB, not 520
+_CATALOG = """
+CREATE TABLE IF NOT EXISTS collections (
+    number INTEGER PRIMARY KEY, app VARCHAR, env VARCHAR, name VARCHAR, UNIQUE (app, env, name)
+);
+"""
+
+
+class Database:
+    """One database file, opened when it is first needed."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self.path = path
+        self._settings = settings
+        self._lock = Lock()
+        self._root: Connection | None = None
+        self._cursors: list[Connection] = []
+        self._tables: dict[Place, int] = {}
+        self._closed = False
+
+    def open(self) -> Connection:
+        """Opens the file if it is not open. Blocks.
+
+        Raises:
+            EngineError: `data_in_use`, `store_unavailable`, `store_closed`.
+        """
+        with self._lock:
+            if self._closed:
+                raise closed()
+            if self._root is None:
+                self._root = self._connect()
+            return self._root
+
+    def cursor(self) -> Connection:
+        """A connection for one thread; opens the file as `open` does."""
+        cursor = self.open().cursor()
+        with self._lock:
+            self._cursors.append(cursor)
+        return cursor
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the catalog can be asked."""
+        return self._root is not None
+
+    def table(self, scope: Scope, collection: str) -> int | None:
+        """The number of a collection's table; None where it has none yet."""
+        return self._tables.get((scope.app, scope.env, collection))
+
+    def collections(self, scope: Scope) -> list[str]:
+        """The names of a scope's collections."""
+        places = self._tables.copy()
+        return sorted(name for app, env, name in places if (app, env) == (scope.app, scope.env))
+
+    def next_number(self) -> int:
+        """A number for a new table. For the writer alone."""
+        return max(self._tables.values(), default=0) + 1
+
+    def add(self, tables: dict[Place, int]) -> None:
+        """Takes up tables that a transaction has made."""
+        self._tables.update(tables)
+
+    def interrupt(self) -> None:
+        """Ends the statements that are under way."""
+        with self._lock:
+            for cursor in self._cursors:
+                cursor.interrupt()
+
+    def close(self) -> None:
+        """Lets the file go, after a checkpoint. No connection may be in use any more."""
+        with self._lock:
+            self._closed = True
+            for cursor in self._cursors:
+                cursor.close()
+            self._cursors.clear()
+            if self._root is not None:
+                self._root.close()
+                self._root = None
+
+    def _connect(self) -> Connection:
+        import duckdb
+
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": self._settings.database_threads,
+            "memory_limit": f"{self._settings.database_memory}B",
+            "temp_directory": str(self.path.with_suffix(".tmp")),
+            "default_block_size": str(_BLOCK),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            # Lets a bulk form with this many ids use the index, as it would with a few.
+            "dynamic_or_filter_threshold": 4096,
+        }
+        try:
+            root = duckdb.connect(str(self.path), config=config)
+            root.execute(_CATALOG)
+            rows = root.execute("SELECT app, env, name, number FROM collections").fetchall()
+        except duckdb.Error as error:
+            raise unavailable(error, self.path) from error
+        self._tables = {(app, env, name): number for app, env, name, number in rows}
+        return root
+
+
+def closed() -> EngineError:
+    """The error for a call after the store was closed."""
+    return EngineError(
+        "The store is closed",
+        code="store_closed",
+        hint="The engine is stopping; try again when it runs.",
+    )
+
+
+def unavailable(error: Exception, path: Path) -> AiweError:
+    """What an error of the database means to whoever called."""
+    if isinstance(error, AiweError):
+        return error
+    text = str(error).strip()
+    if "Could not set lock" in text:
+        owner = re.search(r"\(PID (\d+)\)", text)
+        who = f"process {owner[1]}" if owner else "another process"
+        return EngineError(
+            f"The database {path.name} is in use by {who}",
+            code="data_in_use",
+            hint=f"End {who}, or choose another folder with --data.",
+        )
+    return EngineError(
+        f"The database failed: {text.splitlines()[0] if text else type(error).__name__}",
+        code="store_unavailable",
+        hint="Nothing that was acknowledged is lost. See the engine's log; check the disk.",
+    )

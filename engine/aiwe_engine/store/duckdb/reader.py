@@ -1,0 +1,158 @@
+"""The readers: what is asked at the same time is answered by one statement.
+
+Reads by id have a lane of their own, so that no long query holds them up; they gather while one
+batch of them is under way. Equal queries that wait together are answered once.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future, get_running_loop
+from dataclasses import dataclass, field
+from threading import Lock, local
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from aiwe_engine.errors import RequestError
+from aiwe_engine.protocols import Scope
+from aiwe_engine.store.cache import DocumentCache, Key
+from aiwe_engine.store.documents import select
+from aiwe_engine.store.duckdb import sql
+from aiwe_engine.store.duckdb.database import Database, unavailable
+from aiwe_engine.store.filters import Condition
+from aiwe_engine.store.lane import Lane, Outcome, deliver
+from aiwe_engine.store.selection import Selection
+
+if TYPE_CHECKING:
+    from aiwe_engine.store.duckdb.database import Connection
+
+MOST_GETS = 1_000  # by one statement
+SCANNERS = 2  # threads for queries
+PORTION = 1_000  # rows fetched at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query or a count. Equal questions have equal answers at any one time.
+
+    They are equal where their texts are: to Python `True` and `1` are, to a filter they are not.
+    """
+
+    scope: Scope
+    collection: str
+    text: bytes
+    condition: Condition = field(compare=False)
+    selection: Selection | None = field(default=None, compare=False)  # None: how many
+
+
+Get: TypeAlias = tuple[Scope, str, str, "Future[bytes | None]"]
+
+
+class Reader:
+    """Threads that read what was committed."""
+
+    def __init__(self, database: Database, cache: DocumentCache, result_limit: int) -> None:
+        self._database = database
+        self._cache = cache
+        self._result_limit = result_limit
+        self._gets: Lane[Get] = Lane("store-get", self._read, most=MOST_GETS)
+        self._queries: Lane[Question] = Lane("store-query", self._answer, threads=SCANNERS)
+        self._asking: dict[Question, list[Future[Any]]] = {}
+        self._lock = Lock()
+        self._mine = local()
+
+    def get(self, scope: Scope, collection: str, doc_id: str) -> Future[bytes | None]:
+        """A document by id. On the loop only."""
+        future: Future[bytes | None] = get_running_loop().create_future()
+        self._gets.put((scope, collection, doc_id, future))
+        return future
+
+    def ask(self, question: Question) -> Future[Any]:
+        """The answer to a question: a list of texts, or a number. On the loop only."""
+        future: Future[Any] = get_running_loop().create_future()
+        with self._lock:
+            waiting = self._asking.get(question)
+            if waiting is not None:
+                waiting.append(future)
+                return future
+            self._asking[question] = [future]
+        self._queries.put(question)
+        return future
+
+    def finish(self) -> None:
+        """Answers what is waiting and ends the threads. Blocks."""
+        self._gets.finish()
+        self._queries.finish()
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        if connection is None:
+            connection = self._mine.connection = self._database.cursor()
+        return connection
+
+    def _read(self, gets: list[Get]) -> None:
+        reading = self._cache.begin()
+        found: dict[Key, bytes] = {}
+        outcomes: list[Outcome] = []
+        try:
+            connection = self._connection()
+            keys = [self._key(scope, name, doc_id) for scope, name, doc_id, _ in gets]
+            for number in {key[0] for key in keys if key is not None}:
+                ids = list({key[1] for key in keys if key is not None and key[0] == number})
+                for doc_id, text in sql.read(connection, number, ids).items():
+                    found[number, doc_id] = text
+            for key, (*_, future) in zip(keys, gets, strict=True):
+                outcomes.append((future, (found[key] or None) if key else None, None))
+        except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
+            told = unavailable(error, self._database.path)
+            found = {}
+            outcomes = [(future, None, told) for *_, future in gets]
+        self._cache.end(reading, found.items())
+        deliver(outcomes)
+
+    def _key(self, scope: Scope, collection: str, doc_id: str) -> Key | None:
+        number = self._database.table(scope, collection)
+        return None if number is None else (number, doc_id)
+
+    def _answer(self, questions: list[Question]) -> None:
+        for question in questions:
+            with self._lock:  # whoever asks from now on may know of newer commits
+                waiting = self._asking.pop(question)
+            try:
+                answer = self._run(question)
+            except Exception as error:  # noqa: BLE001  as above
+                told = unavailable(error, self._database.path)
+                deliver([(future, None, told) for future in waiting])
+            else:
+                deliver([(future, answer, None) for future in waiting])
+
+    def _run(self, question: Question) -> list[bytes] | int:
+        connection = self._connection()
+        number = self._database.table(question.scope, question.collection)
+        selection = question.selection
+        if selection is None:
+            if number is None:
+                return 0
+            row = connection.execute(*sql.count(number, question.condition)).fetchone()
+            return int(row[0]) if row else 0
+        if number is None:
+            return []
+        connection.execute(*sql.find(number, question.condition, selection))
+        texts = self._fetch(connection)
+        if selection.fields is not None:
+            texts = [select(text, selection.fields) for text in texts]
+        return texts
+
+    def _fetch(self, connection: Connection) -> list[bytes]:
+        texts: list[bytes] = []
+        size = 0
+        while rows := connection.fetchmany(PORTION):
+            for (data,) in rows:
+                text = data.encode()
+                size += len(text)
+                texts.append(text)
+            if size > self._result_limit:
+                raise RequestError(
+                    f"The query finds over {self._result_limit:,} bytes of documents",
+                    code="result_too_large",
+                    hint="Page through them with limit and offset, or filter more.",
+                )
+        return texts

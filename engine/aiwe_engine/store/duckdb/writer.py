@@ -1,0 +1,217 @@
+"""The one writer: gathers what is waiting and commits it in one transaction.
+
+A durable statement costs DuckDB a millisecond, and sixty-four rows in it cost hardly more. So
+while one group is being committed the next one gathers, and nobody waits for a timer. The order
+in which changes were submitted is the order in which they happen.
+
+DuckDB syncs its log when it commits; nothing is acknowledged before.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future, get_running_loop
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from aiwe_engine.errors import AiweError
+from aiwe_engine.store.cache import DocumentCache
+from aiwe_engine.store.changes import Change, Result
+from aiwe_engine.store.documents import Document
+from aiwe_engine.store.duckdb import sql
+from aiwe_engine.store.duckdb.database import Database, Place, unavailable
+from aiwe_engine.store.filters import Condition
+from aiwe_engine.store.lane import Lane, Outcome, deliver
+
+if TYPE_CHECKING:
+    from aiwe_engine.store.duckdb.database import Connection
+    from aiwe_engine.store.duckdb.sql import Sql
+
+Job: TypeAlias = tuple[Change[Any], "Future[Any]"]
+
+MOST_CHANGES = 1_000  # in one group: what comes later waits for the next
+
+
+@dataclass(slots=True)
+class Table:
+    """The rows of one collection while a group is applied: as they were, and as they become.
+
+    An empty text stands for no document.
+    """
+
+    place: Place
+    number: int | None
+    before: dict[str, bytes] = field(default_factory=dict)
+    after: dict[str, Document | None] = field(default_factory=dict)
+
+    def get(self, doc_id: str) -> bytes | None:
+        """The text of a document as the changes so far left it."""
+        if doc_id in self.after:
+            document = self.after[doc_id]
+            return document.text if document is not None else None
+        return self.before.get(doc_id) or None
+
+    def found(self) -> list[str]:
+        """The ids of the documents that were read, for a change that is applied alone."""
+        return [doc_id for doc_id, text in self.before.items() if text]
+
+    def put(self, document: Document) -> None:
+        """Stores a document when the group is committed."""
+        self.after[document.id] = document
+
+    def drop(self, doc_id: str) -> None:
+        """Deletes a document when the group is committed."""
+        self.after[doc_id] = None
+
+
+class Writer:
+    """A thread with the one connection that writes."""
+
+    def __init__(self, database: Database, cache: DocumentCache) -> None:
+        self._database = database
+        self._cache = cache
+        self._lane: Lane[Job] = Lane("store-writer", self._work, most=MOST_CHANGES)
+        self._connection: Connection | None = None
+        self._committing = False  # a failure now leaves open whether it was stored
+
+    def submit(self, change: Change[Result]) -> Future[Result]:
+        """Gives a change its place; the future is settled when it is durable. On the loop only."""
+        future: Future[Result] = get_running_loop().create_future()
+        self._lane.put((change, future))
+        return future
+
+    def finish(self) -> None:
+        """Commits what is waiting and ends the thread. Blocks."""
+        self._lane.finish()
+
+    def _work(self, jobs: list[Job]) -> None:
+        while jobs:
+            length = _stretch(jobs)
+            deliver(self._commit(jobs[:length]))
+            del jobs[:length]
+
+    def _commit(self, group: list[Job]) -> list[Outcome]:
+        self._committing = False
+        try:
+            if self._connection is None:
+                self._connection = self._database.cursor()
+            tables = self._load(self._connection, group)
+            outcomes = [_apply(change, tables, future) for change, future in group]
+            self._store(self._connection, [table for table in tables.values() if table.after])
+        except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
+            self._roll_back()
+            if len(group) > 1 and not self._committing:  # it may be one change's fault
+                return [self._commit([job])[0] for job in group]
+            told = unavailable(error, self._database.path)
+            return [(future, None, told) for _, future in group]
+        return outcomes
+
+    def _load(self, connection: Connection, group: list[Job]) -> dict[Place, Table]:
+        """The tables of a group, with the present documents that its changes must see."""
+        tables: dict[Place, Table] = {}
+        missing: dict[Place, set[str]] = {}
+        for change, _ in group:
+            place = (change.scope.app, change.scope.env, change.collection)
+            table = tables.get(place)
+            if table is None:
+                number = self._database.table(change.scope, change.collection)
+                table = tables[place] = Table(place, number)
+            if table.number is None:
+                continue
+            condition = change.where()
+            if condition is not None:
+                table.before.update(_find(connection, table.number, condition))
+            for doc_id in change.needs():
+                text = self._cache.get((table.number, doc_id))
+                if text is not None:
+                    table.before[doc_id] = text
+                elif doc_id not in table.before:
+                    missing.setdefault(place, set()).add(doc_id)
+        for table in tables.values():
+            ids = missing.get(table.place)
+            if ids and table.number is not None:
+                table.before.update(sql.read(connection, table.number, list(ids)))
+        return tables
+
+    def _store(self, connection: Connection, tables: list[Table]) -> None:
+        """Makes what the changes left behind durable, then known to readers."""
+        statements: list[Sql] = []
+        made: dict[Place, int] = {}
+        for table in tables:
+            if table.number is None:
+                table.number = self._database.next_number() + len(made)
+                made[table.place] = table.number
+                statements += sql.make(table.number, table.place)
+            statements += _statements(table, table.number)
+        self._execute(connection, statements)
+        self._database.add(made)
+        self._cache.commit(
+            ((table.number or 0, doc_id), document.text if document is not None else b"")
+            for table in tables
+            for doc_id, document in table.after.items()
+        )
+
+    def _execute(self, connection: Connection, statements: list[Sql]) -> None:
+        if len(statements) == 1:  # a statement by itself is a transaction
+            connection.execute(*statements[0])
+        elif statements:
+            connection.execute("BEGIN")
+            for text, values in statements:
+                connection.execute(text, values)
+            self._committing = True
+            connection.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        """After a failure nothing that is kept in memory is trusted."""
+        self._cache.clear()
+        if self._connection is not None:
+            try:
+                self._connection.execute("ROLLBACK")
+            except Exception:  # noqa: BLE001  there was no transaction any more
+                return
+
+
+def _stretch(group: list[Job]) -> int:
+    """How many changes go into one transaction: one that needs a condition goes alone."""
+    for index, (change, _) in enumerate(group):
+        if change.where() is not None:
+            return max(index, 1)
+    return len(group)
+
+
+def _apply(change: Change[Any], tables: dict[Place, Table], future: Future[Any]) -> Outcome:
+    table = tables[change.scope.app, change.scope.env, change.collection]
+    try:
+        return future, change.apply(table), None
+    except AiweError as error:
+        return future, None, error
+
+
+def _statements(table: Table, number: int) -> list[Sql]:
+    new: list[Document] = []
+    changed: list[Document] = []
+    moved: list[Document] = []  # changed, with another createdAt
+    gone: list[str] = []
+    for doc_id, document in table.after.items():
+        was_there = bool(table.before.get(doc_id))
+        if document is None:
+            if was_there:
+                gone.append(doc_id)
+        elif not was_there:
+            new.append(document)
+        else:
+            (changed if document.created is None else moved).append(document)
+    statements = []
+    if new:
+        statements.append(sql.insert(number, new))
+    if changed:
+        statements.append(sql.change(number, changed))
+    if moved:
+        statements.append(sql.move(number, moved))
+    if gone:
+        statements.append(sql.delete(number, gone))
+    return statements
+
+
+def _find(connection: Connection, number: int, condition: Condition) -> dict[str, bytes]:
+    rows = connection.execute(*sql.matching(number, condition)).fetchall()
+    return {doc_id: data.encode() for doc_id, data in rows}
