@@ -33,11 +33,12 @@ class Half(NamedTuple):
 
     def build(self, root: Path, *, force: bool = False) -> bool:
         """Brings the output up to date; says whether there was anything to do."""
-        stamp = root / self.output / ".stamp"
-        wanted = self._fingerprint(root)
-        if not force and stamp.is_file() and stamp.read_text() == wanted:
-            return False
         folder = root / self.folder
+        stamp = folder / "node_modules" / ".aiwe-built"
+        wanted = self._fingerprint(root)
+        there = (root / self.output).is_dir() and stamp.is_file()
+        if there and not force and stamp.read_text() == wanted:
+            return False
         if _modules_are_stale(folder):
             _npm(folder, "ci")
         _npm(folder, "run", self.script)
