@@ -28,13 +28,24 @@ from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestErro
 from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
 from aiwe_engine.logs import Log
-from aiwe_engine.programs.compiler import Compiler
+from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.language import Language
+from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import read_app, slug
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.duckdb import DuckDBStore
-from aiwe_engine.types import Cell, Deployment, Invocation, Json, LogLine, Request, Response
+from aiwe_engine.types import (
+    Cell,
+    Deployment,
+    Invocation,
+    Json,
+    LogLine,
+    Program,
+    Request,
+    Response,
+    Source,
+)
 
 SWEEP = 0.05  # seconds between two looks at deadlines
 Locate = Callable[[str], Awaitable[str | None]]
@@ -69,6 +80,7 @@ class Engine:
         self._language = Language(settings)
         self._locate = locate
         self._live: dict[str, Release] = {}
+        self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}
         self._sessions: dict[str, tuple[Session, Notebook]] = {}
         self._followers: list[asyncio.Queue[dict[str, Json]]] = []
@@ -110,6 +122,9 @@ class Engine:
         while True:
             await asyncio.sleep(SWEEP)
             now = loop.time()
+            self._leaving = [release for release in self._leaving if release.serving.busy]
+            for release in self._leaving:
+                release.serving.sweep(now)
             for release in list(self._live.values()):
                 release.serving.sweep(now)
                 if (
@@ -135,7 +150,9 @@ class Engine:
                 code="duplicate_app",
                 hint="Rename one of the two, or give a notebook a name in its metadata (aiwe.name).",
             )
-        program = await self._compiler.compile_app(app)
+        program = await self._compiler.compile(app.sources, files=app.files)
+        if path.suffix == ".ipynb":
+            program = _without_scratch(program)
         release = await self._workshop.release(app.name, self.env, program, path=str(path))
         await self._go_live(app.name, release)
         return release.deployment
@@ -150,6 +167,7 @@ class Engine:
             self._live[app] = release
         if before is not None and before is not release:
             before.serving.retire()
+            self._leaving.append(before)
         self._tell(
             {
                 "type": "deploy",
@@ -288,7 +306,8 @@ class Engine:
         release = self._live.get(app)
         if release is None:
             raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
-        return {"data": await release.evaluate(await self._compiler.compile_expression(expression))}
+        piece = await self._compiler.compile_one(Source("live.js", expression, cell="live"))
+        return {"data": await release.evaluate(piece)}
 
     async def language(self, operation: str, arguments: dict[str, Any]) -> Json:
         """Completion, hover, diagnostics, completeness: see docs/management.md."""
@@ -336,3 +355,11 @@ class Engine:
     def _tell_line(self, number: int, line: LogLine) -> None:
         if self._followers:
             self._tell({"type": "log", "seq": number, "line": line})  # type: ignore[dict-item]
+
+
+def _without_scratch(program: Program) -> Program:
+    """What of a notebook is part of the app, as far as its text tells."""
+    pieces = select(program.pieces)
+    pairs = zip(program.sources, program.pieces, strict=True)
+    sources = tuple(source for source, piece in pairs if piece in pieces)
+    return Program(program_id(pieces), sources, pieces)

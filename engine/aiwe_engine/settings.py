@@ -46,7 +46,7 @@ class Settings:
     isolation: str = _setting(
         "shared", "'shared': isolates serve many requests; 'request': one each"
     )
-    kill_grace: float = _setting(2.0, "Seconds a stuck worker gets before it is killed")
+    kill_grace: float = _setting(1.0, "Seconds a stuck worker gets before it is killed")
     worker_idle: float = _setting(300.0, "Seconds after which an unused worker is ended")
     spare_workers: int = _setting(1, "Started workers kept ready for the next app or crash")
     compile_idle: float = _setting(20.0, "Seconds after which an unused compile worker is ended")

@@ -16,8 +16,10 @@ from aiwe_engine.deployments.failures import explain
 from aiwe_engine.deployments.release import Release, Workshop
 from aiwe_engine.deployments.session import Session
 from aiwe_engine.errors import AiweError
-from aiwe_engine.programs.compiler import Compiler
+from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
+from aiwe_engine.programs.resolve import Folder
+from aiwe_engine.programs.sources import cell_name
 from aiwe_engine.types import Cell, Compiled, Program, Source
 
 Emit = Callable[[dict[str, Any]], None]
@@ -54,32 +56,33 @@ class Notebook:
 
     async def run(self, session: Session, cell: Cell, emit: Emit) -> None:
         """Runs one cell and tells what happened, event by event (docs/management.md)."""
-        name = f"cell-{cell.cell}.js"
+        name = cell_name(cell.cell)
         source = Source(name, cell.text, cell=cell.cell, file=cell.path)
+        folder = Folder((self._root / cell.path).parent if cell.path else self._root)
         try:
-            folder = (self._root / cell.path).parent if cell.path else self._root
-            piece, modules = await self._compiler.compile_cell(source, folder)
+            program = await self._compiler.compile([source], files=folder)
         except AiweError as error:
             emit(_error(error))
             emit({"type": "done", "ok": False})
             return
+        piece, *modules = program.pieces
         try:
             result, effects = await session.run(
                 piece,
-                [compiled for _, compiled in modules],
+                modules,
                 display=lambda data: emit({"type": "display", "data": data}),
                 show=lambda level, text: emit(_output(level, text)),
             )
         except AiweError as error:
-            emit(_error(explain(error, self._program_with(source, piece, modules))))
+            emit(_error(explain(error, self._with(program))))
             emit({"type": "done", "ok": False})
             return
         if result["result"] is not None:
             emit({"type": "result", "data": result["result"]})
         routes = [(r["method"], r["path"]) for r in result["routes"]]
         self.draft.put(cell.cell, DraftCell(source, piece, routes, cell.anonymous), effects)
-        for module_source, module in modules:
-            self.draft.modules[module_source.name] = (module_source, module)
+        for module_source, module in zip(program.sources[1:], modules, strict=True):
+            self.draft.modules[module.name] = (module_source, module)
         await self._deploy(name, emit)
 
     async def _deploy(self, name: str, emit: Emit) -> None:
@@ -104,7 +107,7 @@ class Notebook:
         """The cells that are part of the app, in the notebook's order."""
         cells = self.draft.in_order()
         registering = {c.piece.name for c in cells if c.routes}
-        names = select([c.piece for c in cells], registering)
+        names = {piece.name for piece in select([c.piece for c in cells], registering)}
         return [c for c in cells if c.piece.name in names]
 
     async def update(self, cells: list[DraftCell] | None = None) -> None:
@@ -114,29 +117,42 @@ class Notebook:
             AiweError: it does not load; what was live stays.
         """
         cells = self._chosen() if cells is None else cells
-        modules = list(self.draft.modules.values())
-        program = self._compiler.program(
-            [*(s for s, _ in modules), *(c.source for c in cells)],
-            [*(m for _, m in modules), *(c.piece for c in cells)],
-        )
         if not cells:
             self.release = None
             await self._go_live(self.app, None)
             return
+        used = {name for c in cells for name in c.piece.imports}
+        modules = [pair for _, pair in self._imported(used)]
+        pieces = tuple(c.piece for c in cells) + tuple(module for _, module in modules)
+        sources = tuple(c.source for c in cells) + tuple(source for source, _ in modules)
+        program = Program(program_id(pieces), sources, pieces)
         release = await self._workshop.release(
             self.app, self.env, program, effects=self.draft.effects, path=self.path, strict=False
         )
         self.release = release
         await self._go_live(self.app, release)
 
-    def _program_with(
-        self, source: Source, piece: Compiled, modules: list[tuple[Source, Compiled]]
-    ) -> Program:
-        """Everything a stack of this session may point into."""
-        cells = [c for c in self.draft.in_order() if c.piece.name != piece.name]
-        sources = [source, *(s for s, _ in modules), *(c.source for c in cells)]
-        pieces = [piece, *(m for _, m in modules), *(c.piece for c in cells)]
-        return Program("session", tuple(sources), tuple(pieces))
+    def _imported(self, names: set[str]) -> list[tuple[str, tuple[Source, Compiled]]]:
+        """The files behind these imports, and those that they import."""
+        found: dict[str, tuple[Source, Compiled]] = {}
+        waiting = sorted(names)
+        while waiting:
+            name = waiting.pop()
+            pair = self.draft.modules.get(name)
+            if pair is not None and name not in found:
+                found[name] = pair
+                waiting.extend(pair[1].imports)
+        return sorted(found.items())
+
+    def _with(self, program: Program) -> Program:
+        """Everything a stack of this session may point into: this cell first, then the others."""
+        known = {piece.name for piece in program.pieces}
+        cells = [c for c in self.draft.in_order() if c.piece.name not in known]
+        return Program(
+            program.id,
+            program.sources + tuple(c.source for c in cells),
+            program.pieces + tuple(c.piece for c in cells),
+        )
 
     def _told(self, before: Release | None, *, scratch: bool) -> dict[str, Any]:
         """The deployment as the cell's output shows it."""
@@ -182,4 +198,6 @@ def _output(level: str, text: str) -> dict[str, Any]:
 def _error(error: AiweError) -> dict[str, Any]:
     shape = error.to_json()["error"]
     more = {"name": error.name, "frames": error.frames, "excerpt": error.excerpt}
+    if isinstance(error.details, dict) and "excerpt" in error.details:
+        more["excerpt"] = error.details["excerpt"]
     return {"type": "error", "error": {**shape, **more}}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +19,9 @@ from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.runtime.serving import OnLost, Serving
 from aiwe_engine.settings import Settings
-from aiwe_engine.types import Deployment, EffectLog, Invocation, Program, Route
+from aiwe_engine.types import Compiled, Deployment, EffectLog, Invocation, Program, Route
 
+_MEMBER = re.compile(r"\.\w+")
 LOAD_DEADLINE = 30.0  # seconds a program may take to load, waiting included
 
 
@@ -33,7 +35,7 @@ class Workshop:
         self,
         process: WorkerProcess,
         owner: tuple[str, str, str],
-        names: Sequence[str],
+        names: Iterable[str],
         on_lost: OnLost,
         cpu_limit: float,
         output: Callable[[Invocation | None, str, str], bool] | None = None,
@@ -116,12 +118,15 @@ class Release:
     ) -> None:
         self._workshop = workshop
         self.effects = effects
-        self.deployment = Deployment(app, env, program.id, program, (), path=path)
+        warnings = tuple(text for piece in program.pieces for text in piece.warnings)
+        self.deployment = Deployment(
+            app, env, program.id, program, (), path=path, warnings=warnings
+        )
         key = f"{app}/{env}"
         self.serving = Serving(workshop.pool, workshop.settings, key, self._load)
         self.table = RouteTable(())
         self._registered: list[dict[str, Any]] = []
-        self._names = sorted({name for piece in program.pieces for name in piece.names})
+        self._names = names_of(program.pieces)
 
     @property
     def owner(self) -> tuple[str, str, str]:
@@ -196,9 +201,36 @@ class Release:
         except ProgramError as error:
             raise explain(error, self.deployment.program) from error
 
+    async def evaluate(self, piece: Compiled) -> dict[str, Any]:
+        """The value of an expression in the isolate that serves, as a mime bundle.
+
+        Raises:
+            AiweError: it threw or ran over a limit.
+        """
+        app, env, version = self.owner
+        isolate = await self.serving.isolate()
+        try:
+            await isolate.define(piece.code)
+            invocation = Invocation("", "live", app, env, version, piece.name, None)
+            flight = Flight(invocation, ("p", "live", "", piece.name, True))
+            isolate.take(flight)
+            result = await flight.future
+        except ProgramError as error:
+            raise explain(error, self.deployment.program) from error
+        shown: dict[str, Any] = result["result"] or {"text/plain": "undefined"}
+        return shown
+
     def rename(self, url: str) -> None:
         """Says under which address it is served."""
         self.deployment = replace(self.deployment, url=url)
+
+
+def names_of(pieces: Iterable[Compiled]) -> set[str]:
+    """What decides the platform's parts: free names, and members such as `.formData`."""
+    found: set[str] = set()
+    for piece in pieces:
+        found.update(piece.names, _MEMBER.findall(piece.code))
+    return found
 
 
 def _spot(route: Route) -> str:

@@ -112,11 +112,11 @@ class Session:
         self._print(level, text)
         return True
 
-    def _lost(self, _: Isolate, reason: str, flights: list[Flight], __: list[Flight]) -> None:
+    def _lost(self, isolate: Isolate, reason: str, flights: list[Flight], _: list[Flight]) -> None:
         if reason != "stranded":
             self._isolate = None
         for flight in flights:
-            error = lost_error(reason)
+            error = lost_error(reason, isolate.cpu_limit)
             error.hint = (
                 f"{error.hint} The session's variables are gone: run the cells above again."
             )

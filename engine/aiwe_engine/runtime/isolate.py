@@ -221,7 +221,7 @@ class Isolate:
         self.alive = False
         for future in self._defining.values():
             if not future.done():
-                future.set_exception(lost_error(reason))
+                future.set_exception(lost_error(reason, self.cpu_limit))
         flights, self.flights = self.flights, {}
         suspected = [flights[n] for n in suspects if n in flights]
         self._on_lost(self, reason, list(flights.values()), suspected)
@@ -274,8 +274,10 @@ def over_limit(seconds: float) -> ProgramError:
     )
 
 
-def lost_error(reason: str) -> ProgramError:
+def lost_error(reason: str, cpu_limit: float) -> ProgramError:
     """The error of the invocation that cost an isolate or a worker its life."""
+    if reason == "stuck":
+        return over_limit(cpu_limit)
     if reason == "oom":
         return ProgramError(
             "This code used more memory than an isolate has.",

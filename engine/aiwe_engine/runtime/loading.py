@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from aiwe_engine.errors import AiweError
+from aiwe_engine.programs.parts import is_initialiser
 from aiwe_engine.runtime.isolate import Flight, Isolate
 from aiwe_engine.types import Compiled, EffectLog, Invocation, Program
-
-_INIT = re.compile(r"init([A-Z_]\w*)?$")
 
 
 class LoadFailed(Exception):
@@ -25,7 +23,7 @@ def init_names(pieces: Iterable[Compiled]) -> list[str]:
     """The functions `init` and `initSomething` that the program does not call itself, in order."""
     pieces = list(pieces)
     called = {name for piece in pieces for name in piece.eager}
-    found = [name for p in pieces for name in p.declares if _INIT.match(name) and not p.module]
+    found = [name for p in pieces for name in p.declares if is_initialiser(name) and not p.module]
     return [name for name in dict.fromkeys(found) if name not in called]
 
 

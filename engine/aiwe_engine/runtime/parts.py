@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -38,3 +39,12 @@ def needed(names: Iterable[str]) -> list[str]:
     for part in sorted(wanted):
         add(part)
     return found
+
+
+@cache
+def platform_names() -> frozenset[str]:
+    """Every global that a program may use: the parts', and those that stand in every isolate."""
+    contract = re.findall(
+        r"^declare (?:const|function|class|var) ([\w$]+)", bundles.read("aiwe.d.ts"), re.MULTILINE
+    )
+    return frozenset(contract) | {name for name in _table()["globals"] if name.isidentifier()}

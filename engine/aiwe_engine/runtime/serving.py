@@ -19,6 +19,7 @@ from aiwe_engine.settings import Settings
 
 OnLost = Callable[[Isolate, str, list[Flight], list[Flight]], None]
 Loader = Callable[[WorkerProcess, OnLost], Awaitable[Isolate]]
+KNOWN = {"oom", "stuck"}  # losses of which the worker itself names the guilty invocation
 RETRIES = 3  # times a live version is loaded again before its waiting requests fail
 
 
@@ -126,6 +127,24 @@ class Serving:
         for flight in waiting:
             flight.fail(error)
 
+    async def isolate(self) -> Isolate:
+        """An isolate of this version to look into.
+
+        Raises:
+            AiweError: none can be brought up.
+        """
+        self.used = self._loop.time()
+        if self._isolate is not None:
+            return self._isolate
+        if self._restarting is not None:
+            await asyncio.shield(self._restarting)
+        if self._isolate is None:
+            isolate = await self._make()
+            if self._alone:
+                return isolate
+            self._isolate = isolate
+        return self._isolate
+
     # ── losses ──
 
     def _lost(
@@ -136,9 +155,9 @@ class Serving:
         if isolate in self._ready:
             self._ready.remove(isolate)
         for flight in flights:
-            guilty = reason == "oom" and flight in suspects
+            guilty = reason in KNOWN and flight in suspects
             if guilty or flight.invocation.kind == "load":
-                flight.fail(lost_error(reason))
+                flight.fail(lost_error(reason, isolate.cpu_limit))
             else:
                 self._again(flight, suspected=flight in suspects)
 
@@ -185,9 +204,11 @@ class Serving:
         if not done:
             isolate.abandon(number, deadline_error(self._settings.deadline))
 
-    def _convict(self, _: Isolate, reason: str, flights: list[Flight], __: list[Flight]) -> None:
+    def _convict(
+        self, isolate: Isolate, reason: str, flights: list[Flight], _: list[Flight]
+    ) -> None:
         for flight in flights:
-            flight.fail(lost_error(reason))
+            flight.fail(lost_error(reason, isolate.cpu_limit))
 
     def _replace(self, isolate: Isolate) -> None:
         """An isolate holds too much memory: new requests go to another; it ends when it is idle."""

@@ -64,7 +64,7 @@ class V8Isolate:
         """A fresh isolate with the core evaluated, not yet booted."""
         self = cls(loop, limits)
         await self._run(BOOTSTRAP)
-        await self._run(bundles.read("core.js"))
+        await self._run(bundles.read("core.js") + "\n//# sourceURL=aiwe:core")
         context: Any = self._context
         shared: memoryview = await context.eval_cancelable("__aiwe_shared")
         self._words = shared[: CONTROL_WORDS * 4].cast("i")

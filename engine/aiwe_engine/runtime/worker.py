@@ -16,6 +16,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, process_time
 from typing import Any, cast
@@ -42,7 +43,8 @@ class Tenant:
         self.evaluating = False
         self.step = -1
         self.cpu_start = self.wall_start = 0.0
-        self.cut_at = 0.0
+        self.cut_at = 0.0  # when the step that is running was cut
+        self.cutting = False  # the task is being cancelled for that
         self.task = worker.loop.create_task(self._work())
 
     def put(self, op: int, number: int, body: bytes) -> None:
@@ -107,24 +109,21 @@ class Tenant:
 
     async def _evaluate(self, evaluation: Evaluation) -> str:
         """Runs one evaluation under the CPU limit; a cut one is resumed with the blame given."""
-        self._begin()
+        self.evaluating, self.step, self.cut_at = True, -1, 0.0
+        self.worker.watch()
         try:
             while True:
                 try:
                     return await evaluation()
                 except asyncio.CancelledError:
-                    if not self.cut_at:
+                    if not self.cutting:
                         raise
+                    self.cutting = False
                     self.task.uncancel()
                     assert self.isolate is not None
                     evaluation = self.isolate.resume()
-                    self._begin()
         finally:
             self.evaluating = False
-
-    def _begin(self) -> None:
-        self.evaluating, self.step, self.cut_at = True, -1, 0.0
-        self.worker.watch()
 
     def check(self, cpu: float, wall: float) -> None:
         """Cuts the turn when one step of it has used up its CPU time."""
@@ -132,17 +131,23 @@ class Tenant:
             return
         step = self.isolate.step()
         if step != self.step:
-            self.step, self.cpu_start, self.wall_start = step, cpu, wall
+            self.step, self.cpu_start, self.wall_start, self.cut_at = step, cpu, wall, 0.0
         elif self.cut_at:
             if wall - self.cut_at > self.config["kill_grace"]:
-                os._exit(70)  # V8 does not come back: only the process can end this
+                self.give_up()
         elif cpu - self.cpu_start >= self.cpu_limit and wall - self.wall_start >= self.cpu_limit:
             self.cut()
+
+    def give_up(self) -> None:
+        """V8 does not come back: names the guilty invocation and ends the process."""
+        assert self.isolate is not None
+        report = {"reason": "stuck", "message": "", "running": self.isolate.running()}
+        self.worker.last_words(wire.frame(wire.FAILED, self.number, 0, orjson.dumps(report)))
 
     def cut(self) -> None:
         """Stops what is being evaluated now; the invocation that was running is blamed."""
         if self.evaluating and not self.cut_at and self.isolate is not None:
-            self.cut_at = monotonic()
+            self.cut_at, self.cutting = monotonic(), True
             self.isolate.mark_cut()
             self.task.cancel()
 
@@ -199,6 +204,14 @@ class Worker(asyncio.Protocol):
     def send(self, op: int, isolate: int = 0, number: int = 0, body: bytes = b"") -> None:
         """Writes one frame to the host."""
         self.transport.write(wire.frame(op, isolate, number, body))
+
+    def last_words(self, words: bytes) -> None:
+        """Tells the host something past the event loop, and ends the process."""
+        connection = self.transport.get_extra_info("socket")
+        with suppress(OSError):
+            os.set_blocking(connection.fileno(), True)
+            os.write(connection.fileno(), words)
+        os._exit(70)
 
     async def take_isolate(self) -> V8Isolate:
         """A fresh isolate: the warm one, if there is one."""

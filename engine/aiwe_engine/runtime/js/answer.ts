@@ -1,20 +1,21 @@
 /** What a handler returned, as the message that carries it to the host. */
 import { failure } from "./failure";
-import { settings, stringify, toBase64, wellFormed } from "./invocation";
+import { type Invocation, enter, promiseThen, settings, stringify, toBase64, wellFormed } from "./invocation";
+import { encode } from "./platform/body";
 import { Html } from "./platform/html";
-import { snapshot } from "./platform/response";
+import { type Response, isResponse, snapshot } from "./platform/response";
 
 const JSON_TYPE = '[["content-type","application/json"]]';
 const TEXT_TYPE = '[["content-type","text/plain; charset=utf-8"]]';
 const HTML_TYPE = '[["content-type","text/html; charset=utf-8"]]';
 
 /** `[status, headers, body, encoding]` as JSON text; a promise of it where a stream must be read. */
-export function answer(value: any): string | Promise<string> {
+export function answer(value: any, invocation: Invocation): string | Promise<string> {
   if (value === undefined) return '[204,[],"","text"]';
   if (typeof value === "string") return whole(200, TEXT_TYPE, wellFormed(value));
   if (typeof value === "object" && value !== null) {
     if (value instanceof Html) return whole(200, HTML_TYPE, wellFormed(String(value)));
-    if (value instanceof Response) return respond(value);
+    if (isResponse(value)) return respond(value, invocation);
   }
   return whole(200, JSON_TYPE, json(value));
 }
@@ -51,22 +52,28 @@ function guard(size: number): void {
   }
 }
 
-function respond(response: Response): string | Promise<string> {
+function respond(response: Response, invocation: Invocation): string | Promise<string> {
   const { status, headers, body } = snapshot(response);
   const list = stringify(headers);
   if (body === null) return `[${status},${list},"","text"]`;
   if (typeof body === "string") return whole(status, list, wellFormed(body));
   if (body instanceof Uint8Array) return binary(status, list, body);
-  return drain(body as ReadableStream<Uint8Array>).then((bytes) => binary(status, list, bytes));
+  return promiseThen(drain(body, invocation), (bytes: Uint8Array) => binary(status, list, bytes)) as Promise<string>;
 }
 
-async function drain(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
+/** A streamed body, whole: what yields it runs under the invocation that answers. */
+async function drain(body: AsyncIterable<unknown>, invocation: Invocation): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let size = 0;
-  const reader = stream.getReader();
-  for (let step = await reader.read(); !step.done; step = await reader.read()) {
-    pieces.push(step.value);
-    size += step.value.length;
+  enter(invocation);
+  const source = body[Symbol.asyncIterator]();
+  for (;;) {
+    enter(invocation);
+    const step = await source.next();
+    if (step.done) break;
+    const piece = typeof step.value === "string" ? encode(step.value) : (step.value as Uint8Array);
+    pieces[pieces.length] = piece;
+    size += piece.length;
     guard(size);
   }
   const bytes = new Uint8Array(size);

@@ -28,7 +28,7 @@ function route(method: string, path: unknown, chain: unknown[]): object {
   }
   const key = `${method} ${path}`;
   handlers[key] = { chain: chain as Handler[] };
-  const info: Record<string, unknown> = {};
+  const info: Record<string, unknown> = { __proto__: null } as any;
   const entry = { method, path, handler: key, info, at: new Error().stack ?? "" };
   invocation.routes[invocation.routes.length] = entry;
   return handle(info);

@@ -13,6 +13,7 @@ import { installCore } from "./platform/core";
 import { inspect } from "./platform/inspect";
 import { installParts } from "./platform/parts";
 import { installProgram } from "./program";
+import { installRequest } from "./request";
 import { display, prepare, resume, turn } from "./turn";
 
 declare const __aiwe_checkpoint: () => void;
@@ -57,6 +58,7 @@ useThen(Promise.prototype.then);
 installCore(I);
 useInspect(inspect);
 installApp();
+installRequest(I);
 installData(I);
 installProgram();
 define("display", display);
@@ -73,7 +75,8 @@ const boot = {
     delete global.__aiwe_boot;
     delete global.__aiwe_shared;
     delete global.__aiwe_part;
-    delete global.__timer_manager;
+    delete global.__aiwe_checkpoint;
+    delete global.__aiwe_ring;
     enter(null);
     return "";
   },

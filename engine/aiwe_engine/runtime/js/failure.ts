@@ -31,11 +31,12 @@ function read(value: any, name: string): unknown {
 /** `{name, message, code, hint, status, details, stack}` as JSON text; never throws. */
 export function describe(thrown: unknown): string {
   if (typeof thrown !== "object" || thrown === null) {
-    return stringify({ name: "Error", message: safeString(thrown), code: null, hint: null, status: null, details: null, stack: null });
+    return stringify({ __proto__: null, name: "Error", message: safeString(thrown), code: null, hint: null, status: null, details: null, stack: null });
   }
   const status = read(thrown, "status");
   const details = read(thrown, "details");
   const fields: any = {
+    __proto__: null,
     name: text(read(thrown, "name")) ?? "Error",
     message: text(read(thrown, "message")) ?? "",
     code: typeof read(thrown, "code") === "string" ? read(thrown, "code") : null,

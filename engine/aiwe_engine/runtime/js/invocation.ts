@@ -6,17 +6,13 @@
  * objects without a prototype, writes its messages as text, and calls only functions that were
  * captured here before any program ran.
  */
-export const { parse, stringify } = JSON;
-export const { apply, ownKeys } = Reflect;
-export const { defineProperty, create, freeze } = Object;
-const uncurry = <T>(method: (...args: any[]) => T) =>
-  (self: unknown, ...args: unknown[]): T => apply(method, self, args);
-export const promiseThen = uncurry(Promise.prototype.then);
-export const resolved = Promise.resolve.bind(Promise);
-export const PromiseCtor = Promise;
-export const { isArray } = Array;
-export const slice = uncurry(String.prototype.slice);
-export const wellFormed = uncurry(String.prototype.toWellFormed);
+import type { AbortController } from "./platform/abort";
+import { create, uncurry } from "./platform/primordials";
+
+export {
+  PromiseCtor, apply, defineProperty, jsonParse as parse, jsonStringify as stringify,
+  promiseResolve as resolved, promiseThen, stringSlice as slice, toWellFormed as wellFormed,
+} from "./platform/primordials";
 export const toBase64 = uncurry((Uint8Array.prototype as any).toBase64) as (bytes: Uint8Array) => string;
 export const fromBase64 = (Uint8Array as any).fromBase64.bind(Uint8Array) as (text: string) => Uint8Array;
 

@@ -17,7 +17,7 @@ export async function run(name: string): Promise<unknown> {
   const body = cells[name];
   if (body !== undefined) {
     delete cells[name];
-    return body();
+    return await body(); // not the promise itself: resolving with one would call a patched `then`
   }
   await load(name, name);
   return undefined;

@@ -1,19 +1,18 @@
 /** The request as a handler sees it: AppRequest of aiwe.d.ts, read lazily from what the host sent. */
 import { failure, notAvailable } from "./failure";
 import { type Invocation, fromBase64, parse, settings } from "./invocation";
+import type { Internals } from "./internals";
+import { AbortController, type AbortSignal } from "./platform/abort";
+import { decode, encode } from "./platform/body";
+
+/** Where the classes of parts that are made on first use come from. */
+let parts: Internals;
+export function installRequest(I: Internals): void { parts = I; }
 
 export interface Payload {
   method: string; url: string; path: string; params: Record<string, string>; query: string;
   headers: Record<string, string>; ip: string; body?: unknown; text?: string; base64?: string;
 }
-
-const { decode, encode } = (() => {
-  let decoder: TextDecoder | undefined, encoder: TextEncoder | undefined;
-  return {
-    decode: (bytes: Uint8Array): string => (decoder ??= new TextDecoder()).decode(bytes),
-    encode: (text: string): Uint8Array => (encoder ??= new TextEncoder()).encode(text),
-  };
-})();
 
 /** "a=1&a=2&b" → {a: ["1", "2"], b: ""}: names and values as sent, decoded once. */
 export function parseQuery(text: string): Record<string, string | string[]> {
@@ -117,18 +116,18 @@ export class AppRequest {
     return base64 === undefined ? encode(await this.text()) : fromBase64(base64);
   }
 
-  async formData(): Promise<FormData> {
-    const form = new FormData();
+  async formData(): Promise<unknown> {
+    const form = new parts.FormData();
     for (const [name, value] of Object.entries(parseQuery(await this.text()))) {
       for (const one of Array.isArray(value) ? value : [value]) form.append(name, one);
     }
     return form;
   }
 
-  stream(): ReadableStream<Uint8Array> {
+  stream(): unknown {
     const bytes = this.bytes();
-    return new ReadableStream({
-      async pull(controller) {
+    return new parts.ReadableStream({
+      async pull(controller: any) {
         controller.enqueue(await bytes);
         controller.close();
       },

@@ -22,7 +22,10 @@ import {
   Invocation, current, emit, enter, handOver, parse, promiseThen, resolved, running, stringify,
 } from "./invocation";
 import { displayData } from "./display";
+import { Html } from "./platform/html";
 import { inspect } from "./platform/inspect";
+import { DOMException } from "./platform/exception";
+import { Response, isResponse } from "./platform/response";
 import { initialise, run } from "./program";
 import { AppRequest } from "./request";
 
@@ -159,11 +162,10 @@ async function compose(handler: Registered, request: AppRequest): Promise<unknow
 }
 
 function toResponse(value: any): Response {
-  if (value instanceof Response) return value;
+  if (isResponse(value)) return value;
   if (value === undefined) return Response.noContent();
   if (typeof value === "string") return Response.text(value);
-  const markup = typeof value === "object" && value !== null && value.constructor?.name === "Html";
-  return markup ? Response.html(value) : Response.json(value);
+  return value instanceof Html ? Response.html(value) : Response.json(value);
 }
 
 function load(message: any[]): Invocation {
@@ -178,16 +180,26 @@ function load(message: any[]): Invocation {
     enter(invocation);
     afterCalls(invocation, () => {
       const result = show && value !== undefined ? displayData(value, inspect) : null;
-      finish(invocation, `{"result":${stringify(result)},"routes":${stringify(invocation.routes)}}`);
+      finish(invocation, `{"result":${stringify(result)},"routes":[${routesText(invocation)}]}`);
     });
   }, (error: unknown) => fail(invocation, error));
   return invocation;
 }
 
+/** The registrations as JSON, member by member: a program may have given every object a `toJSON`. */
+function routesText({ routes }: Invocation): string {
+  let text = "";
+  for (let i = 0; i < routes.length; i++) {
+    const { method, path, handler, info, at } = routes[i]!;
+    text += `${i > 0 ? "," : ""}{"method":${stringify(method)},"path":${stringify(path)},"handler":${stringify(handler)},"info":${stringify(info)},"at":${stringify(at)}}`;
+  }
+  return text;
+}
+
 /** The handler is done: the answer waits for the host calls that must not be lost. */
 function settle(invocation: Invocation, value: unknown): void {
   afterCalls(invocation, () => {
-    const text = answer(value);
+    const text = answer(value, invocation);
     if (typeof text === "string") finish(invocation, text);
     else promiseThen(text, (t: string) => finish(invocation, t), (e: unknown) => fail(invocation, e));
   });
@@ -214,8 +226,9 @@ function finish(invocation: Invocation, text: string): void {
 
 function fail(invocation: Invocation, error: unknown): void {
   if (invocation.done) return;
+  const text = describe(error); // may run the program's getters: it is not over before that
   end(invocation);
-  emit(`["x",${invocation.n},${describe(error)}]`);
+  emit(`["x",${invocation.n},${text}]`);
 }
 
 function end(invocation: Invocation): void {

@@ -1,0 +1,54 @@
+"""Errors in the author's terms: places, frames and excerpts out of a V8 stack, and near names."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from difflib import get_close_matches
+
+from aiwe_engine.errors import AiweError
+from aiwe_engine.programs.stack import author_stack, excerpt, frames
+from aiwe_engine.runtime.parts import platform_names
+from aiwe_engine.types import Program, Where
+
+_UNDEFINED = re.compile(r"^([\w$]+) is not defined$")
+
+
+def explain(error: AiweError, program: Program) -> AiweError:
+    """The same error with `where`, `frames`, `stack`, `excerpt` and a hint in the author's terms."""
+    pieces = {piece.name: piece for piece in program.pieces}
+    sources = {source.name: source for source in program.sources}
+    if error.stack:
+        found = frames(error.stack, pieces)
+        error.stack = author_stack(error.stack, pieces)
+        error.frames = [
+            {**asdict(f), "file": sources[f.piece].file, "cell": sources[f.piece].cell}
+            for f in found
+        ]
+        if found and error.where is None:
+            first, source = found[0], sources[found[0].piece]
+            error.where = Where(source.file or source.name, source.cell, first.line, first.column)
+            error.excerpt = excerpt(source.text, first.line, first.column)
+    if error.hint is None and error.name == "ReferenceError":
+        error.hint = _near(error.message, program)
+    return error
+
+
+def place(piece: str, program: Program) -> Where | None:
+    """Where a piece is, when nothing is known of the line."""
+    name = piece.removeprefix("init:")
+    for source, compiled in zip(program.sources, program.pieces, strict=True):
+        if source.name == piece or name in compiled.declares:
+            return Where(source.file or source.name, source.cell)
+    return None
+
+
+def _near(message: str, program: Program) -> str | None:
+    match = _UNDEFINED.match(message)
+    if match is None:
+        return None
+    known = {name for piece in program.pieces for name in piece.declares} | platform_names()
+    near = get_close_matches(match[1], known, 1, 0.6)
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"Declare {match[1]} in a cell or file of this app, above the line that uses it."

@@ -1,0 +1,216 @@
+"""What programs may do to their isolate, and who pays for it: the guilty request and nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+from aiwe_engine.errors import ProgramError
+
+from tests.engine.runtime.bench import Bench, Open
+
+# name, handler of the guilty route, (status, code) of its answer
+GUILTY = [
+    ("a loop", "() => { while (true) {} }", (500, "cpu_limit")),
+    ("a loop after an await", "async () => { await 0; while (true) {} }", (500, "cpu_limit")),
+    ("a loop of awaits", "async () => { for (;;) await 0; }", (500, "cpu_limit")),
+    (
+        "a loop in a timer",
+        "() => new Promise(() => setTimeout(() => { while (true) {} }, 1))",
+        (500, "cpu_limit"),
+    ),
+    (
+        "a loop in a microtask",
+        "() => new Promise(() => queueMicrotask(() => { for (;;); }))",
+        (500, "cpu_limit"),
+    ),
+    ("a loop in a getter of the answer", "() => ({ get a() { for (;;); } })", (500, "cpu_limit")),
+    ("a loop in toJSON", "() => ({ toJSON() { for (;;); } })", (500, "cpu_limit")),
+    ("a huge array", "() => new Array(1e9).fill(0).length", (500, None)),
+    ("a string bomb", "() => { let s = 'x'; for (;;) s += s; }", (500, None)),
+    (
+        "a buffer bomb",
+        "() => { const a = []; for (;;) a.push(new ArrayBuffer(1e8)); }",
+        (500, None),
+    ),
+    ("a heap bomb", "() => { const a = []; for (;;) a.push({ a: [a.length] }); }", (500, None)),
+    (
+        "recursion without end",
+        "() => { const f = (n) => f(n + 1) + 1; return f(0); }",
+        (500, "handler_failed"),
+    ),
+    ("an answer over the limit", "() => 'x'.repeat(11e6)", (500, "response_too_large")),
+    (
+        "a JSON answer over the limit",
+        "() => ({ a: 'x'.repeat(11e6) })",
+        (500, "response_too_large"),
+    ),
+    (
+        "a regular expression that backtracks",
+        "() => /^(a+)+$/.test('a'.repeat(60) + '!')",
+        (500, "cpu_limit"),
+    ),
+    (
+        "waiting on memory for ever",
+        "() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)",
+        (500, None),
+    ),
+    ("a promise that never settles", "() => new Promise(() => {})", (504, "deadline")),
+    (
+        "a timer chain without end",
+        "() => new Promise(() => { const t = () => setTimeout(t, 5); t(); })",
+        (504, "deadline"),
+    ),
+    ("throwing nothing", "() => { throw undefined; }", (500, "handler_failed")),
+    (
+        "throwing a proxy",
+        "() => { throw new Proxy({}, { get() { throw 1; } }); }",
+        (500, "handler_failed"),
+    ),
+    (
+        "an error with a looping message",
+        "() => { throw { get message() { for (;;); } }; }",
+        (500, "cpu_limit"),
+    ),
+]
+
+PROGRAM = """
+app.get("/guilty", %s);
+app.get("/hello", () => ({ hello: "world" }));
+app.get("/slow", async () => { await new Promise((go) => setTimeout(go, 100)); return { slow: true }; });
+app.get("/stored", async () => ({ stored: await DataRepository.list("things") }));
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "expected"), [g[1:] for g in GUILTY], ids=[g[0] for g in GUILTY]
+)
+async def test_the_guilty_request_gets_its_error_and_the_others_their_answers(
+    bench: Bench, handler: str, expected: tuple[int, str | None]
+) -> None:
+    await bench.serve(PROGRAM % handler)
+    await bench.serve('app.get("/hello", () => "neighbour");', "other")
+    guilty, hello, slow, stored, neighbour = await asyncio.gather(
+        bench.code("/guilty"),
+        bench.get("/hello"),
+        bench.get("/slow"),
+        bench.get("/stored"),
+        bench.get("/hello", "other"),
+    )
+    assert guilty[0] == expected[0]
+    assert expected[1] in (None, guilty[1])
+    assert guilty[1] not in {"internal_error", "worker_lost"}
+    assert hello.body == b'{"hello":"world"}'
+    assert slow.body == b'{"slow":true}'
+    assert stored.body == b'{"stored":[]}'
+    assert neighbour.body == b"neighbour"
+    assert (await bench.get("/hello")).status == 200
+
+
+LOADS = [
+    ("a loop at top level", "while (true) {}", "cpu_limit"),
+    ("a loop after an await at top level", "await 0; for (;;);", "cpu_limit"),
+    ("a huge array at top level", "globalThis.a = new Array(1e9).fill(0);", "cpu_limit"),
+    ("a loop in init", "function init() { for (;;); }", "cpu_limit"),
+    ("an error at top level", "null.x;", "handler_failed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [load[1:] for load in LOADS], ids=[load[0] for load in LOADS]
+)
+async def test_a_program_that_does_not_load_is_told_so_and_costs_nobody(
+    open_bench: Open, text: str, code: str
+) -> None:
+    bench = await open_bench(load_cpu_limit=0.3)
+    await bench.serve('app.get("/hello", () => "neighbour");', "other")
+    with pytest.raises(ProgramError) as raised:
+        await bench.serve(text)
+    assert raised.value.code == code
+    assert raised.value.where is not None
+    assert (await bench.get("/hello", "other")).body == b"neighbour"
+
+
+PATCHES = [
+    "Array.prototype.push = () => { throw 1; };",
+    "JSON.stringify = () => 'patched'; JSON.parse = () => 'patched';",
+    "Promise.prototype.then = () => { throw 1; };",
+    "Map.prototype.get = Map.prototype.set = () => { throw 1; };",
+    "Object.prototype.toJSON = () => 'patched';",
+    "Object.defineProperty(Array.prototype, 0, { set() { throw 1; }, get() { return 'patched'; } });",
+    "Reflect.apply = Object.create = Object.defineProperty = () => { throw 1; };",
+    "String.prototype.slice = String.prototype.toWellFormed = () => { throw 1; };",
+    "Object.prototype.done = true; Object.prototype.piece = 'x'; Object.prototype.timers = 5;",
+    "globalThis.Promise = function () { throw 1; }; globalThis.Object = null; globalThis.Array = null;",
+    "Symbol.iterator in Array.prototype && (Array.prototype[Symbol.iterator] = () => { throw 1; });",
+]
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+async def test_a_program_that_patches_the_language_still_answers(bench: Bench, patch: str) -> None:
+    await bench.serve(f'app.get("/a", async () => {{ await 0; return "answered"; }}); {patch}')
+    assert (await bench.get("/a")).body == b"answered"
+
+
+ABSENT = [
+    ("process", "typeof process"),
+    ("require", "typeof require"),
+    ("Buffer", "typeof Buffer"),
+    ("the worker's boot function", "typeof globalThis['__aiwe_' + 'boot']"),
+    ("the shared memory", "typeof globalThis['__aiwe_' + 'shared']"),
+    ("the doorbell", "typeof globalThis['__aiwe_' + 'ring']"),
+    ("the checkpoint", "typeof globalThis['__aiwe_' + 'checkpoint']"),
+]
+
+
+@pytest.mark.parametrize("expression", [a[1] for a in ABSENT], ids=[a[0] for a in ABSENT])
+async def test_programs_find_nothing_of_the_machine(bench: Bench, expression: str) -> None:
+    await bench.serve(f'app.get("/a", () => {expression});')
+    assert (await bench.get("/a")).body == b"undefined"
+
+
+REFUSED = [
+    ("import('fs')", "module_not_found"),
+    ("eval('1')", "handler_failed"),
+    ("new Function('return 1')()", "handler_failed"),
+    ("(async () => {}).constructor('return 1')()", "handler_failed"),
+]
+
+
+@pytest.mark.parametrize(("expression", "code"), REFUSED)
+async def test_code_from_strings_and_from_elsewhere_is_refused(
+    bench: Bench, expression: str, code: str
+) -> None:
+    await bench.serve(f'app.get("/a", async () => {{ return String(await {expression}); }});')
+    assert await bench.code("/a") == (500, code)
+
+
+async def test_requests_survive_a_worker_that_is_killed_from_outside(bench: Bench) -> None:
+    await bench.serve(PROGRAM % "() => 1")
+    waiting = [asyncio.create_task(bench.get("/slow")) for _ in range(10)]
+    await bench.get("/hello")
+    (worker,) = bench.engine.status()["workers"].values()  # type: ignore[union-attr]
+    os.kill(int(worker), signal.SIGKILL)
+    answers = await asyncio.gather(*waiting)
+    assert [a.body for a in answers] == [b'{"slow":true}'] * 10
+
+
+async def test_a_request_that_wrote_is_not_run_again(bench: Bench) -> None:
+    await bench.serve(
+        """
+        app.post("/write", async () => {
+          await DataRepository.create("things", { id: "once" });
+          await new Promise((go) => setTimeout(go, 10000));
+        });
+        app.get("/count", async () => await DataRepository.count("things"));
+        """
+    )
+    writing = asyncio.create_task(bench.code("/write", method="POST"))
+    while await bench.json("/count") == 0:
+        pass
+    (worker,) = bench.engine.status()["workers"].values()  # type: ignore[union-attr]
+    os.kill(int(worker), signal.SIGKILL)
+    assert await writing == (503, "worker_lost")
+    assert await bench.json("/count") == 1
