@@ -11,7 +11,6 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -96,9 +95,7 @@ class Compiler:
         pieces = tuple(compiled.values())
         return Program(program_id(pieces), tuple(found[piece.name] for piece in pieces), pieces)
 
-    async def compile_one(
-        self, source: Source, modules: Iterable[str] = frozenset()
-    ) -> Compiled:
+    async def compile_one(self, source: Source, modules: Iterable[str] = frozenset()) -> Compiled:
         """One piece, which may import those named in `modules`.
 
         Raises:
@@ -258,7 +255,8 @@ def program_error(error: dict[str, Any], source: Source) -> ProgramError:
 
 def to_compiled(answer: dict[str, Any]) -> Compiled:
     """The compiler's answer as a value; lists become tuples."""
-    declares = {name: tuple(uses) for name, uses in answer["declares"].items()}
-    lists = ("names", "eager", "imports", "warnings")
-    piece = Compiled(**{**answer, "declares": declares})
-    return replace(piece, **{name: tuple(answer[name]) for name in lists})
+    values: dict[str, Any] = {
+        key: tuple(item) if isinstance(item, list) else item for key, item in answer.items()
+    }
+    values["declares"] = {name: tuple(uses) for name, uses in answer["declares"].items()}
+    return Compiled(**values)

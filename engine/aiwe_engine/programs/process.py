@@ -100,7 +100,7 @@ class BundleProcess:
         argv = [sys.executable, "-I", "-S", str(WORKER), str(theirs.fileno()), str(self._memory)]
         argv += [str(Path(site.origin).parents[1]), *self._bundles]
         with theirs:
-            self._process = subprocess.Popen(  # noqa: S603  (our own interpreter and files)
+            self._process = subprocess.Popen(
                 argv, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env={}
             )
         self._streams = await asyncio.open_connection(sock=ours)

@@ -43,7 +43,7 @@ def resident() -> int:
 def limit_memory(size: int) -> None:
     """Bounds the process's data, where the system can: a bomb then costs a job and not the machine."""
     try:
-        import resource  # noqa: PLC0415  (absent on Windows)
+        import resource
 
         resource.setrlimit(resource.RLIMIT_DATA, (size, size))
     except (ImportError, OSError, ValueError):
@@ -54,7 +54,7 @@ def main(descriptor: int, memory: int, site: str, bundles: list[str]) -> None:
     """Loads the bundles into an isolate and answers until the host hangs up."""
     sys.path.append(site)
     limit_memory(memory)
-    from py_mini_racer import MiniRacer  # noqa: PLC0415  (after the limit, found through `site`)
+    from py_mini_racer import MiniRacer
 
     connection = socket.socket(fileno=descriptor)
     isolate = MiniRacer()
@@ -69,7 +69,9 @@ def main(descriptor: int, memory: int, site: str, bundles: list[str]) -> None:
 
 def quote(text: str) -> str:
     """A JavaScript string literal of a JSON text; in strings of ES2019 U+2028 may stand as it is."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    escaped = (
+        text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    )
     return f'"{escaped}"'
 
 

@@ -31,6 +31,8 @@ interface Reference {
   /** Top-level names whose definition this reference is part of. */
   owners: readonly string[];
   eager: boolean;
+  /** What is used of it, as far as that tells registering from using: `messages.on`. */
+  use: string;
   /** Assigned by a function that is neither an initialiser nor filling a cache. */
   store: boolean;
 }
@@ -51,6 +53,8 @@ interface State {
 }
 
 const GLOBAL_OBJECTS = new Set(["globalThis", "self", "window", "global"]);
+/** Globals of which one use registers something and another does not. */
+const REGISTRARS = new Set(["app", "messages", "Presence", "SharedDocs", "DataRepository"]);
 const EVERYTHING = "*";
 /** Functions given to these run at once. */
 const IMMEDIATE = new Set(["forEach", "map", "flatMap", "filter", "reduce", "reduceRight", "sort", "toSorted", "find", "findIndex",
@@ -86,9 +90,10 @@ class Walk {
       const home = resolve(reference);
       if (home !== null && home !== this.top) continue;
       const { name, at } = reference;
+      const use = home === null ? reference.use : name;
       if (home === null) names.add(name);
-      if (reference.eager) eager.add(name);
-      if (!this.module) for (const owner of reference.owners) declares[owner]?.add(name);
+      if (reference.eager) eager.add(use);
+      if (!this.module) for (const owner of reference.owners) declares[owner]?.add(use);
       if (!reference.write) continue;
       if (home?.names.get(name) === "const") throw assignsConstant(name, at);
       if (reference.store) stores.push([name, at]);
@@ -191,20 +196,22 @@ class Walk {
   private refer(node: Node, state: State, write: boolean, lazy = false): void {
     const { name } = node;
     const guarded = lazy || state.initialises || this.guards.some((names) => names.includes(name));
-    this.references.push({
-      name, write, scope: state.scope, at: node.start, owners: state.owners, eager: state.eager,
-      store: write && state.later && !guarded,
-    });
+    this.note(node, name, state, name, write, write && state.later && !guarded);
     if (GLOBAL_OBJECTS.has(name) && !write) this.members.add(EVERYTHING);
+  }
+
+  private note(node: Node, name: string, state: State, use: string, write = false, store = false): void {
+    const { scope, owners, eager } = state;
+    this.references.push({ name, use, scope, at: node.start, owners, eager, write, store });
   }
 
   /** `globalThis.URL` names URL; any other use of the global object may reach anything. */
   private member(node: Node, state: State): void {
     const { object, property } = node;
     const key = !node.computed ? property.name : property.type === "Literal" ? String(property.value) : null;
-    if (object.type === "Identifier" && GLOBAL_OBJECTS.has(object.name) && typeof key === "string") {
-      this.references.push({ name: key, write: false, scope: this.top, at: object.start, owners: state.owners, eager: state.eager, store: false });
-      return;
+    if (object.type === "Identifier" && typeof key === "string") {
+      if (GLOBAL_OBJECTS.has(object.name)) return this.note(object, key, { ...state, scope: this.top }, key);
+      if (REGISTRARS.has(object.name)) return this.note(object, object.name, state, `${object.name}.${key}`);
     }
     this.visit(object, state);
     if (node.computed) this.visit(property, state);
