@@ -117,7 +117,7 @@ class Data:
         collection, where = _two("deleteMany", "a filter ({} for all documents)", dict, args)
         return await self._store.delete_many(scope, collection, where)
 
-    async def _collections(self, scope: Scope, args: list[Any]) -> Any:
+    async def _collections(self, scope: Scope, _: list[Any]) -> Any:
         return await self._store.collections(scope)
 
 
@@ -142,15 +142,14 @@ def _require(value: Any, kind: type, method: str, wanted: str) -> None:
 
 
 def _if_version(method: str, options: Any) -> int | None:
-    if options is None:
+    if options is None or options == {}:
         return None
     version = options.get("ifVersion") if isinstance(options, dict) else None
-    unknown = not isinstance(options, dict) or options.keys() - {"ifVersion"}
-    if unknown or (version is not None and (isinstance(version, bool) or version != int(version))):
+    if not isinstance(version, int) or isinstance(version, bool) or len(options) > 1:
         raise RequestError(
             f"The options of DataRepository.{method} are not understood",
             code="invalid_argument",
-            hint="Write { ifVersion: doc.version }, or leave them out.",
+            hint="Write { ifVersion: doc.version } with a number, or leave them out.",
         )
     return version
 

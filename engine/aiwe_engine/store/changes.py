@@ -89,14 +89,16 @@ class Create(Change[list[bytes]]):
 
     def apply(self, rows: Rows) -> list[bytes]:
         """Stores them unless an id is taken."""
+        seen: set[str] = set()
         for doc_id in self.given:
-            if rows.get(doc_id) is not None:
+            if doc_id in seen or rows.get(doc_id) is not None:
                 raise RequestError(
                     f'"{self.collection}" has a document "{doc_id}" already',
                     code="already_exists",
                     status=409,
                     hint="Choose another id, leave it out to get a new one, or use upsert.",
                 )
+            seen.add(doc_id)
         for document in self.documents:
             rows.put(document)
         return [document.text for document in self.documents]

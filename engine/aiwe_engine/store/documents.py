@@ -38,7 +38,7 @@ def timestamp(nanoseconds: int | None = None) -> str:
 
 def instant(text: Any) -> int | None:
     """Microseconds since 1970 of an ISO 8601 time; None where it is none. No offset means UTC."""
-    if not isinstance(text, str) or len(text) < 10 or not text[:4].isdigit():
+    if not isinstance(text, str) or text[4:5] != "-":  # only the form that JavaScript reads
         return None
     try:
         moment = datetime.fromisoformat(text)
@@ -73,7 +73,7 @@ def compose(
     Raises:
         RequestError: `document_too_large`, or `invalid_document` for what JSON cannot hold.
     """
-    fields = {"id": doc_id, **doc}
+    fields = {"id": doc_id} | doc | {"id": doc_id}  # first, and no other
     old: dict[str, Any] = orjson.loads(before) if before else {}
     return _finish(fields, old, doc.get("createdAt"), now, limit)
 

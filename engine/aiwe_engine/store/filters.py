@@ -143,9 +143,9 @@ def invalid(message: str, hint: str) -> RequestError:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """A hint that offers the known name nearest to a misspelt one, or all of them."""
-    close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    return f"Did you mean {close[0]}?" if close else f"There are {', '.join(known)}."
+    """A hint that offers the known names nearest to a misspelt one, or all of them."""
+    close = get_close_matches(name.lower(), known, n=2, cutoff=0.6)
+    return f"Did you mean {' or '.join(close)}?" if close else f"There are {', '.join(known)}."
 
 
 class _Parser:

@@ -1,0 +1,102 @@
+"""The stores under test. The conformance tests know no vendor: a backend is a row of BACKENDS."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from aiwe_engine.protocols import Scope, Store
+from aiwe_engine.settings import Settings
+from aiwe_engine.store.duckdb import DuckDBStore
+
+BACKENDS: dict[str, Callable[[Path, Settings], Store]] = {
+    "duckdb": lambda folder, settings: DuckDBStore(folder / "data.duckdb", settings),
+}
+Open = Callable[..., Store]
+
+
+class Documents:
+    """A store as programs see it: documents as objects, one scope."""
+
+    def __init__(self, store: Store, scope: Scope) -> None:
+        self.store, self.scope = store, scope
+
+    async def create(self, collection: str, doc: Any) -> dict[str, Any]:
+        return orjson.loads((await self.store.create(self.scope, collection, [doc]))[0])
+
+    async def create_many(self, collection: str, docs: list[Any]) -> list[dict[str, Any]]:
+        return [orjson.loads(t) for t in await self.store.create(self.scope, collection, docs)]
+
+    async def get(self, collection: str, doc_id: Any) -> dict[str, Any] | None:
+        text = await self.store.get(self.scope, collection, doc_id)
+        return None if text is None else orjson.loads(text)
+
+    async def query(self, collection: str, where: Any = None, **options: Any) -> list[Any]:
+        found = await self.store.query(self.scope, collection, where, options)
+        return [orjson.loads(text) for text in found]
+
+    async def count(self, collection: str, where: Any = None) -> int:
+        return await self.store.count(self.scope, collection, where)
+
+    async def update(self, collection: str, doc_id: str, patch: Any, if_version=None) -> Any:
+        text = await self.store.update(self.scope, collection, doc_id, patch, if_version)
+        return orjson.loads(text)
+
+    async def replace(self, collection: str, doc_id: str, doc: Any, if_version=None) -> Any:
+        text = await self.store.replace(self.scope, collection, doc_id, doc, if_version)
+        return orjson.loads(text)
+
+    async def upsert(self, collection: str, doc: Any) -> Any:
+        return orjson.loads(await self.store.upsert(self.scope, collection, doc))
+
+    async def delete(self, collection: str, doc_id: str) -> bool:
+        return await self.store.delete(self.scope, collection, doc_id)
+
+    async def delete_many(self, collection: str, where: Any) -> int:
+        return await self.store.delete_many(self.scope, collection, where)
+
+    async def collections(self) -> list[str]:
+        return await self.store.collections(self.scope)
+
+
+@pytest.fixture(params=list(BACKENDS))
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+    """Opens stores on one place, with settings of choice; closes them after the test."""
+    stores: list[Store] = []
+
+    def open_store(**settings: Any) -> Store:
+        store = BACKENDS[request.param](tmp_path, replace(Settings(), **settings))
+        stores.append(store)
+        return store
+
+    yield open_store
+    for store in stores:
+        await store.close()
+
+
+@pytest.fixture
+def store(opened: Open) -> Store:
+    return opened()
+
+
+@pytest.fixture
+def data(store: Store) -> Documents:
+    return Documents(store, Scope("shop", "dev"))
+
+
+@pytest.fixture
+def refused() -> Callable[[Awaitable[Any], str], Awaitable[Any]]:
+    """The error of a call that must fail with this code, and a hint."""
+    from aiwe_engine.errors import AiweError
+
+    async def check(call: Awaitable[Any], code: str) -> AiweError:
+        with pytest.raises(AiweError) as caught:
+            await call
+        assert caught.value.code == code
+        assert caught.value.hint
+        return caught.value
+
+    return check
