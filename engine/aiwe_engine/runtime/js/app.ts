@@ -1,4 +1,5 @@
 /** Registration: `app`, `register`, and what the contract names that later versions bring. */
+import { DISPLAY } from "./display";
 import { failure, notAvailable } from "./failure";
 import { type Table, current, defineProperty, settings, stringify, table } from "./invocation";
 
@@ -52,7 +53,8 @@ function handle(info: Record<string, unknown>): object {
     limit() { throw notAvailable("limit()"); },
     require() { throw notAvailable("require()"); },
   };
-  return self;
+  // A cell that ends in a registration shows what went live, not this object.
+  return defineProperty(self, DISPLAY, { value: () => null });
 }
 
 function use(first: unknown, second?: unknown): void {
