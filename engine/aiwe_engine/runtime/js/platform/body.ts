@@ -81,10 +81,15 @@ export function streamOf(body: Body | null): Stream | null {
   if (body === null) return null;
   if (body.stream === null) {
     body.stream = I.load("streams").streamFrom(typeof body.source === "string" ? encode(body.source) : body.source);
-    if (body.used) void body.stream.cancel();
+    if (body.used) exhaust(body.stream);
     if (typeof body.source !== "string" && !(body.source instanceof Uint8Array)) body.source = null;
   }
   return body.stream;
+}
+
+/** What was read by text() and the like is locked for good. */
+function exhaust(stream: Stream): void {
+  void stream.getReader().cancel();
 }
 
 const isDisturbed = (body: Body): boolean => body.used || (body.stream !== null && I.load("streams").isDisturbed(body.stream));
@@ -111,7 +116,7 @@ export function consume(body: Body | null): Promise<string | Uint8Array> {
   const { source, stream } = body;
   if (typeof source === "string" || source instanceof Uint8Array) {
     body.used = true;
-    if (stream !== null) void stream.cancel();
+    if (stream !== null) exhaust(stream);
     return promiseResolve(source);
   }
   return I.load("streams").readAll(streamOf(body));
@@ -127,8 +132,8 @@ export const readers = {
   arrayBuffer: (owner: Owner): Promise<ArrayBuffer> =>
     consume(owner.body).then((whole) => new Uint8Array(asBytes(whole)).buffer),
   blob: (owner: Owner): Promise<unknown> => consume(owner.body).then((whole) => {
-    const { Blob, mimeType } = I.load("blob");
-    return new Blob([asBytes(whole)], { type: mimeType(owner.contentType()) });
+    const { makeBlob, mimeType } = I.load("blob");
+    return makeBlob(asBytes(whole), mimeType(owner.contentType()));
   }),
   formData: (owner: Owner): Promise<unknown> => consume(owner.body).then((whole) =>
     I.load("fetch").decodeFormData(asBytes(whole), owner.contentType())),

@@ -12,15 +12,6 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const FOLDER = "runtime/js/platform";
-const LANGUAGE = [
-  "AggregateError", "Array", "ArrayBuffer", "AsyncIterator", "Atomics", "BigInt", "BigInt64Array", "BigUint64Array",
-  "Boolean", "DataView", "Date", "Error", "EvalError", "Float16Array", "Float32Array", "Float64Array", "Function",
-  "Int16Array", "Int32Array", "Int8Array", "Intl", "Iterator", "JSON", "Map", "Math", "Number", "Object", "Promise",
-  "Proxy", "RangeError", "ReferenceError", "Reflect", "RegExp", "Set", "SharedArrayBuffer", "String", "Symbol",
-  "SyntaxError", "TypeError", "URIError", "Uint16Array", "Uint32Array", "Uint8Array", "Uint8ClampedArray", "WeakMap",
-  "WeakRef", "WeakSet", "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "isFinite", "isNaN",
-  "parseFloat", "parseInt",
-];
 const WEB = [
   "AbortController", "AbortSignal", "Blob", "DOMException", "Event", "EventTarget", "File", "FormData", "Headers",
   "ReadableStream", "Request", "Response", "TransformStream", "URL", "URLSearchParams",
@@ -28,8 +19,8 @@ const WEB = [
 ];
 
 /** Names of the language that `code` mentions, made local to it. */
-function locals(code) {
-  const names = LANGUAGE.filter((name) => new RegExp(`(?<![\\w$.#])${name}(?![\\w$])`).test(code));
+function locals(code, language) {
+  const names = language.filter((name) => new RegExp(`(?<![\\w$.#])${name}(?![\\w$])`).test(code));
   return names.length === 0 ? "" : `const{${names.join(",")}}=__I.language;`;
 }
 
@@ -60,15 +51,16 @@ const replacements = (folder) => ({
   },
 });
 
-async function tableOfParts(kit) {
+/** PARTS and LANGUAGE of parts.ts. */
+async function tablesOf(kit) {
   const { outputFiles } = await build({
     entryPoints: [join(kit.sources, FOLDER, "parts.ts")], bundle: true, write: false, format: "esm", logLevel: "warning",
   });
-  return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).PARTS;
+  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 }
 
 export default async function makeParts(kit) {
-  const parts = await tableOfParts(kit);
+  const { PARTS: parts, LANGUAGE } = await tablesOf(kit);
   const globals = {}, needs = {};
   for (const [name, part] of Object.entries(parts)) {
     for (const wanted of [...part.globals, ...(part.bring ?? [])]) globals[wanted] = name;
@@ -87,7 +79,7 @@ export default async function makeParts(kit) {
       logOverride: { "commonjs-variable-in-esm": "silent" },
     });
     const body = code.replace(/^"use strict";/, "").trimEnd();
-    await kit.write(`part-${name}.js`, `__aiwe_part(${JSON.stringify(name)},function(__I,module,exports){"use strict";${locals(body)}${body}\n});\n`);
+    await kit.write(`part-${name}.js`, `__aiwe_part(${JSON.stringify(name)},function(__I,module,exports){"use strict";${locals(body, LANGUAGE)}${body}\n});\n`);
   }
   await kit.write("parts.json", `${JSON.stringify({ globals, needs })}\n`);
 }

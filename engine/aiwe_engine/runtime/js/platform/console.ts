@@ -102,7 +102,7 @@ export function makeConsole(I: Internals): object {
   const console = Object.create({}) as object;
   for (const name in methods) {
     const value = (methods as Record<string, unknown>)[name];
-    defineProperty(value as object, "name", { value: name });
+    if ((value as Function).name !== name) defineProperty(value as object, "name", { value: name });
     defineProperty(console, name, { value, writable: true, configurable: true, enumerable: true });
   }
   defineProperty(console, Symbol.toStringTag, { value: "console", configurable: true });

@@ -46,17 +46,9 @@ export function installCore(I: Internals): void {
   install("escapeHtml", escapeHtml, false);
   Object.assign(I, classes, functions, {
     body, headers, webidl, whenAborted, isAbortSignal, format, inspect, shown,
-    language: values(Object.getOwnPropertyDescriptors(globalThis)),
     global: { AbortController, AbortSignal, DOMException, Event, EventTarget },
   });
   confine();
-}
-
-/** What the globals are now, for parts: a program may replace them. */
-function values(properties: Record<string, PropertyDescriptor>): Record<string, unknown> {
-  const found: Record<string, unknown> = {};
-  for (const name in properties) found[name] = properties[name]!.value;
-  return found;
 }
 
 function install(name: string, value: unknown, enumerable: boolean): void {

@@ -35,6 +35,17 @@ export const PARTS: Record<string, Part> = {
   "structured-clone": { globals: ["structuredClone"], needs: [] },
 };
 
+/** Names that mean in a part what they meant before any program ran. */
+export const LANGUAGE = [
+  "AggregateError", "Array", "ArrayBuffer", "AsyncIterator", "Atomics", "BigInt", "BigInt64Array", "BigUint64Array",
+  "Boolean", "DataView", "Date", "Error", "EvalError", "Float16Array", "Float32Array", "Float64Array", "Function",
+  "Int16Array", "Int32Array", "Int8Array", "Iterator", "JSON", "Map", "Math", "Number", "Object", "Promise", "Proxy",
+  "RangeError", "ReferenceError", "Reflect", "RegExp", "Set", "SharedArrayBuffer", "String", "Symbol", "SyntaxError",
+  "TypeError", "URIError", "Uint16Array", "Uint32Array", "Uint8Array", "Uint8ClampedArray", "WeakMap", "WeakRef",
+  "WeakSet", "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "isFinite", "isNaN", "parseFloat",
+  "parseInt",
+];
+
 /** Functions of the global object are enumerable, its classes are not. */
 const ENUMERABLE = new Set(["structuredClone"]);
 
@@ -67,6 +78,8 @@ function missing(part: string): Error {
 export function prepareParts(I: Internals): void {
   I.load = (part) => load(I, part);
   I.isMade = isMade;
+  I.language = {};
+  for (const name of LANGUAGE) I.language[name] = (globalThis as Record<string, unknown>)[name];
   for (const part in PARTS) for (const name of PARTS[part]!.globals) {
     defineProperty(I, name, { get: () => load(I, part)[name], configurable: true });
   }

@@ -2,7 +2,7 @@
  * The manners of a web platform interface, as Web IDL has them: members are enumerable, the class
  * has a string tag, arguments are counted and converted before anything else happens.
  */
-import { apply, charCodeAt, create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } from "./primordials";
+import { apply, charCodeAt, create, defineProperty, getPrototypeOf, ownKeys } from "./primordials";
 
 type Class = { prototype: object };
 
@@ -15,10 +15,12 @@ export function idl(target: Class, name: string): void {
   markPlatform(target);
 }
 
+const listed = { enumerable: true };
+
 function enumerate(object: object): void {
   for (const key of ownKeys(object)) {
     if (typeof key === "symbol" || key === "constructor" || key === "prototype" || key === "name" || key === "length") continue;
-    if (getOwnPropertyDescriptor(object, key)!.configurable) defineProperty(object, key, { enumerable: true });
+    defineProperty(object, key, listed);
   }
 }
 

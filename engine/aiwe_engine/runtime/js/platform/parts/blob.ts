@@ -20,15 +20,13 @@ class Blob {
     };
   }
 
-  constructor(parts?: Iterable<unknown>, options?: { type?: string; endings?: "transparent" | "native" }) {
-    const sequence = parts === undefined ? [] : listOf(parts);
-    const given = dictionary(options, "The options of a Blob");
-    const { endings } = given;
+  constructor(parts: Iterable<unknown> | undefined = undefined, options: { type?: string; endings?: "transparent" | "native" } = {}) {
+    const pieces = parts === undefined ? [] : piecesOf(parts);
+    const { endings, type } = dictionary(options, "The options of a Blob");
     const mode = endings === undefined ? "transparent" : `${endings}`;
     if (mode !== "transparent" && mode !== "native") throw new TypeError(`The endings of a Blob are "transparent" or "native", not "${mode}".`);
-    const { type } = given;
     this.#type = type === undefined ? "" : normalType(`${type}`);
-    this.#bytes = join(sequence, mode === "native");
+    this.#bytes = join(pieces, mode === "native");
   }
 
   get size(): number { return this.#bytes.length; }
@@ -63,38 +61,34 @@ class File extends Blob {
   get webkitRelativePath(): string { void this.#name; return ""; }
 }
 
-function listOf(parts: unknown): unknown[] {
+function piecesOf(parts: unknown): (Uint8Array | string)[] {
   const iterator = (typeof parts === "object" && parts !== null) || typeof parts === "function"
     ? (parts as Iterable<unknown>)[Symbol.iterator] : undefined;
   if (typeof iterator !== "function") {
     throw new TypeError("The parts of a Blob are a list, as in new Blob([\"text\", bytes]).");
   }
-  return [...{ [Symbol.iterator]: () => iterator.call(parts) }];
+  const pieces: (Uint8Array | string)[] = [];
+  for (const part of { [Symbol.iterator]: () => iterator.call(parts) }) pieces.push(pieceOf(part));
+  return pieces;
 }
 
-function join(parts: unknown[], native: boolean): Uint8Array {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  for (const part of parts) {
-    const piece = bytesOfPart(part, native);
-    pieces.push(piece);
-    size += piece.length;
-  }
-  const whole = new Uint8Array(size);
+function pieceOf(part: unknown): Uint8Array | string {
+  if (isBlob(part)) return bytesIn(part);
+  if (ArrayBuffer.isView(part)) return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+  if (part instanceof ArrayBuffer) return new Uint8Array(part);
+  return `${part as string}`;
+}
+
+function join(pieces: (Uint8Array | string)[], native: boolean): Uint8Array {
+  const encoded = pieces.map((piece): Uint8Array =>
+    typeof piece === "string" ? __I.body.encode(native ? piece.replace(/\r\n?/g, "\n") : piece) : piece);
+  const whole = new Uint8Array(encoded.reduce((size, piece) => size + piece.length, 0));
   let at = 0;
-  for (const piece of pieces) {
+  for (const piece of encoded) {
     whole.set(piece, at);
     at += piece.length;
   }
   return whole;
-}
-
-function bytesOfPart(part: unknown, native: boolean): Uint8Array {
-  if (isBlob(part)) return bytesIn(part);
-  if (ArrayBuffer.isView(part)) return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
-  if (part instanceof ArrayBuffer) return new Uint8Array(part);
-  const text = `${part as string}`;
-  return __I.body.encode(native ? text.replace(/\r\n?/g, "\n") : text);
 }
 
 function normalType(type: string): string {
@@ -115,6 +109,8 @@ export const isBlob = (value: unknown): value is Blob => {
     return false;
   }
 };
+/** A Blob of these very bytes, its type as given. */
+export const makeBlob = (bytes: Uint8Array, type: string): Blob => make(bytes, type);
 /** The bytes of a blob themselves, not to be written to. */
 export const bytesOf = (blob: Blob): Uint8Array => bytesIn(blob);
 /** A copy that shares the bytes: blobs never change. */

@@ -6,7 +6,7 @@ const CRLF = "\r\n";
 const escapeName = (text: string): string => text.replace(/\n/g, "%0A").replace(/\r/g, "%0D").replace(/"/g, "%22");
 const unescapeName = (text: string): string => text.replace(/%0A/gi, "\n").replace(/%0D/gi, "\r").replace(/%22/g, '"');
 const lines = (text: string): string => text.replace(/\r?\n|\r/g, CRLF);
-const { encode, decode } = __I.body as typeof import("../body");
+const { decode, decodeAll, encode } = __I.body as typeof import("../body");
 
 export function encodeFormData(form: FormData): { bytes: Uint8Array; boundary: string } {
   const random = new Uint8Array(12);
@@ -40,7 +40,7 @@ function concat(pieces: Uint8Array[]): Uint8Array {
 export function decodeFormData(bytes: Uint8Array, contentType: string | null): FormData {
   const type = __I.load("blob").typeOfHeader(contentType);
   if (type?.essence === "application/x-www-form-urlencoded") {
-    return makeFormData([...new __I.URLSearchParams(decode(bytes))] as Entry[]);
+    return makeFormData([...new __I.URLSearchParams(decodeAll(bytes))] as Entry[]);
   }
   if (type?.essence !== "multipart/form-data") {
     throw new TypeError(`The body is no form: its Content-Type is ${contentType === null ? "missing" : `"${contentType}"`}, not multipart/form-data or application/x-www-form-urlencoded.`);

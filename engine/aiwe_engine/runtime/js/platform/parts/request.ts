@@ -80,9 +80,9 @@ export class Request {
 
   clone(): Request {
     if (isUnusable(this.#state.body)) throw new TypeError("request.clone: the body was read already or is locked. Clone it before reading.");
-    const body = split(this.#state.body);
-    const copy = new Request(this);
-    copy.#state = { ...this.#state, headers: copy.#state.headers, body };
+    const copy = new Request(this.url, { signal: this.#signal });
+    copy.#state = { ...this.#state, headers: this.#state.headers.copy(), body: split(this.#state.body) };
+    copy.#headers = makeHeaders(copy.#state.headers, "request");
     return copy;
   }
 
@@ -119,7 +119,7 @@ function read(request: Request, how: keyof typeof readers): Promise<unknown> {
 function fresh(address: string): State {
   let url: any;
   try {
-    url = new __I.URL(address);
+    url = new __I.URL(address, __I.base);
   } catch (cause) {
     throw new TypeError(`new Request: "${address}" is not an absolute URL. Write one like "https://example.org/path".`, { cause });
   }
@@ -155,7 +155,7 @@ function applyWords(state: State, given: RequestInit): void {
 function referrerOf(referrer: string): string {
   if (referrer === "") return "no-referrer";
   try {
-    const { href } = new __I.URL(referrer);
+    const { href } = new __I.URL(referrer, __I.base);
     return href === "about:client" ? href : href;
   } catch (cause) {
     throw new TypeError(`new Request: the referrer "${referrer}" is not an absolute URL.`, { cause });

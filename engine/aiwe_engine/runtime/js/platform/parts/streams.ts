@@ -1,20 +1,45 @@
 /** The streams of the web, and how bodies are made of them and read from them. */
 import * as streams from "web-streams-polyfill";
 
-export * from "web-streams-polyfill";
+export {
+  ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableByteStreamController, ReadableStreamBYOBReader,
+  ReadableStreamBYOBRequest, ReadableStreamDefaultController, ReadableStreamDefaultReader,
+  TransformStreamDefaultController, WritableStreamDefaultController, WritableStreamDefaultWriter,
+} from "web-streams-polyfill";
 
-const { ReadableStream } = streams;
-for (const kind of Object.values(streams)) __I.webidl.markPlatform(kind);
-for (const kind of [ReadableStream, streams.WritableStream]) {
-  Object.defineProperty(kind.prototype, __I.shown, {
-    value(this: any) { return { locked: this.locked, state: this._state }; },
+const CALLBACKS = ["start", "pull", "cancel", "write", "close", "abort", "transform", "flush"];
+
+/** A source, sink or transformer whose methods run for the invocation that makes the stream. */
+function bound(given: any): any {
+  if (typeof given !== "object" || given === null) return given;
+  return new Proxy(given, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function" || !CALLBACKS.includes(key as string)) return value;
+      return __I.host.bind((...args: unknown[]) => Reflect.apply(value, target, args));
+    },
   });
 }
-for (const kind of [streams.TransformStream]) {
-  Object.defineProperty(kind.prototype, __I.shown, {
-    value(this: any) { return { readable: this.readable, writable: this.writable }; },
+
+function binding<T extends { prototype: object }>(kind: T): T {
+  __I.webidl.markPlatform(kind);
+  const made = new Proxy(kind as any, {
+    construct: (target, args, asked) => Reflect.construct(target, args.length === 0 ? [] : [bound(args[0]), ...args.slice(1)], asked),
   });
+  Object.defineProperty(kind.prototype, "constructor", { value: made });
+  return made;
 }
+
+export const ReadableStream = binding(streams.ReadableStream);
+export const WritableStream = binding(streams.WritableStream);
+export const TransformStream = binding(streams.TransformStream);
+
+for (const kind of [ReadableStream, WritableStream]) {
+  Object.defineProperty(kind.prototype, __I.shown, { value(this: any) { return { locked: this.locked, state: this._state }; } });
+}
+Object.defineProperty(TransformStream.prototype, __I.shown, {
+  value(this: any) { return { readable: this.readable, writable: this.writable }; },
+});
 
 export const isReadableStream = (value: unknown): boolean => value instanceof ReadableStream;
 /** Read from or cancelled; the polyfill keeps the standard's [[disturbed]] under this name. */
@@ -34,28 +59,35 @@ export function streamFrom(source: Uint8Array | AsyncIterable<unknown>): streams
   }
   const iterator = source[Symbol.asyncIterator]();
   return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await iterator.next();
+    pull: (controller) => Promise.resolve(iterator.next()).then(({ done, value }) => {
       if (done) controller.close();
       else controller.enqueue(typeof value === "string" ? __I.body.encode(value) : value);
-    },
-    async cancel(reason) { await iterator.return?.(reason); },
+    }),
+    cancel: (reason) => Promise.resolve(iterator.return?.(reason)).then(() => {}),
   }, { highWaterMark: 0 });
 }
 
-/** All bytes of a stream; its chunks must be bytes. */
-export async function readAll(stream: streams.ReadableStream): Promise<Uint8Array> {
+/**
+ * All bytes of a stream; its chunks must be bytes. Written with `then`, which keeps the invocation
+ * that reads, where an `await` of ours would lose it.
+ */
+export function readAll(stream: streams.ReadableStream): Promise<Uint8Array> {
   const reader = stream.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for (let step = await reader.read(); !step.done; step = await reader.read()) {
-    const chunk: unknown = step.value;
-    if (Object.prototype.toString.call(chunk) !== "[object Uint8Array]") {
+  const step = ({ done, value }: { done: boolean; value?: any }): Uint8Array | Promise<Uint8Array> => {
+    if (done) return join(chunks, size);
+    if (Object.prototype.toString.call(value) !== "[object Uint8Array]") {
       throw new TypeError("A body's stream gives Uint8Arrays only. Encode text with new TextEncoder().encode(text).");
     }
-    chunks.push(chunk as Uint8Array);
-    size += (chunk as Uint8Array).length;
-  }
+    chunks.push(value);
+    size += value.length;
+    return reader.read().then(step);
+  };
+  return reader.read().then(step);
+}
+
+function join(chunks: Uint8Array[], size: number): Uint8Array {
   const whole = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
