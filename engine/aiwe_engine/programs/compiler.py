@@ -129,7 +129,15 @@ class Compiler:
             answer = await self._ask(job, source)
             self._keep(key, answer)
         if "error" in answer:
-            raise program_error(answer["error"], source)
+            error = answer["error"]
+            raise complaint(
+                error["message"],
+                code=error["code"],
+                hint=error["hint"],
+                source=source,
+                place=error,
+                name="SyntaxError",
+            )
         return answer
 
     async def _ask(self, job: dict[str, Any], source: Source) -> dict[str, Any]:
@@ -210,47 +218,53 @@ def resolve_link(
         return name in known or (files is not None and files.exists(name))
 
     importer = source.name if source.cell is None else ""
-    where = Where(source.file, source.cell, link["line"], link["column"])
     try:
         name = resolve(specifier, importer, exists)
     except OutsideFolder:
-        raise ProgramError(
+        raise complaint(
             f'{source.name} imports "{specifier}", which lies outside of the program\'s folder',
             code="module_outside",
             hint="Move the file into the folder of the notebook or of the app's files.",
-            where=where,
+            source=source,
+            place=link,
         ) from None
     if name is not None:
         return name
     if link["dynamic"]:
         return str(specifier)
-    raise ProgramError(
+    raise complaint(
         f'{source.name} imports "{specifier}", which is not part of this program',
         code="module_not_found",
-        hint=NO_PACKAGES if not specifier.startswith(".") else near_files(specifier, known),
-        where=where,
-        details={"excerpt": excerpt(source.text, link["line"], link["column"])},
+        hint=near_files(specifier, known),
+        source=source,
+        place=link,
     )
 
 
 def near_files(specifier: str, known: frozenset[str]) -> str:
-    """A hint that lists what could be imported."""
+    """A hint that says what could be imported."""
+    if not specifier.startswith("."):
+        return NO_PACKAGES
     if not known:
         return f'There is no file "{specifier}" beside it.'
     return f"Files of this program: {', '.join(sorted(known)[:10])}."
 
 
-def program_error(error: dict[str, Any], source: Source) -> ProgramError:
-    """The compiler's complaint in the engine's shape."""
-    line, column = error["line"], error["column"]
-    return ProgramError(
-        error["message"],
-        code=error["code"],
-        hint=error["hint"],
-        where=Where(source.file, source.cell, line, column),
-        details={"excerpt": excerpt(source.text, line, column)},
-        name="SyntaxError",
-    )
+def complaint(
+    message: str,
+    *,
+    code: str,
+    hint: str,
+    source: Source,
+    place: dict[str, Any],
+    name: str = "Error",
+) -> ProgramError:
+    """An error at a place of a source, with its excerpt."""
+    line, column = place["line"], place["column"]
+    where = Where(source.file, source.cell, line, column)
+    error = ProgramError(message, code=code, hint=hint, where=where, name=name)
+    error.excerpt = excerpt(source.text, line, column)
+    return error
 
 
 def to_compiled(answer: dict[str, Any]) -> Compiled:

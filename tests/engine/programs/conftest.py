@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-
 from aiwe_engine.programs.compiler import Compiler
 from aiwe_engine.settings import Settings
 

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-from py_mini_racer import MiniRacer
-
 from aiwe_engine import bundles
 from aiwe_engine.programs.compiler import Compiler
 from aiwe_engine.types import Source
+from py_mini_racer import MiniRacer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -357,6 +356,22 @@ FORMS: dict[str, tuple[str, str]] = {
           try { for await (const value of [gate('x' + me), gate('y' + me)]) note(me) } catch { note(me) } finally { note(me) }
         }""",
         "xB! xA xC yC yA!",
+    ),
+    "await using": (
+        """const hold = (me, name) => ({ async [Symbol.asyncDispose]() { note(me); await gate(name + me); note(me) } })
+        const close = (me) => ({ [Symbol.dispose]() { note(me) } })
+        async function inner(me) { await using last = null, first = hold(me, 'x'); using two = close(me); note(me); return await 1 }
+        async function run(me) {
+          await inner(me); note(me)
+          try { await using one = hold(me, 'y'); throw me } catch (error) { note(error) }
+          note(me)
+        }""",
+        ONCE,
+    ),
+    "await using in a piece": (
+        """await using held = { async [Symbol.asyncDispose]() { await 0 } }
+        async function run(me) { await 0; note(me) }""",
+        "",
     ),
     "Array.fromAsync": (
         """async function* steps(me) { yield gate('x' + me); note(me); yield 2 }

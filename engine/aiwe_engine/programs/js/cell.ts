@@ -4,7 +4,7 @@
  * as hoisting would have it; its last expression is returned. Everything is edited in place.
  */
 import { childrenOf, isFunction, loopHead, patternNames } from "./analysis";
-import { awaited } from "./context_edits";
+import { awaited, bodyStart } from "./context_edits";
 import type { Edits } from "./edits";
 import { inList } from "./lists";
 import type { Node, Parsed } from "./parse";
@@ -21,16 +21,6 @@ export interface CellShape {
 export function lastExpression(program: Node): Node | null {
   const last: Node | undefined = program.body.at(-1);
   return last?.type === "ExpressionStatement" ? last : null;
-}
-
-/** Where the body begins: after the directives, which must stay first. */
-export function bodyStart(program: Node): number {
-  let end = program.body[0]?.start ?? program.end;
-  for (const statement of program.body) {
-    if (statement.directive === undefined) break;
-    end = statement.end;
-  }
-  return end;
 }
 
 /** Edits that the context's must find done: declarations, hoisting, imports and the last value. */

@@ -9,7 +9,7 @@ import "./bare";
 import remapping from "@jridgewell/remapping";
 import { encode } from "@jridgewell/sourcemap-codec";
 import { analyse } from "./analysis";
-import { bodyStart, cellEdits, lastExpression } from "./cell";
+import { cellEdits, lastExpression } from "./cell";
 import { contextEdits } from "./context_edits";
 import { Edits } from "./edits";
 import { findLinks, linkEdits, type Link } from "./links";
@@ -63,14 +63,12 @@ function build(job: Job, parsed: Parsed, map: object | null, module: boolean, pl
   if (parsed.text.startsWith("#!")) edits.replace(0, 2, "//");
   linkEdits(program, edits, links, job.resolved);
   const returned = module ? null : lastExpression(program);
-  const head = bodyStart(program);
   const imports = !module && program.body.some((node: { type: string }) => node.type === "ImportDeclaration");
   remainderEdits(parsed, edits);
   if (!module) cellEdits(parsed, edits, { hoisted: analysis.hoisted, resolved: job.resolved, returned });
-  const context = contextEdits(parsed, edits, imports, returned);
-  if (context.head !== "") edits.close(head, ";" + context.head);
+  const tail = contextEdits(parsed, edits, imports, returned);
   const names = [...analysis.hoisted];
-  edits.wrap(opening(job.name, module, names), `\n${context.tail}});\n//# sourceURL=${encodeURI(job.name)}`);
+  edits.wrap(opening(job.name, module, names), `\n${tail}});\n//# sourceURL=${encodeURI(job.name)}`);
   const code = edits.toString();
   checkFinal(parseScript(code));
   return {

@@ -11,13 +11,15 @@
  * An await hands over `__aiwe_b` and takes `__aiwe_c` back; so do yields, with whoever resumes. A
  * rejected await or a `throw()` into a generator arrives at a catch, a finally, or the one that is
  * put around the function's body. Functions without suspensions stay as they are. What these
- * edits call is in runtime/js/context.ts.
+ * edits call is in runtime/js/context.ts. Further names: __aiwe_v, a loop's value that is yet to be taken apart;
+ * __aiwe_e, an error likewise; __aiwe_d, what a block disposes of when it is left.
  */
 import { tokTypes, type Token } from "acorn";
 import { childrenOf, isFunction } from "./analysis";
 import type { Edits } from "./edits";
 import { inList } from "./lists";
 import { type Node, type Parsed, tokenAt } from "./parse";
+import { Problem } from "./problem";
 
 interface Frame { async: boolean; generator: boolean; suspends: boolean; forAwait: boolean }
 
@@ -41,18 +43,19 @@ function head(frame: Frame): string {
 const tail = (frame: Frame): string => `}finally{${frame.generator ? "if(!__aiwe_s)" : ""}__aiwe_cur=__aiwe_b}`;
 
 /**
- * Edits the text. The top level is the body of an async function: its own head and tail are returned
- * for the caller to place, empty where it does not suspend.
+ * Edits the text. The top level is the body of an async function: its tail is returned, for the caller
+ * to place behind everything.
  * @param suspends whether the caller puts an await of its own at top level
  * @param returned the statement whose value the caller returns
  */
-export function contextEdits(parsed: Parsed, edits: Edits, suspends: boolean, returned: Node | null): { head: string; tail: string } {
+export function contextEdits(parsed: Parsed, edits: Edits, suspends: boolean, returned: Node | null): string {
   const walk = new ContextWalk(parsed, edits);
   const frame: Frame = { async: true, generator: false, suspends: false, forAwait: false };
   for (const statement of parsed.program.body) walk.mark(statement, frame);
   frame.suspends ||= suspends;
+  if (frame.suspends) edits.close(bodyStart(parsed.program), ";" + head(frame));
   walk.children(parsed.program, frame, returned);
-  return frame.suspends ? { head: head(frame), tail: tail(frame) } : { head: "", tail: "" };
+  return frame.suspends ? tail(frame) : "";
 }
 
 class ContextWalk {
@@ -75,7 +78,7 @@ class ContextWalk {
       return false;
     }
     let found = node.type === "AwaitExpression" || node.type === "YieldExpression" || isForAwait(node) ||
-      (node.type === "ReturnStatement" && frame.async && frame.generator);
+      isAwaitUsing(node) || (node.type === "ReturnStatement" && frame.async && frame.generator);
     if (isForAwait(node)) frame.forAwait = true;
     for (const child of childrenOf(node)) if (this.mark(child, frame)) found = true;
     if (found) {
@@ -87,9 +90,27 @@ class ContextWalk {
 
   children(node: Node, frame: Frame, returned: Node | null = null): void {
     const list = inList(node);
+    const disposes = list && node.body?.some(isAwaitUsing);
+    if (disposes) this.edits.close(bodyStart(node), ";const __aiwe_d=__aiwe_disposer();try{");
     for (const child of childrenOf(node)) {
       if (list && child !== returned && child.type === "ExpressionStatement" && this.startsEdited(child.expression)) this.edits.open(child.start, ";");
-      this.visit(child, frame);
+      if (disposes && child.type === "VariableDeclaration" && child.kind.endsWith("using")) this.use(child, frame);
+      else this.visit(child, frame);
+    }
+    if (!disposes) return;
+    const end = `}catch(__aiwe_e){__aiwe_d.fail(__aiwe_e)}finally{${enter(frame)}${awaited("__aiwe_d.end()")}}`;
+    if (node.type === "Program") this.edits.closeLast(node.end, end);
+    else this.edits.close(node.end - 1, end);
+  }
+
+  /** Where a block disposes asynchronously, what it holds is kept and let go by the engine. */
+  private use(node: Node, frame: Frame): void {
+    const { edits } = this;
+    edits.replace(node.start, node.declarations[0].start, "const ");
+    for (const { init } of node.declarations) {
+      edits.open(init.start, "__aiwe_d.use((");
+      this.visit(init, frame);
+      edits.close(init.end, `),${node.kind !== "using"})`);
     }
   }
 
@@ -100,6 +121,9 @@ class ContextWalk {
       case "YieldExpression": return this.yield(node, frame);
       case "ReturnStatement": return this.return(node, frame);
       case "TryStatement": return this.try(node, frame);
+      case "VariableDeclaration":
+        if (isAwaitUsing(node)) throw usingInLoop(node);
+        break;
       case "ForOfStatement": case "LabeledStatement": {
         const loop = labelled(node);
         if (isForAwait(loop)) return this.forAwait(loop, frame, node);
@@ -114,12 +138,7 @@ class ContextWalk {
     for (const param of node.params) this.visit(param, frame);
     if (body.type !== "BlockStatement") return this.concise(node, frame);
     if (!frame.suspends) return this.children(body, frame);
-    let start = body.start + 1;
-    for (const statement of body.body) {
-      if (statement.directive === undefined) break;
-      start = statement.end;
-    }
-    edits.close(start, (start === body.start + 1 ? "" : ";") + head(frame));
+    edits.close(bodyStart(body), ";" + head(frame));
     this.children(body, frame);
     edits.close(body.end - 1, tail(frame));
   }
@@ -255,7 +274,23 @@ class ContextWalk {
   }
 }
 
+/** Where the statements of a block, body or program begin: after the directives, which must stay first. */
+export function bodyStart(node: Node): number {
+  let at = node.type === "Program" ? node.body[0]?.start ?? node.end : node.start + 1;
+  for (const statement of node.body) {
+    if (statement.directive === undefined) break;
+    at = statement.end;
+  }
+  return at;
+}
+
+const isAwaitUsing = (node: Node): boolean => node.type === "VariableDeclaration" && node.kind === "await using";
 const isForAwait = (node: Node): boolean => node.type === "ForOfStatement" && node.await;
+
+function usingInLoop(node: Node): Problem {
+  return new Problem("syntax_error", "'await using' stands in the head of a loop",
+    "Declare it as the first statement of the loop's body.", node.start);
+}
 
 function labelled(node: Node): Node {
   let body = node;

@@ -15,7 +15,10 @@ const NativePromise = Promise;
 const { then: nativeThen } = Promise.prototype;
 const { resolve: nativeResolve } = Promise;
 const { fromAsync: nativeFromAsync } = Array as any;
-const { iterator, asyncIterator } = Symbol;
+const { iterator, asyncIterator, asyncDispose, dispose: syncDispose } = Symbol as any;
+const { reject: nativeReject } = Promise;
+const Suppressed = (globalThis as any).SuppressedError;
+const TypeFailure = TypeError;
 
 type Callback = (...args: any[]) => any;
 
@@ -139,12 +142,53 @@ function settleValue(result: any): any {
   return settled === value ? result : { done: false, value: settled };
 }
 
+interface Resource { value: any; method: Callback | null; waits: boolean }
+
+/** What a block with `await using` holds: disposed of in reverse order, for the block's invocation. */
+function disposer(): object {
+  const mine = __aiwe_cur;
+  let held: { resource: Resource; below: typeof held } | null = null;
+  let failed = false, error: unknown;
+  const fail = (next: unknown) => {
+    error = failed ? new Suppressed(next, error) : next;
+    failed = true;
+  };
+  const dispose = ({ value, method, waits }: Resource): unknown => {
+    try {
+      const result = method === null ? undefined : borrow(mine, value, method, [], true);
+      return waits ? result : undefined;
+    } catch (thrown) {
+      fail(thrown);
+      return undefined;
+    }
+  };
+  const end = (): Promise<void> => {
+    if (held === null) return failed ? apply(nativeReject, NativePromise, [error]) : apply(nativeResolve, NativePromise, []);
+    const { resource } = held;
+    held = held.below;
+    const done = apply(nativeResolve, NativePromise, [dispose(resource)]);
+    return apply(nativeThen, done, [end, (thrown: unknown) => { fail(thrown); return end(); }]);
+  };
+  return {
+    __proto__: null,
+    fail,
+    end,
+    use(value: any, waits: boolean) {
+      const method = value == null ? null : (waits ? value[asyncDispose] : undefined) ?? value[syncDispose];
+      if (method !== null && typeof method !== "function") throw new TypeFailure("The value of a 'using' declaration has no dispose method");
+      held = { resource: { value, method, waits }, below: held };
+      return value;
+    },
+  };
+}
+
 /** Installs what compiled text calls and the promises that carry the invocation. */
 export function installContext(I: Internals): void {
   const global = (name: string, value: unknown) => define(globalThis, name, { value, writable: false, configurable: false, enumerable: false });
   global("__aiwe_await", settle);
   global("__aiwe_delegate", delegate);
   global("__aiwe_iterate", iterate);
+  global("__aiwe_disposer", disposer);
   patch(NativePromise.prototype, {
     then(this: Promise<unknown>, fulfilled: any, rejected: any) {
       const mine = __aiwe_cur;
