@@ -21,12 +21,14 @@ from typing import Any
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.settings import Settings
+from aiwe_engine.state import DataFolder
 
 from aiwe_server_extension.adapter import Application, Message, Receive, Send
 from aiwe_server_extension.connection import connection_file
 from aiwe_server_extension.documents import Documents
 
 _LOOPBACK = "127.0.0.1"
+_MANAGEMENT_GRACE = 0.5  # its streams have no end of their own
 _AGAIN = 5.0  # seconds after which a start that failed may be tried again
 
 
@@ -121,18 +123,19 @@ class EngineHost:
         self._decided.set()
 
     async def _open(self, stack: AsyncExitStack) -> None:
+        folder = stack.enter_context(DataFolder(self._data))
         listening = await _module("http.listener")
         control = listening.bind(_LOOPBACK, 0)
         stack.callback(control.close)
         public = self._bind_apps(listening)
         stack.callback(public.close)
         token = secrets.token_urlsafe(32)
-        info = {
-            "management_url": f"http://{_LOOPBACK}:{control.getsockname()[1]}/aiwe/api",
+        where = {
+            "management_url": _url(control) + "aiwe/api",
             "token": token,
             "apps_url": _url(public),
-            "root": str(self._root),
         }
+        info = {**where, "root": str(self._root)}
         path = stack.enter_context(connection_file(self._runtime_dir, info))
 
         engine = await stack.enter_async_context(
@@ -144,7 +147,7 @@ class EngineHost:
                 locate=self._documents.locate,
             )
         )
-        engine.apps_url = info["apps_url"]
+        engine.apps_url = where["apps_url"]
         engine.warm()
         saved = partial(engine.arrange, "", saved=True)
         stack.callback(self._documents.watch(saved, engine.end_session))
@@ -153,11 +156,12 @@ class EngineHost:
         )
         apps = (await _module("http.asgi")).AppsFace(engine)
         self._faces = {"management": management, "apps": apps}
-        for face, sock in ((management, control), (apps, public)):
+        for face, sock, grace in ((management, control, _MANAGEMENT_GRACE), (apps, public, None)):
             listener = listening.Listener(face, sock, self._settings)
+            stack.push_async_callback(listener.close, grace)
             await listener.start()
-            stack.push_async_callback(listener.close)
-        self._log.info("aiwe: apps at %s, connection file %s", info["apps_url"], path)
+        folder.write_engine_json(**where, root=self._root)
+        self._log.info("aiwe: apps at %s, connection file %s", where["apps_url"], path)
 
     def _bind_apps(self, listening: Any) -> socket.socket:
         host, port = self._settings.host, self._settings.port

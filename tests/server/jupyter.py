@@ -110,9 +110,10 @@ class Jupyter:
             f"--IdentityProvider.token={self.token}",
             "--no-browser",
             "--allow-root",
-            "--Aiwe.port=0",
             *self.options,
         ]
+        if not any(option.startswith("--Aiwe.port") for option in self.options):
+            arguments.append("--Aiwe.port=0")
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "jupyter", self.command, *arguments],

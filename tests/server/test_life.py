@@ -139,8 +139,8 @@ def test_every_setting_is_a_trait_with_its_default_and_meaning(setting: str) -> 
 
 
 def test_settings_reach_the_engine(tmp_path: Path) -> None:
-    with running_jupyter(tmp_path, "--Aiwe.body_limit=10") as jupyter:
+    with running_jupyter(tmp_path, "--Aiwe.body_limit=500") as jupyter:
         jupyter.run('app.post("/", () => "got it")', path="a.ipynb")
         url = jupyter.connection()["apps_url"]
-        answer = httpx.post(url, content=b"x" * 11, trust_env=False)
+        answer = httpx.post(url, content=b"x" * 501, trust_env=False)
     assert (answer.status_code, json.loads(answer.text)["error"]["code"]) == (413, "body_too_large")
