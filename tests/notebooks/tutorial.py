@@ -78,5 +78,6 @@ def running(name: str, folder: Path) -> Iterator[Tutorial]:
 def _deployments(cells: list[Any]) -> Iterator[dict[str, Any]]:
     for cell in cells:
         for output in cell.get("outputs", []):
-            if DEPLOYMENT in output.get("data", {}):
-                yield output["data"][DEPLOYMENT]
+            deployment = output.get("data", {}).get(DEPLOYMENT)
+            if deployment and not deployment["scratch"]:
+                yield deployment
