@@ -35,7 +35,7 @@ class CellError(Exception):
         return str(self.error.get("code") or "error")
 
     def _render_traceback_(self) -> list[str]:
-        lines = [f"{_RED}{type(self).__name__}{_END}: {self}"]
+        lines = [f"{_RED}{type(self).__name__}: {self}{_END}"]
         lines += [f"{_DIM}    at {frame}{_END}" for frame in self._frames()]
         if excerpt := str(self.error.get("excerpt") or "").rstrip():
             lines += ["", excerpt]
@@ -48,9 +48,11 @@ class CellError(Exception):
             shown = [self._frame(frame) for frame in frames[:_FRAMES]]
             more = len(frames) - len(shown)
             return [*shown, f"… {more} more"] if more > 0 else shown
-        stack = str(self.error.get("stack") or "").splitlines()
-        places = [line.strip().removeprefix("at ") for line in stack if re.search(r":\d+", line)]
-        return places[:_FRAMES]
+        if stack := str(self.error.get("stack") or ""):
+            lines = [line.strip() for line in stack.splitlines() if re.search(r":\d+", line)]
+            return [line.removeprefix("at ") for line in lines[:_FRAMES]]
+        where = self.error.get("where") or {}
+        return [self._frame(where)] if where.get("line") else []
 
     def _frame(self, frame: Mapping[str, Any]) -> str:
         name = frame.get("file") or f"cell-{frame.get('cell')}.js"

@@ -17,6 +17,7 @@ from aiwe_kernel.errors import CellError, cell_error, interrupted
 
 _FLUSH = 0.05  # a line shows within this time; a flood is sent in fewer, larger messages
 _INTERRUPT = 6.0  # the engine kills a stuck worker after `kill_grace`; then it is cut off here
+_AGAIN = 0.5
 
 
 class Result:
@@ -92,9 +93,11 @@ class CellRun:
         self._stopping = asyncio.ensure_future(self._stop())
 
     async def _stop(self) -> None:
-        deadline = asyncio.get_running_loop().time() + _INTERRUPT
-        await self._ask()
-        await asyncio.sleep(deadline - asyncio.get_running_loop().time())
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _INTERRUPT
+        while loop.time() < deadline:  # the engine may not have begun with the cell yet
+            await self._ask()
+            await asyncio.sleep(_AGAIN)
         if self._task:
             self._task.cancel()
 

@@ -63,7 +63,9 @@ class Notebook:
         own = {
             key: value for key, value in os.environ.items() if not key.startswith(("AIWE", "JPY"))
         }
-        path = os.pathsep.join([str(ROOT / "engine"), str(ROOT)])
+        path = os.pathsep.join(
+            [str(ROOT / "engine"), str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        )
         self._environ = own | {"PYTHONPATH": path} | environ
         self.manager = KernelManager(kernel_name="aiwe")
 

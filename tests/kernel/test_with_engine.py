@@ -156,9 +156,9 @@ def test_a_misspelt_global_is_answered_with_the_right_name(
 )
 def test_the_interrupt_ends_any_cell(notebook: Notebook, code: str) -> None:
     notebook.run("globalThis.before = 7")
-    sent = notebook.send(f"console.log('started'); {code}")
+    pause = "await new Promise((r) => setTimeout(r, 20));"
+    sent = notebook.send(f"console.log('started'); {pause} {code}")
     notebook.wait_for(sent, "stream")
-    time.sleep(0.1)  # until the loop is surely under way; the line above is printed before it
     began = time.monotonic()
     notebook.manager.interrupt_kernel()
     assert notebook.receive(sent).error["ename"] in ("Interrupted", "KeyboardInterrupt")
@@ -224,7 +224,8 @@ def test_a_private_engine_that_dies_is_replaced_and_said_so() -> None:
         notebook.run("let x = 1")
         engine = engine_process(notebook)
         engine.kill()
-        engine.wait(5)
+        while engine.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
         assert notebook.run("x").error["ename"] == "EngineLost"
         assert notebook.run("2").result["text/plain"] == "2"
 
