@@ -13,6 +13,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
+import { sealed } from "./aiwe_engine/runtime/js/platform/seal.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SOURCES = join(HERE, "aiwe_engine");
@@ -20,7 +21,7 @@ const BUILT = join(SOURCES, "built");
 
 /** @type {{name: string, entry?: string, recipe?: string, options?: import("esbuild").BuildOptions}[]} */
 const TARGETS = [
-  { name: "core.js", entry: "runtime/js/core.ts" },
+  { name: "core.js", entry: "runtime/js/core.ts", options: sealed },
   { name: "parts", recipe: "runtime/js/platform/build.mjs" },
   { name: "compiler.js", entry: "programs/js/compiler.ts" },
   { name: "language", recipe: "programs/js/build.mjs" },

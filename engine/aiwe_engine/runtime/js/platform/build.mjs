@@ -3,13 +3,14 @@
  * which the host knows which parts a program wants.
  *
  * A part is a script that only registers a function. Inside it the names of web globals mean the
- * platform's own (`__I.URL`) and the names of the language what they were before any program ran:
- * a program may well declare `const URL = "…"` or `class Map`.
+ * platform's own (`__I.URL`), whatever a program declares under them; of the language's names seal.mjs
+ * says the same.
  */
 import { build } from "esbuild";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { locals } from "./seal.mjs";
 
 const FOLDER = "runtime/js/platform";
 const WEB = [
@@ -17,12 +18,6 @@ const WEB = [
   "ReadableStream", "Request", "Response", "TransformStream", "URL", "URLSearchParams",
   "WritableStream", "queueMicrotask",
 ];
-
-/** Names of the language that `code` mentions, made local to it. */
-function locals(code, language) {
-  const names = language.filter((name) => new RegExp(`(?<![\\w$.#])${name}(?![\\w$])`).test(code));
-  return names.length === 0 ? "" : `const{${names.join(",")}}=__I.language;`;
-}
 
 /** Large tables as text that is read when it is wanted: V8 only skims a string until then. */
 const tables = {
@@ -51,16 +46,15 @@ const replacements = (folder) => ({
   },
 });
 
-/** PARTS and LANGUAGE of parts.ts. */
-async function tablesOf(kit) {
+async function tableOfParts(kit) {
   const { outputFiles } = await build({
     entryPoints: [join(kit.sources, FOLDER, "parts.ts")], bundle: true, write: false, format: "esm", logLevel: "warning",
   });
-  return import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+  return (await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`)).PARTS;
 }
 
 export default async function makeParts(kit) {
-  const { PARTS: parts, LANGUAGE } = await tablesOf(kit);
+  const parts = await tableOfParts(kit);
   const globals = {}, needs = {};
   for (const [name, part] of Object.entries(parts)) {
     for (const wanted of [...part.globals, ...(part.bring ?? [])]) globals[wanted] = name;
@@ -79,7 +73,7 @@ export default async function makeParts(kit) {
       logOverride: { "commonjs-variable-in-esm": "silent" },
     });
     const body = code.replace(/^"use strict";/, "").trimEnd();
-    await kit.write(`part-${name}.js`, `__aiwe_part(${JSON.stringify(name)},function(__I,module,exports){"use strict";${locals(body, LANGUAGE)}${body}\n});\n`);
+    await kit.write(`part-${name}.js`, `__aiwe_part(${JSON.stringify(name)},function(__I,module,exports){"use strict";${locals(body, "__I.language")}${body}\n});\n`);
   }
   await kit.write("parts.json", `${JSON.stringify({ globals, needs })}\n`);
 }

@@ -7,6 +7,7 @@ import type { Internals } from "../internals";
 import { AbortController, AbortSignal, installAbort, isAbortSignal, whenAborted } from "./abort";
 import { atob, btoa } from "./base64";
 import * as body from "./body";
+import { confine } from "./confine";
 import { makeConsole } from "./console";
 import { Crypto, makeCrypto } from "./crypto";
 import { CustomEvent, Event, EventTarget, installEvents } from "./events";
@@ -55,15 +56,4 @@ function install(name: string, value: unknown, enumerable: boolean): void {
   const present = Object.getOwnPropertyDescriptor(globalThis, name);
   if (present?.configurable === false) (globalThis as Record<string, unknown>)[name] = value;
   else defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable });
-}
-
-/** `Atomics.wait` would hold every invocation of the isolate; the engine keeps the original. */
-function confine(): void {
-  defineProperty(Atomics, "wait", {
-    value: function wait(): never {
-      throw new TypeError("Atomics.wait is not available: it would stop every request of this program. Await a promise instead.");
-    },
-    writable: true, configurable: true, enumerable: false,
-  });
-  (globalThis as Record<string, unknown>).__timer_manager = undefined;
 }

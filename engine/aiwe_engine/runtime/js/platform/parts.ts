@@ -4,6 +4,7 @@
  * first touches one. `built/parts.json` is this table, for the host.
  */
 import type { Internals } from "../internals";
+import language from "./language.json";
 import { create, defineProperty } from "./primordials";
 
 interface Part { globals: string[]; needs: string[]; bring?: string[] }
@@ -34,17 +35,6 @@ export const PARTS: Record<string, Part> = {
   crypto: { globals: ["SubtleCrypto", "CryptoKey"], needs: [], bring: ["crypto"] },
   "structured-clone": { globals: ["structuredClone"], needs: [] },
 };
-
-/** Names that mean in a part what they meant before any program ran. */
-export const LANGUAGE = [
-  "AggregateError", "Array", "ArrayBuffer", "AsyncIterator", "Atomics", "BigInt", "BigInt64Array", "BigUint64Array",
-  "Boolean", "DataView", "Date", "Error", "EvalError", "Float16Array", "Float32Array", "Float64Array", "Function",
-  "Int16Array", "Int32Array", "Int8Array", "Iterator", "JSON", "Map", "Math", "Number", "Object", "Promise", "Proxy",
-  "RangeError", "ReferenceError", "Reflect", "RegExp", "Set", "SharedArrayBuffer", "String", "Symbol", "SyntaxError",
-  "TypeError", "URIError", "Uint16Array", "Uint32Array", "Uint8Array", "Uint8ClampedArray", "WeakMap", "WeakRef",
-  "WeakSet", "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "isFinite", "isNaN", "parseFloat",
-  "parseInt",
-];
 
 /** Functions of the global object are enumerable, its classes are not. */
 const ENUMERABLE = new Set(["structuredClone"]);
@@ -79,7 +69,7 @@ export function prepareParts(I: Internals): void {
   I.load = (part) => load(I, part);
   I.isMade = isMade;
   I.language = {};
-  for (const name of LANGUAGE) I.language[name] = (globalThis as Record<string, unknown>)[name];
+  for (const name of language) I.language[name] = (globalThis as Record<string, unknown>)[name];
   for (const part in PARTS) for (const name of PARTS[part]!.globals) {
     defineProperty(I, name, { get: () => load(I, part)[name], configurable: true });
   }
