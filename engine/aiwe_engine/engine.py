@@ -11,6 +11,7 @@ one process. It opens no port: listeners are made around it (`serve.py`, the ser
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -21,7 +22,7 @@ from typing import Any, Self
 from aiwe_engine import __version__
 from aiwe_engine.capabilities.data import Data
 from aiwe_engine.capabilities.gate import Gate
-from aiwe_engine.deployments.notebook import Notebook
+from aiwe_engine.deployments.notebook import Emit, Notebook
 from aiwe_engine.deployments.release import Release, Workshop
 from aiwe_engine.deployments.session import Session
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
@@ -29,7 +30,6 @@ from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
 from aiwe_engine.logs import Log
 from aiwe_engine.programs.compiler import Compiler, program_id
-from aiwe_engine.programs.language import Language
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import read_app, slug
 from aiwe_engine.runtime.pool import WorkerPool
@@ -47,6 +47,7 @@ from aiwe_engine.types import (
     Source,
 )
 
+_LOG = logging.getLogger(__name__)
 SWEEP = 0.05  # seconds between two looks at deadlines
 Locate = Callable[[str], Awaitable[str | None]]
 
@@ -77,7 +78,7 @@ class Engine:
         self._pool = WorkerPool(settings)
         self._workshop = Workshop(settings, self._pool, Gate([Data(self._store)]).call, self.log)
         self._compiler = Compiler(settings, cache=data / "cache")
-        self._language = Language(settings)
+        self._language: Any = None
         self._locate = locate
         self._live: dict[str, Release] = {}
         self._leaving: list[Release] = []  # replaced, with requests still under way
@@ -110,7 +111,8 @@ class Engine:
             session.close()
         await self._pool.close()
         await self._compiler.close()
-        await self._language.close()
+        if self._language is not None:
+            await self._language.close()
         await self._store.close()
 
     def warm(self) -> None:
@@ -237,24 +239,33 @@ class Engine:
 
     async def run_cell(self, cell: Cell) -> AsyncIterator[dict[str, Json]]:
         """Runs one cell; its events as they happen, `done` last."""
-        session, notebook = await self._session(cell)
+        try:
+            session, notebook = await self._session(cell)
+        except AiweError as error:
+            yield {"type": "error", "error": {**error.to_json()["error"], "name": error.name}}
+            yield {"type": "done", "ok": False}
+            return
         events: asyncio.Queue[dict[str, Json]] = asyncio.Queue()
-        task = asyncio.create_task(notebook.run(session, cell, events.put_nowait))
+        task = asyncio.create_task(self._run(notebook, session, cell, events.put_nowait))
         try:
             while True:
-                get = asyncio.create_task(events.get())
-                await asyncio.wait([get, task], return_when=asyncio.FIRST_COMPLETED)
-                if not get.done() and events.empty():
-                    get.cancel()
-                    task.result()
-                    return
-                event = await get
+                event = await events.get()
                 yield event
                 if event["type"] == "done":
                     return
         finally:
             if not task.done():
                 await session.interrupt()
+
+    async def _run(self, notebook: Notebook, session: Session, cell: Cell, emit: Emit) -> None:
+        """Runs a cell; whatever happens, its last event is `done`."""
+        try:
+            await notebook.run(session, cell, emit)
+        except Exception:  # noqa: BLE001 - whoever runs a cell waits for `done`
+            _LOG.exception("a cell of %s could not be run", notebook.app)
+            error = EngineError("The engine failed to run the cell.", code="internal_error")
+            emit({"type": "error", "error": {**error.to_json()["error"], "name": error.name}})
+            emit({"type": "done", "ok": False})
 
     async def _session(self, cell: Cell) -> tuple[Session, Notebook]:
         found = self._sessions.get(cell.session)
@@ -311,7 +322,14 @@ class Engine:
 
     async def language(self, operation: str, arguments: dict[str, Any]) -> Json:
         """Completion, hover, diagnostics, completeness: see docs/management.md."""
-        return await self._language.ask(operation, arguments)
+        if self._language is None:
+            from aiwe_engine.programs.language import (
+                Language,  # seldom needed where apps are served
+            )
+
+            self._language = Language(self.settings)
+        answer: Json = await self._language.ask(operation, arguments)
+        return answer
 
     # ── watching ──
 

@@ -170,8 +170,8 @@ class Release:
             ProgramError: a route is malformed or reserved; `route_clash` when strict.
         """
         routes = tuple(self._route(entry) for entry in self._registered)
-        if strict:
-            for first, second in conflicts(routes):
+        for first, second in conflicts(routes):
+            if strict:
                 raise ProgramError(
                     f"{second.method} {second.path} is registered twice: "
                     f"in {_spot(first)} and in {_spot(second)}.",
@@ -179,6 +179,9 @@ class Release:
                     hint="Remove one of the two, or give them different paths.",
                     where=second.where,
                 )
+            self.deployment.warnings += (
+                f"{second.method} {second.path} of {_spot(second)} replaces that of {_spot(first)}.",
+            )
         self.table = RouteTable(routes, hints=self.deployment.env == "dev")
         latest = {(r.method, r.path): r for r in routes}
         self.deployment.routes = tuple(latest.values())
