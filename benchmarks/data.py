@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from pathlib import Path
 
 from benchmarks import load, report, servers
 
@@ -13,7 +12,7 @@ def run() -> list[report.Row]:
     """Alone, which shows the latency, and at 32 connections, which shows what is gathered."""
     rows = []
     with servers.aiwe(servers.APPS / "data.js") as server:
-        script = Path(__file__).parent / "apps" / "post.lua"
+        script = servers.APPS / "post.lua"
         read_url = f"{server.url}/notes/{_make(server.url)}"
         for connections in (1, 32):
             at = f"{connections} connection{'s' * (connections > 1)}"

@@ -12,13 +12,24 @@ from benchmarks import load, report, servers
 
 
 def run() -> list[report.Row]:
-    """After some requests, so that a worker is there, and a little rest."""
+    """After some requests, so that all that an app needs is there, and a little rest."""
     with servers.aiwe(servers.APPS / "hello.js") as server:
         load.measure(f"{server.url}/hello", seconds=2)
-        time.sleep(2)
-        parts = {_name(process): _pss(process.pid) for process in _family(server.pid)}
-    rows = [report.Row(name, f"{size:,.0f} MB") for name, size in parts.items()]
-    return [*rows, report.at_most("together, PSS", sum(parts.values()), 200, "MB")]
+        plain = _at_rest(server)
+    with servers.aiwe(servers.APPS / "data.js") as server:
+        load.measure(f"{server.url}/notes", seconds=2, script=servers.APPS / "post.lua")
+        data = _at_rest(server)
+    rows = [report.Row(name, f"{size:,.0f} MB") for name, size in plain.items()]
+    return [
+        *rows,
+        report.at_most("together, PSS", sum(plain.values()), 200, "MB"),
+        report.Row("with an app that stores data", f"{sum(data.values()):,.0f} MB"),
+    ]
+
+
+def _at_rest(server: servers.Server) -> dict[str, float]:
+    time.sleep(2)
+    return {_name(process): _pss(process.pid) for process in _family(server.pid)}
 
 
 def _family(pid: int) -> list[psutil.Process]:
