@@ -35,8 +35,13 @@ def deployment_data(deployment: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def routes_data(apps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mime bundle of a table of live routes, for `%routes`."""
+def routes_data(apps: Iterable[Mapping[str, Any]], counts: Mapping[str, int]) -> dict[str, Any]:
+    """The mime bundle of a table of live routes, for `%routes`.
+
+    Args:
+        apps: as the engine lists them.
+        counts: execution count by cell id, for the cells that this kernel ran.
+    """
     apps = list(apps)
     if not any(app.get("routes") for app in apps):
         return {"text/plain": 'No routes are live. app.get("/hello", () => "Hello!") adds one.'}
@@ -45,18 +50,24 @@ def routes_data(apps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         text.append(_about(app))
         rows.append(f'<tr><th colspan="3" style="text-align:left">{escape(_about(app))}</th></tr>')
         for route in app.get("routes", []):
-            where = route.get("where") or {}
-            place = where.get("file") or (f"cell {where['cell']}" if where.get("cell") else "")
-            line = f":{where['line']}" if place and where.get("line") else ""
             note = route.get("summary") or ""
             text.append(f"  {route['method']:<7} {route['path']}  {route.get('url', '')}")
             rows.append(
                 f'<tr><td style="text-align:left">{_method(route)}</td>'
                 f'<td style="text-align:left">{_address(route)} '
                 f'<span style="{_MUTED}">{escape(note)}</span></td>'
-                f'<td style="text-align:left;{_MUTED}">{escape(place + line)}</td></tr>'
+                f'<td style="text-align:left;{_MUTED}">{escape(_place(route, counts))}</td></tr>'
             )
     return {"text/plain": "\n".join(text), "text/html": f"<table>{''.join(rows)}</table>"}
+
+
+def _place(route: Route, counts: Mapping[str, int]) -> str:
+    where = route.get("where") or {}
+    cell = str(where.get("cell") or "")
+    place = f"cell {cell}" if cell else str(where.get("file") or "")
+    if cell in counts:
+        place = f"In [{counts[cell]}]"
+    return f"{place}, line {where['line']}" if place and where.get("line") else place
 
 
 def link_data(url: str) -> dict[str, Any]:

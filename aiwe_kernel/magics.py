@@ -90,7 +90,7 @@ class AiweMagics(Magics):
         name = await self._app_or_none(apps)
         if name and line != "all":
             apps = [app for app in apps if app["app"] == name]
-        publish_display_data(routes_data(apps))
+        publish_display_data(routes_data(apps, self._kernel.counts))
 
     async def _logs(self, line: str) -> None:
         if line and not line.isdigit():

@@ -36,7 +36,7 @@ _COLORS = {
 }
 _FRAME = (
     # A reversed column stays at its end while lines arrive, without a line of script.
-    "display:flex;flex-direction:column-reverse;height:280px;overflow:auto;padding:4px 8px;"
+    "display:flex;flex-direction:column-reverse;max-height:280px;overflow:auto;padding:4px 8px;"
     "border:1px solid var(--jp-border-color2, #ccc);background:var(--jp-layout-color0, #fff);"
     "font-family:var(--jp-code-font-family, monospace);font-size:12px;line-height:1.5"
 )

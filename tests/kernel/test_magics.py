@@ -51,7 +51,9 @@ def test_routes_lists_the_routes_of_this_notebook(notebook: Notebook) -> None:
     assert "other" not in shown["text/plain"]
     assert '<a href="http://demo.localhost:8890/tasks"' in shown["text/html"]
     assert "All &lt;tasks&gt;" in shown["text/html"]
-    assert "cell c1:3" in shown["text/html"]
+    assert "cell c1, line 3" in shown["text/html"]
+    count = notebook.run("let here = 1", cell="c1").reply["execution_count"]
+    assert f"In [{count}], line 3" in notebook.run("%routes").displays[0]["text/html"]
 
 
 def test_only_what_a_click_can_open_is_a_link(notebook: Notebook) -> None:
