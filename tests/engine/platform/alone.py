@@ -80,8 +80,8 @@ class Isolate:
         return value
 
     async def json(self, expression: str) -> Any:
-        """What an expression (which may await) gives, by way of JSON."""
-        text = await self.run(f"(async () => JSON.stringify(({expression}), (_, v) => v === undefined ? null : v))()")
+        """What an expression, or the promise that it is, gives by way of JSON."""
+        text = await self.run(f"(async () => T.json(await ({expression})))()")
         return None if text is None else json.loads(text)
 
 

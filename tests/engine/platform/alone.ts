@@ -30,7 +30,9 @@ const I = {
 } as unknown as Internals;
 installCore(I);
 
+const { stringify } = JSON;
 const test = {
+  json: (value: unknown) => stringify(value, (_, inner) => (inner === undefined ? null : inner)),
   I, logged, reported, bound, inspect, snapshot, isResponse,
   installParts: () => installParts(I),
   /** Lets time pass to the next timer and runs it; false when there is none. */

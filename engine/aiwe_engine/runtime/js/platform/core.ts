@@ -33,6 +33,7 @@ export function installCore(I: Internals): void {
   prepareParts(I);
   installEvents(I, { whenAborted, exception: (message, name) => new DOMException(message, name) });
   installAbort(I);
+  webidl.idl(TextEncoder, "TextEncoder");
   body.installBody(I);
   const classes = {
     AbortController, AbortSignal, Crypto, CustomEvent, DOMException, Event, EventTarget, Headers: headers.Headers,
@@ -53,6 +54,7 @@ export function installCore(I: Internals): void {
 }
 
 function install(name: string, value: unknown, enumerable: boolean): void {
+  if (typeof value === "function" && value.name !== name) defineProperty(value, "name", { value: name, configurable: true });
   const present = Object.getOwnPropertyDescriptor(globalThis, name);
   if (present?.configurable === false) (globalThis as Record<string, unknown>)[name] = value;
   else defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable });

@@ -3,7 +3,7 @@
  * names are compared in lower case and kept as given until they leave.
  */
 import { shown } from "./inspect_shape";
-import { defineProperty, fromEntries, ownKeys, regExpTest, toLowerCase } from "./primordials";
+import { apply, defineProperty, fromEntries, getOwnPropertyDescriptor, ownKeys, regExpTest, toLowerCase, uncurry } from "./primordials";
 import { byteString, idl, iterable, need } from "./webidl";
 
 export type HeadersInit = Headers | Iterable<readonly [string, string]> | Record<string, string>;
@@ -14,7 +14,7 @@ export type Pair = [name: string, value: string];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const BAD_VALUE = /[\0\r\n]/;
 const EDGES = /^[\t\n\r ]+|[\t\n\r ]+$/g;
-const replace = String.prototype.replace;
+const replace = uncurry(String.prototype.replace) as (self: string, what: RegExp, by: string) => string;
 
 export function headerName(given: unknown, what: string): string {
   const name = byteString(given, `${what}: the header name`);
@@ -26,7 +26,7 @@ export function headerName(given: unknown, what: string): string {
 
 export function headerValue(given: unknown, name: string, what: string): string {
   const raw = byteString(given, `${what}: the value of "${name}"`);
-  const value = Reflect.apply(replace, raw, [EDGES, ""]) as string;
+  const value = replace(raw, EDGES, "");
   if (regExpTest(BAD_VALUE, value)) {
     throw new TypeError(`${what}: the value of "${name}" holds a line break or a NUL, which would end the header. Remove it, or encode it with encodeURIComponent.`);
   }
@@ -99,7 +99,7 @@ export function fill(list: HeaderList, init: unknown, what: string): void {
   const iterator = (init as Iterable<unknown>)[Symbol.iterator];
   if (iterator !== undefined && iterator !== null) {
     if (typeof iterator !== "function") throw new TypeError(`${what}: headers cannot be iterated.`);
-    for (const entry of { [Symbol.iterator]: () => Reflect.apply(iterator, init, []) } as Iterable<unknown>) {
+    for (const entry of { [Symbol.iterator]: () => apply(iterator, init, []) } as Iterable<unknown>) {
       if ((typeof entry !== "object" && typeof entry !== "function") || entry === null) throw new TypeError(`${what}: each header is a pair [name, value].`);
       const pair = [...(entry as Iterable<unknown>)];
       if (pair.length !== 2) throw new TypeError(`${what}: each header is a pair [name, value], but one has ${pair.length} items.`);
@@ -108,16 +108,17 @@ export function fill(list: HeaderList, init: unknown, what: string): void {
     }
     return;
   }
-  const seen: [unknown, unknown][] = [];
-  for (const key of ownKeys(init)) {
-    const property = Reflect.getOwnPropertyDescriptor(init, key);
-    if (!property?.enumerable) continue;
+  const keys = ownKeys(init);
+  const seen: Pair[] = [];
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at]!;
+    if (!getOwnPropertyDescriptor(init, key)?.enumerable) continue;
     const name = byteString(key, `${what}: the header name`);
     seen[seen.length] = [name, byteString((init as Record<PropertyKey, unknown>)[key], `${what}: the value of "${name}"`)];
   }
-  for (const [key, value] of seen) {
-    const name = headerName(key, what);
-    list.append(name, headerValue(value, name, what));
+  for (let at = 0; at < seen.length; at++) {
+    const name = headerName(seen[at]![0], what);
+    list.append(name, headerValue(seen[at]![1], name, what));
   }
 }
 
