@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiwe_engine.errors import ProgramError
+from aiwe_engine.programs.resolve import SUFFIXES
 from aiwe_engine.settings import Settings
 from aiwe_engine.state import DataFolder
 from aiwe_engine.types import LogLine
@@ -77,8 +78,8 @@ async def serving(plan: Plan, *, log: Callable[[int, LogLine], None]) -> AsyncIt
         engine.apps_url = apps_url
         engine.log.followers.append(log)
         await stack.enter_async_context(engine)
-        for path in plan.paths:
-            await engine.load(existing(path))
+        for path in programs(plan.paths):
+            await engine.load(path)
 
         face = ManagementFace(engine, settings, token)
         management = Listener(face, management_socket, settings)
@@ -146,20 +147,26 @@ def write_line(_: int, line: LogLine) -> None:
     sys.stderr.write(f"{clock} {line.app} {line.level}{request} {line.text}\n")
 
 
-def existing(path: Path) -> Path:
-    """The path of a program.
-
-    Raises:
-        ProgramError: `program_not_found`.
-    """
-    if not path.exists():
-        raise ProgramError(
-            f"There is no {path}.",
-            code="program_not_found",
-            status=404,
-            hint="Give the path of a notebook, of a .js or .ts file, or of a folder of them.",
+def programs(paths: Iterable[Path]) -> list[Path]:
+    """The programs that paths hold: a folder is the app of its scripts and each of its notebooks."""
+    found: list[Path] = []
+    for path in paths:
+        notebooks = sorted(path.glob("*.ipynb")) if path.is_dir() else []
+        notebooks = [notebook for notebook in notebooks if _is_ours(notebook)]
+        scripts = path.is_dir() and any(
+            item.suffix in SUFFIXES and not item.name.endswith(".d.ts") for item in path.iterdir()
         )
-    return path
+        found += [path, *notebooks] if scripts or not notebooks else notebooks
+    return found
+
+
+def _is_ours(notebook: Path) -> bool:
+    """Whether a notebook is for the aiwe kernel: others of a folder are left alone."""
+    try:
+        metadata = json.loads(notebook.read_bytes())["metadata"]
+        return bool(metadata["kernelspec"]["name"] == "aiwe")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _url(host: str, port: int) -> str:

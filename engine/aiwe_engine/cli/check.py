@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import json as json_module
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from aiwe_engine.cli.report import place
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Deployment, Route
 
@@ -46,7 +47,9 @@ def routes(paths: list[Path], env: str, *, json: bool) -> int:
         print(json_module.dumps({"apps": [_summary(app) for app in apps]}))
         return 0
     rows = [
-        (app.app, _method(route), route.path, _place(route)) for app in apps for route in app.routes
+        (app.app, _method(route), route.path, place(replace(route.where, column=None)))
+        for app in apps
+        for route in app.routes
     ]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
@@ -57,12 +60,12 @@ def routes(paths: list[Path], env: str, *, json: bool) -> int:
 
 async def _load(paths: list[Path], env: str) -> list[Deployment]:
     from aiwe_engine.engine import Engine
-    from aiwe_engine.serve import existing
+    from aiwe_engine.serve import programs
 
     with tempfile.TemporaryDirectory(prefix="aiwe-check-") as folder:
         settings = Settings(spare_workers=0)
         async with Engine(settings, env=env, root=Path.cwd(), data=Path(folder)) as engine:
-            return [await engine.load(existing(path)) for path in paths]
+            return [await engine.load(path) for path in programs(paths)]
 
 
 def _summary(app: Deployment) -> dict[str, Any]:
@@ -89,9 +92,3 @@ def _summary(app: Deployment) -> dict[str, Any]:
 
 def _method(route: Route) -> str:
     return "ALL" if route.method == "*" else route.method
-
-
-def _place(route: Route) -> str:
-    where = route.where
-    parts = [where.file, where.cell and f"cell {where.cell}", where.line and f"line {where.line}"]
-    return ", ".join(str(part) for part in parts if part)

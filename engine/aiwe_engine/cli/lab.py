@@ -18,7 +18,7 @@ def open_lab(target: Path | None, rest: list[str]) -> int:
 
     Raises:
         EngineError: `jupyterlab_missing`.
-        ProgramError: `program_not_found`.
+        ProgramError: `path_not_found`.
     """
     if importlib.util.find_spec("jupyterlab") is None:
         raise EngineError(
@@ -38,7 +38,7 @@ def lab_command(target: Path | None, rest: list[str]) -> list[str]:
     if not target.exists():
         raise ProgramError(
             f"There is no {target}.",
-            code="program_not_found",
+            code="path_not_found",
             hint="Give a folder or a notebook, or nothing for this folder.",
         )
     command = [sys.executable, "-m", "jupyterlab"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+from pathlib import Path
 
 from aiwe_engine.errors import AiweError
+from aiwe_engine.types import Where
 
 
 def report(error: AiweError, *, json: bool) -> None:
@@ -23,15 +25,20 @@ def as_text(error: AiweError) -> str:
     """What happened, where, the source around it, and what to do next."""
     lines = [f"error: {error.message} ({error.code})"]
     where = error.where
-    if where is not None:
-        place = [part for part in (where.file, where.cell and f"cell {where.cell}") if part]
-        for name, number in (("line", where.line), ("column", where.column)):
-            if number is not None:
-                place.append(f"{name} {number}")
-        if place:
-            lines.append(f"  at {', '.join(place)}")
+    if where is not None and place(where):
+        lines.append(f"  at {place(where)}")
     if error.excerpt:
         lines += ["", *(f"  {line}" for line in error.excerpt.splitlines()), ""]
     if error.hint:
         lines.append(f"hint: {error.hint}")
     return "\n".join(lines) + "\n"
+
+
+def place(where: Where) -> str:
+    """A place in the author's text, in words; a file below this folder by its short name."""
+    file = where.file
+    if file and Path(file).is_relative_to(Path.cwd()):
+        file = str(Path(file).relative_to(Path.cwd()))
+    named = (("cell", where.cell), ("line", where.line), ("column", where.column))
+    parts = [file, *(f"{name} {value}" for name, value in named if value is not None)]
+    return ", ".join(part for part in parts if part)

@@ -23,6 +23,7 @@ from aiwe_engine.settings import KB, Settings
 
 HEADER_LIMIT = 64 * KB
 
+_GATHERED = 64 * KB  # what is written in one pass of the loop and may wait for its end
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -30,26 +31,30 @@ class Cork:
     """A transport that gathers what is written in one pass of the loop into one system call.
 
     uvicorn writes the head and the body of an answer apart, which is a third of an answer's cost.
+    What is large goes out at once, so that the transport can say when it has too much.
     """
 
-    __slots__ = ("_loop", "_pieces", "_transport")
+    __slots__ = ("_loop", "_pieces", "_size", "_transport")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._pieces: list[bytes] = []
+        self._size = 0
 
     def write(self, data: bytes) -> None:
         """Keeps a piece until the loop's next pass."""
-        if not self._pieces:
-            self._loop.call_soon(self._flush)
         self._pieces.append(data)
+        self._size += len(data)
+        if self._size > _GATHERED:
+            self._flush()
+        elif len(self._pieces) == 1:
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        if self._pieces:
-            data = b"".join(self._pieces)
-            self._pieces.clear()
-            self._transport.write(data)
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if pieces and not self._transport.is_closing():  # the client may have left meanwhile
+            self._transport.write(b"".join(pieces))
 
     def close(self) -> None:
         """Closes the connection once everything is written."""

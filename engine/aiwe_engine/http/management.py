@@ -19,8 +19,8 @@ import orjson
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import UNKNOWN, ClientGone, Message, Receive, Send, receive_body
-from aiwe_engine.http.ask import Ask, invalid, read_ask
 from aiwe_engine.http.asgi import decline, write
+from aiwe_engine.http.ask import Ask, invalid, read_ask
 from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.streaming import stream

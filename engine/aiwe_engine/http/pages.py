@@ -35,9 +35,8 @@ def error_page(error: AiweError, shape: dict[str, Any]) -> bytes:
         place = [str(where[key]) for key in ("file", "cell") if key in where]
         place += [f"{key} {where[key]}" for key in ("line", "column") if key in where]
         parts.append(f'<p class="dim">{escape(", ".join(place))}</p>')
-    for text in (error.excerpt, shape.get("stack")):
-        if text:
-            parts.append(f"<pre>{escape(str(text))}</pre>")
+    sources = (error.excerpt, shape.get("stack"))
+    parts += [f"<pre>{escape(str(text))}</pre>" for text in sources if text]
     tail = f"{error.status} {phrase} · {error.code} · {shape.get('request_id', '')}"
     parts.append(f'<p class="dim"><code>{escape(tail)}</code></p>')
     return _page(f"{error.status} {phrase}", parts)

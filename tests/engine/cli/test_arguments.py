@@ -133,4 +133,4 @@ def test_lab_opens_a_folder_or_a_notebook_elsewhere(tmp_path):
 
 def test_lab_refuses_what_is_not_there(capsys):
     assert main(["lab", "/no/such/place"]) == 1
-    assert "program_not_found" in capsys.readouterr().err
+    assert "path_not_found" in capsys.readouterr().err

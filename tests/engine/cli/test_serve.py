@@ -143,7 +143,7 @@ REFUSED = [
     ({"bad.js": "missing.call();"}, ["bad.js"], ["missing", "line 1"]),
     ({"bad.ipynb": notebook("let a = 1;", "let b =;")}, ["bad.ipynb"], ["cell2", "line 1"]),
     ({"a/x.js": "", "b/x.js": ""}, ["a/x.js", "b/x.js"], ["duplicate_app", "a/x.js", "b/x.js"]),
-    ({}, ["none.js"], ["program_not_found", "none.js"]),
+    ({}, ["none.js"], ["app_not_found", "none.js"]),
 ]
 
 
