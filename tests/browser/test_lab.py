@@ -24,8 +24,12 @@ app.get("/page", () => html`<h1>Tasks</h1>`);
 """
 
 
+def execute(page: Page, command: str) -> None:
+    page.evaluate("(command) => void window.jupyterapp.commands.execute(command)", command)
+
+
 def run_all(page: Page) -> None:
-    page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    execute(page, "notebook:run-all-cells")
 
 
 def panel(page: Page):
@@ -152,8 +156,8 @@ def test_a_cell_that_is_gone_leaves_with_the_next_save(page: Page, open_notebook
     run_all(page)
     expect(route(page, "shrinking", "GET", "/goes")).to_be_visible()
     page.locator(".jp-Notebook .jp-Cell").nth(1).locator(".jp-InputPrompt").click()
-    page.evaluate("window.jupyterapp.commands.execute('notebook:delete-cell')")
-    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    execute(page, "notebook:delete-cell")
+    execute(page, "docmanager:save")
     expect(route(page, "shrinking", "GET", "/goes")).to_have_count(0)
     expect(route(page, "shrinking", "GET", "/stays")).to_be_visible()
 
