@@ -12,6 +12,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PY = $(VENV)/bin/python
 NPM = PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm
+# Jupyter wants to be told that root is meant, as in a container.
+LAB = $(if $(filter 0,$(shell id -u)),-- --allow-root)
 ifneq ($(shell command -v uv),)
 INSTALL = uv pip install --quiet --python $(PY)
 else
@@ -23,7 +25,7 @@ PACKAGE = pyproject.toml hatch_build.py $(shell git ls-files 'engine/*.ts' 'engi
 .PHONY: run test build lint bench docs clean browser
 
 run: $(VENV)/installed
-	$(VENV)/bin/aiwe lab notebooks/01_hello.ipynb
+	$(VENV)/bin/aiwe lab notebooks/01_hello.ipynb $(LAB)
 
 test: $(VENV)/installed-dev browser lint
 	$(PY) -m pytest $(ARGS)
