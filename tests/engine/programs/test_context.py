@@ -8,14 +8,11 @@ nobody as well, for code that cannot be attributed and so must fail closed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import orjson
 import pytest
-from aiwe_engine import bundles
+
 from aiwe_engine.programs.compiler import Compiler
 from aiwe_engine.types import Source
-from py_mini_racer import MiniRacer
+from tests.engine.programs.conftest import Isolate
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -422,51 +419,29 @@ FORMS: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.fixture
-def isolate() -> Iterator[MiniRacer]:
-    """Bare V8 with the engine's core, driven by hand."""
-    with MiniRacer() as racer:
-        racer.eval("let __aiwe_cur = null; globalThis.__aiwe_checkpoint = () => {}; 0")
-        racer.eval(f"globalThis.__aiwe_ring = () => {{}}; {bundles.read('core.js')}; 0")
-        racer.eval("__aiwe_boot('{}')")
-        racer.eval(f"{HARNESS}; 0")
-        yield racer
-
-
-def read(isolate: MiniRacer, expression: str) -> object:
-    return orjson.loads(str(isolate.eval(f"JSON.stringify({expression})")))
-
-
 @pytest.mark.parametrize("form", FORMS)
 async def test_code_runs_for_its_own_invocation(
-    form: str, compiler: Compiler, isolate: MiniRacer
+    form: str, compiler: Compiler, isolate: Isolate
 ) -> None:
     cell, gates = FORMS[form]
     piece = await compiler.compile_one(Source("cell-a.js", cell, cell="a"))
-    define(isolate, piece.code)
+    isolate.run(HARNESS)
+    isolate.load(piece.code)
+    isolate.run("settle('start')")
     for name in "ABC":
-        isolate.eval(f"as('{name}', run), 0")
+        isolate.run(f"as('{name}', run)")
     for name in gates.split():
         settle(isolate, name)
-        assert read(isolate, "who()") is None, f"somebody is left current after {name}"
-    noted = read(isolate, "notes")
-    assert isinstance(noted, list)
+        assert isolate.read("who()") is None, f"somebody is left current after {name}"
+    noted = isolate.read("notes")
     assert len(noted) >= 3
     wrong = [note for note in noted if note[1] != note[0] and not (note[2] and note[1] is None)]
     assert wrong == []
 
 
-def define(isolate: MiniRacer, code: str) -> None:
-    """Defines the piece and runs its top level for nobody, as loading does; what waits goes on."""
-    isolate.eval("var loaded = null; globalThis.enter = (name, body) => { loaded = body }; 0")
-    isolate.eval(code.replace("__aiwe_enter(", "enter(", 1) + "\n;0")
-    isolate.eval("loaded(), 0")
-    isolate.eval("settle('start'), 0")
-
-
-def settle(isolate: MiniRacer, name: str) -> None:
+def settle(isolate: Isolate, name: str) -> None:
     if name != "timers":
-        isolate.eval(f"settle('{name}'), 0")
+        isolate.run(f"settle('{name}')")
         return
     for timer in range(1, 20):
-        isolate.eval(f"""__aiwe_turn('[["t",{timer}]]'), 0""")
+        isolate.run(f"""__aiwe_turn('[["t",{timer}]]')""")

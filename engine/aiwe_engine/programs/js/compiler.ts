@@ -70,11 +70,15 @@ function build(job: Job, parsed: Parsed, map: object | null, module: boolean, pl
   const names = [...analysis.hoisted];
   edits.wrap(opening(job.name, module, names), `\n${tail}});\n//# sourceURL=${encodeURI(job.name)}`);
   const code = edits.toString();
-  checkFinal(parseScript(code));
+  const own = edits.map();
+  checkFinal(parseScript(code, (at) => {
+    const found = originalPlace(own, placeOf(code, at));
+    return map === null ? found : originalPlace(map, found);
+  }));
   return {
     name: job.name,
     code,
-    mappings: mappingsOf(edits, map),
+    mappings: mappingsOf(own, map),
     names: analysis.names,
     declares: analysis.declares,
     eager: analysis.eager,
@@ -98,29 +102,29 @@ function unresolved(links: Link[], resolved: Record<string, string>): Link[] {
 
 /** A cell that is one object literal means the object, not a block. */
 function objectLiteral(text: string) {
-  if (!/^\s*\{[^]*\}\s*$/.test(text)) return null;
+  const before = /^(?:\s|\/\/.*\n|\/\*[^]*?\*\/)*(?=\{[^]*\}\s*$)/.exec(text);
+  if (before === null) return null;
   const expression = wholeExpression(text);
   if (expression?.type !== "ObjectExpression") return null;
-  const start = text.indexOf("{"), end = text.lastIndexOf("}") + 1;
+  const start = before[0].length, end = text.lastIndexOf("}") + 1;
   const edited = new Edits(text, "");
   edited.open(start, "(");
   edited.close(end, ")");
   return { parsed: parseAuthor(edited.toString()), map: edited.map(), module: false };
 }
 
-/** A failure here is the compiler's, not the author's, unless it is a conflict that edits bring to light. */
-function parseScript(code: string): Parsed {
+/** What fails only here is a conflict with the text around: `var await` in the body of an async function. */
+function parseScript(code: string, place: (at: number) => Place): Parsed {
   try {
     return parseFinal(code);
   } catch (error) {
     const problem = syntaxProblem(error, code);
-    problem.place = { line: 1, column: 1 };
+    problem.place = place(problem.at);
     throw problem;
   }
 }
 
-function mappingsOf(edits: Edits, map: object | null): string {
-  const own: any = edits.map();
+function mappingsOf(own: any, map: object | null): string {
   if (map === null) return encode(own.mappings);
   return remapping([{ version: 3, ...own }, map as any], () => null).mappings as unknown as string;
 }
@@ -139,7 +143,10 @@ function warning(piece: string, name: string, { line, column }: Place): string {
 }
 
 function describe(error: unknown) {
-  if (!(error instanceof Problem)) throw error;
+  if (!(error instanceof Problem)) {
+    const message = `The compiler failed: ${error}`;
+    return { error: { code: "compile_failed", message, hint: "Write it another way, and report this message.", line: 1, column: 1 } };
+  }
   return { error: { code: error.code, message: error.message, hint: error.hint, ...error.place } };
 }
 

@@ -87,6 +87,11 @@ export function syntaxProblem(error: any, text: string): Problem {
       return new Problem("syntax_error", "Unexpected end of input",
         "Something that was opened is not closed: a bracket, a brace or a parenthesis.", at);
     }
+    const awaits = /\bawait\s+$/.exec(text.slice(0, at));
+    if (awaits) {
+      return new Problem("syntax_error", "'await' stands in a function that is not async",
+        "Write 'async' before the function: async function f() {} or async () => {}.", awaits.index);
+    }
     if (text[at] === "%" && /^%\s*[A-Za-z_$\\]/.test(text.slice(at))) return nativesProblem(at);
     const found = /^(?:[\w$]+|[^\w\s$])/u.exec(text.slice(at));
     if (found) message = `Unexpected ${JSON.stringify(found[0])}`;

@@ -63,7 +63,10 @@ function withoutTypes(text: string, name: string, cell: boolean, transforms: Tra
     if (plain !== null) return { parsed: plain, map: null };
     throw further(failure, error, text);
   }
-  if (result.code === text) throw syntaxProblem(failure, text);
+  if (result.code === text) {
+    if (plain === null) throw syntaxProblem(failure, text);
+    return { parsed: plain, map: null };
+  }
   return { parsed: parseStripped(result.code, result.map), map: result.map };
 }
 
@@ -80,7 +83,7 @@ function parseStripped(code: string, map: object): Parsed {
 /** Of two complaints the one that got further knows better what the text is. */
 function further(failure: any, error: any, text: string): Problem {
   const at = error?.loc ? offsetOf(text, error.loc) : 0;
-  if (failure.pos >= at) return syntaxProblem(failure, text);
+  if (failure.pos >= at || /^(Unterminated|Invalid regular)/.test(failure.message)) return syntaxProblem(failure, text);
   const message = String(error?.message ?? error).replace(/^Error transforming [^:]*: /, "").replace(/ \(\d+:\d+\)$/, "");
   return syntaxProblem({ pos: at, message }, text);
 }
