@@ -213,7 +213,7 @@ class Engine:
                 deployment.version,
                 route.handler,
                 None,
-                deadline=asyncio.get_running_loop().time() + settings.deadline,
+                deadline=release.serving.loop.time() + settings.deadline,
             )
             message = ("i", request.id, route.handler, payload(request, match))
             raw = await release.invoke(invocation, message)

@@ -197,7 +197,7 @@ class Release:
         Raises:
             AiweError: the handler failed, ran over a limit, or its worker was lost.
         """
-        flight = Flight(invocation, message)
+        flight = Flight(self.serving.loop, invocation, message)
         self.serving.invoke(flight)
         try:
             return await flight.future
@@ -215,7 +215,7 @@ class Release:
         try:
             await isolate.define(piece.code)
             invocation = Invocation("", "live", app, env, version, piece.name, None)
-            flight = Flight(invocation, ("p", "live", "", piece.name, True))
+            flight = Flight(self.serving.loop, invocation, ("p", "live", "", piece.name, True))
             isolate.take(flight)
             result = await flight.future
         except ProgramError as error:

@@ -95,7 +95,7 @@ class Session:
             id="", kind="cell", app=app, env=env, version=version, handler=piece, payload=None,
             effects=effects, piece=piece,
         )  # fmt: skip
-        flight = Flight(invocation, message, display)
+        flight = Flight(isolate.process.loop, invocation, message, display)
         self._running = isolate, isolate.take(flight)
         try:
             result: dict[str, Any] = await flight.future
@@ -129,7 +129,7 @@ class Session:
         isolate, number = self._running
         isolate.cut()
         isolate.abandon(number, interrupted())
-        asyncio.get_running_loop().call_later(
+        isolate.process.loop.call_later(
             self._workshop.settings.kill_grace, self._end_stuck, isolate, isolate.waiting_since
         )
         return True

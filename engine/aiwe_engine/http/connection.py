@@ -80,10 +80,10 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, state, {})
         self.access_log = False
-        self.timeout_keep_alive = settings.idle_timeout  # type: ignore[assignment]
         self._settings = settings
         self._left = left
         self._heading: float | None = None  # since when a header is awaited
+        self._idle: float | None = None  # since when the connection waits between two requests
         self._begun = False  # the header began in the piece of data that is being read
         self._piece = 0  # the size of that piece
         self._received = 0  # header bytes in pieces after the first
@@ -118,7 +118,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The first byte of a request: empty lines before it do not count as a sign of life."""
-        self._unset_keepalive_if_required()
+        self._idle = None
         super().on_message_begin()
         self._heading = self.loop.time()
         self._begun = True
@@ -145,16 +145,28 @@ class Connection(HttpToolsProtocol):
         self._lingering = None
 
     def on_response_complete(self) -> None:
-        """An answer is out; its body may still be coming in."""
-        super().on_response_complete()
+        """An answer is out; its body may still be coming in.
+
+        As uvicorn's, but without a timer for each answer: the listener's one looks at `_idle`.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._idle = self.loop.time()
         if self._heading is not None:  # The next request has begun: its own clock runs.
-            self._unset_keepalive_if_required()
+            self._idle = None
         if self.cycle.response_complete and self.cycle.more_body:
             self._lingering = self.loop.time()
 
     def check(self, now: float) -> None:
         """Ends the connection if it is over its time. Called by the listener, coarsely."""
         if self._lingering is not None and now - self._lingering > self._settings.body_timeout:
+            self.transport.close()
+        if self._idle is not None and now - self._idle > self._settings.idle_timeout:
             self.transport.close()
         owed = self.cycle is not None and not self.cycle.response_complete
         since = None if owed else self._heading

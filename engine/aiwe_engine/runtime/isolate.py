@@ -31,11 +31,15 @@ class Flight:
     __slots__ = ("display", "future", "invocation", "message")
 
     def __init__(
-        self, invocation: Invocation, message: tuple[Any, ...], display: Display | None = None
+        self,
+        loop: asyncio.AbstractEventLoop,
+        invocation: Invocation,
+        message: tuple[Any, ...],
+        display: Display | None = None,
     ) -> None:
         self.invocation = invocation
         self.message = message  # op letter and what follows the number
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.future: asyncio.Future[Any] = loop.create_future()
         self.display = display
 
     def fail(self, error: AiweError) -> None:
@@ -76,7 +80,7 @@ class Isolate:
         self._sent: deque[int] = deque()  # invocation numbers of messages not yet answered for
         self._defining: dict[int, asyncio.Future[None]] = {}
         self._last = 0
-        self._loop = asyncio.get_running_loop()
+        self._loop = process.loop
         self.number = process.admit(self)
         process.send(wire.CREATE, self.number, 0, orjson.dumps(config))
 

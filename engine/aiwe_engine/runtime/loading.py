@@ -71,7 +71,7 @@ async def _run(
         invocation.replay = iter(effects.entries[piece])
     else:
         effects.entries[piece] = []
-    flight = Flight(invocation, message)
+    flight = Flight(isolate.process.loop, invocation, message)
     isolate.take(flight)
     try:
         result = await flight.future

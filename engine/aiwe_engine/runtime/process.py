@@ -45,7 +45,8 @@ class WorkerProcess(asyncio.Protocol):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = self.loop.create_future()
         self.residents: dict[int, Resident] = {}
         self.ended = False
         self.on_end: Callable[[WorkerProcess], None] | None = None
@@ -61,7 +62,7 @@ class WorkerProcess(asyncio.Protocol):
         Raises:
             EngineError: `worker_lost`, when it does not come up.
         """
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         ours, theirs = socket.socketpair()
         try:
             self._child = await loop.run_in_executor(None, self._spawn, theirs)
@@ -110,7 +111,7 @@ class WorkerProcess(asyncio.Protocol):
     def send(self, op: int, isolate: int, number: int = 0, body: bytes = b"") -> None:
         """Queues one frame; everything queued in one pass of the loop leaves together."""
         if not self._outgoing:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self.loop.call_soon(self._flush)
         self._outgoing.append(wire.frame(op, isolate, number, body))
 
     def _flush(self) -> None:
@@ -149,7 +150,7 @@ class WorkerProcess(asyncio.Protocol):
         if self._child is not None:
             with suppress(ProcessLookupError):
                 self._child.kill()
-            asyncio.get_running_loop().run_in_executor(None, self._child.wait)
+            self.loop.run_in_executor(None, self._child.wait)
         residents, self.residents = self.residents, {}
         for resident in residents.values():
             resident.lost(reason)

@@ -38,11 +38,11 @@ class Serving:
         self._restarting: asyncio.Task[None] | None = None
         self._quarantine: asyncio.Queue[Flight] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._alone = settings.isolation == "request"
         self._ready: list[Isolate] = []
         self._members: list[Isolate] = []  # every isolate of this version, the leaving ones too
-        self.used = self._loop.time()
+        self.used = self.loop.time()
         self.retired = False
 
     async def start(self) -> None:
@@ -69,7 +69,7 @@ class Serving:
 
     def invoke(self, flight: Flight) -> None:
         """Takes an invocation on; its future tells the rest."""
-        self.used = self._loop.time()
+        self.used = self.loop.time()
         if self._alone:
             self._invoke_alone(flight)
         elif self._isolate is not None:
@@ -89,7 +89,7 @@ class Serving:
 
     def _restart(self) -> None:
         if self._restarting is None:
-            self._restarting = self._loop.create_task(self._bring_up())
+            self._restarting = self.loop.create_task(self._bring_up())
 
     async def _bring_up(self) -> None:
         try:
@@ -133,7 +133,7 @@ class Serving:
         Raises:
             AiweError: none can be brought up.
         """
-        self.used = self._loop.time()
+        self.used = self.loop.time()
         if self._isolate is not None:
             return self._isolate
         if self._restarting is not None:
@@ -172,7 +172,7 @@ class Serving:
             return
         if self._quarantine is None:
             self._quarantine = asyncio.Queue()
-            task = self._loop.create_task(self._examine(self._quarantine))
+            task = self.loop.create_task(self._examine(self._quarantine))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         self._quarantine.put_nowait(flight)
@@ -199,7 +199,7 @@ class Serving:
 
     async def _finished(self, isolate: Isolate, number: int, flight: Flight) -> None:
         deadline = flight.invocation.deadline
-        remaining = None if deadline is None else max(0.0, deadline - self._loop.time())
+        remaining = None if deadline is None else max(0.0, deadline - self.loop.time())
         done, _ = await asyncio.wait([flight.future], timeout=remaining)
         if not done:
             isolate.abandon(number, deadline_error(self._settings.deadline))

@@ -5,6 +5,7 @@
  */
 import { describeError } from "./inspect_error";
 import { type Context, type Shape, closed, more, nameOf, shown, tagOf } from "./inspect_shape";
+import { layOut } from "./inspect_layout";
 import { describeSpecial } from "./inspect_special";
 import { getOwnPropertyDescriptor, isArray, jsonStringify, ownKeys, sameValue } from "./primordials";
 
@@ -21,29 +22,34 @@ export interface InspectOptions {
 /** The same for programs written for node. */
 const custom = Symbol.for("nodejs.util.inspect.custom");
 
-const NODES = 2_000, CHARACTERS = 100_000;
+const NODES = 2_000, CHARACTERS = 100_000, PROPERTIES = 1_000;
 
 export function inspect(value: unknown, options: InspectOptions = {}): string {
   const { depth = 2, breakLength = 80, maxArrayLength = 100, maxStringLength = 10_000, showHidden = false } = options ?? {};
   const context: Context = {
     depth: depth ?? Infinity, breakLength, maxArray: maxArrayLength ?? Infinity, maxString: maxStringLength ?? Infinity,
-    hidden: showHidden, nodes: NODES, room: CHARACTERS, path: [], circular: new Map(),
+    hidden: showHidden, deepest: 0, nodes: NODES, room: CHARACTERS, path: [], circular: new Map(),
     show: (inner, level) => show(context, inner, level),
     properties: (object, level, skip) => properties(context, object, level, skip),
   };
-  const text = show(context, value, 0);
+  let text: string;
+  try {
+    text = show(context, value, 0);
+  } catch {
+    return "[an object that is too deep to show]";
+  }
   return text.length > CHARACTERS * 2 ? `${text.slice(0, CHARACTERS)}… cut` : text;
 }
 
 function show(context: Context, value: unknown, level: number): string {
-  const text = typeof value === "object" || typeof value === "function"
-    ? value === null ? "null" : showObject(context, value, level)
-    : showPrimitive(context, value, level);
+  const text = (typeof value === "object" || typeof value === "function") && value !== null
+    ? showObject(context, value, level)
+    : showPrimitive(context, value);
   if (typeof value !== "object") context.room -= text.length;
   return text;
 }
 
-function showPrimitive(context: Context, value: unknown, level: number): string {
+function showPrimitive(context: Context, value: unknown): string {
   if (typeof value === "string") {
     const most = Math.max(20, Math.min(context.maxString, context.room));
     if (value.length <= most) return quote(value);
@@ -52,7 +58,6 @@ function showPrimitive(context: Context, value: unknown, level: number): string 
   }
   if (typeof value === "number") return sameValue(value, -0) ? "-0" : `${value}`;
   if (typeof value === "bigint") return `${value}n`;
-  void level;
   return String(value);
 }
 
@@ -104,6 +109,7 @@ function customText(context: Context, object: object, level: number): string | u
 
 function shapeOf(context: Context, object: object, level: number): Shape {
   const deeper = level <= context.depth;
+  if (deeper) context.deepest = level;
   if (isArray(object)) {
     const name = nameOf(object);
     const prefix = name === "Array" ? "" : `${name || "[Array: null prototype]"}(${object.length}) `;
@@ -158,81 +164,26 @@ function showProperty(context: Context, property: PropertyDescriptor, level: num
 
 function properties(context: Context, object: object, level: number, skip?: (key: PropertyKey) => boolean): string[] {
   const entries: string[] = [];
-  let left = 0;
-  for (const key of ownKeys(object)) {
+  const keys = ownKeys(object);
+  for (let at = 0; at < keys.length; at++) {
+    if (context.nodes < 0 || context.room < 0 || entries.length >= PROPERTIES) {
+      entries.push(`... ${keys.length - at} more propert${keys.length - at === 1 ? "y" : "ies"}`);
+      break;
+    }
+    const key = keys[at]!;
     if (skip?.(key)) continue;
     const property = getOwnPropertyDescriptor(object, key);
     if (property === undefined || (!property.enumerable && !context.hidden)) continue;
-    if (context.nodes < 0 || context.room < 0 || entries.length >= 1_000) {
-      left++;
-      continue;
-    }
     const name = keyText(key);
     context.room -= name.length + 4;
     entries.push(`${property.enumerable ? name : `[${name}]`}: ${showProperty(context, property, level)}`);
   }
-  if (left > 0) entries.push(more(left, "propert").replace(/propert(s?)$/, (_, plural: string) => (plural ? "properties" : "property")));
   return entries;
 }
 
 function keyText(key: string | symbol): string {
   if (typeof key === "symbol") return `[${String(key)}]`;
   return /^[A-Za-z_$][\w$]*$/.test(key) ? key : key.includes("'") ? jsonStringify(key) : `'${key.replaceAll("\n", "\\n")}'`;
-}
-
-/** On one line where it fits and is not too deep; else an entry a line, short items in columns. */
-function layOut(context: Context, shape: Shape, level: number): string {
-  const { prefix, open, close, list } = shape;
-  let { entries } = shape;
-  if (open === "") return prefix;
-  if (entries.length === 0) return `${prefix}${open}${close}`;
-  const plainLength = entries.reduce((sum, entry) => sum + entry.length + 2, prefix.length + open.length + close.length);
-  const flat = !entries.some((entry) => entry.includes("\n"));
-  const start = level * 2;
-  if (list && entries.length > 6 && flat) {
-    const grouped = columns(entries, context.breakLength - start);
-    if (grouped !== null) entries = grouped;
-  }
-  const short = plainLength + start <= Math.min(context.breakLength, 76) && (entries === shape.entries) && nesting(entries) < 3;
-  if (flat && (short || context.breakLength === Infinity)) return `${prefix}${open} ${shape.entries.join(", ")} ${close}`;
-  const indent = "  ".repeat(level + 1);
-  return `${prefix}${open}\n${indent}${entries.join(`,\n${indent}`)}\n${indent.slice(2)}${close}`;
-}
-
-/** How many objects deep the entries are: a one-line object holds at most three levels. */
-function nesting(entries: readonly string[]): number {
-  let deepest = 0;
-  for (const entry of entries) {
-    let depth = 0;
-    for (const character of entry) {
-      if (character === "{" || character === "[") deepest = Math.max(deepest, ++depth);
-      else if (character === "}" || character === "]") depth--;
-    }
-  }
-  return deepest;
-}
-
-/** Short items side by side, numbers to the right; null where they are too long for it. */
-function columns(entries: readonly string[], width: number): string[] | null {
-  const last = entries[entries.length - 1]!.startsWith("... ") ? entries.length - 1 : entries.length;
-  const longest = Math.max(...entries.slice(0, last).map((entry) => entry.length)) + 2;
-  const total = entries.slice(0, last).reduce((sum, entry) => sum + entry.length + 2, 0);
-  if (longest * 3 + 2 > width || (total / longest <= 5 && longest > 8)) return null;
-  const count = Math.min(Math.round(Math.sqrt(2.5 * Math.max(longest - total / entries.length / 2, 1) * last) / Math.max(longest - total / entries.length / 2, 1)),
-    Math.floor((width - 2) / longest), 16);
-  if (count <= 1) return null;
-  const right = entries.slice(0, last).every((entry) => /^-?[\d.e+]+n?$|^NaN$|^-?Infinity$/.test(entry));
-  const rows: string[] = [];
-  for (let at = 0; at < last; at += count) {
-    const row = entries.slice(at, Math.min(at + count, last));
-    rows.push(row.map((entry, index) => {
-      const size = Math.max(...entries.slice(0, last).filter((_, other) => other % count === index).map((other) => other.length));
-      if (right) return entry.padStart(size);
-      return index === row.length - 1 ? entry : `${entry},`.padEnd(size + 1).slice(0, -1 + (entry.length === size ? 0 : 1));
-    }).join(right ? ", " : " "));
-  }
-  if (last < entries.length) rows.push(entries[last]!);
-  return rows;
 }
 
 /** The text of `console.log(...values)`: a first string may hold %s %d %i %f %j %o %O %c. */

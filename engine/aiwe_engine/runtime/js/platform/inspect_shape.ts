@@ -10,6 +10,8 @@ export const shown = Symbol("shown");
 /** One run of `inspect`. */
 export interface Context {
   depth: number; breakLength: number; maxArray: number; maxString: number; hidden: boolean;
+  /** The level of the object that was begun last. */
+  deepest: number;
   /** Objects and characters that may still be shown. */
   nodes: number; room: number;
   /** Objects that are being shown, outermost first. */
