@@ -22,6 +22,8 @@ def start(*arguments, cwd):
 
 def aiwe(*arguments, cwd):
     """Runs a command to its end: exit status, standard output, standard error."""
+    if arguments[0] == "serve" and "--port" not in arguments:
+        arguments = (*arguments, "--port", 0)
     with start(*arguments, cwd=cwd) as process:
         try:
             out, err = process.communicate(timeout=30)

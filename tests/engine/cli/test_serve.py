@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.engine.cli.process import aiwe, notebook, serving
+from tests.engine.cli.process import aiwe, notebook, serving, start
 
 SHOP = """
 app.get("/", () => "shop");
@@ -59,6 +59,36 @@ def test_a_request_under_way_is_answered_before_the_end(shop, tmp_path, number):
     assert [(status, body) for status, _, body in answers] == [(200, b"slow")]
 
 
+def test_what_outlives_the_grace_time_is_cut_off_and_told(tmp_path):
+    (tmp_path / "stuck.js").write_text('app.get("/", () => new Promise(() => {}));')
+    answers = []
+    with serving("stuck.js", "--grace", 0.2, "--deadline", 60, cwd=tmp_path) as server:
+        thread = threading.Thread(target=lambda: answers.append(server.ask("/")))
+        thread.start()
+        deadline = time.monotonic() + 10
+        while b'"requests":0' in management(server, tmp_path, "/status")[2]:
+            assert time.monotonic() < deadline
+        began = time.monotonic()
+        assert server.end()[:2] == (0, "")
+        assert time.monotonic() - began < 10
+        thread.join()
+    ((status, _, body),) = answers
+    assert (status, json.loads(body)["error"]["code"]) == (503, "stopping")
+
+
+def test_it_can_be_told_to_end_before_it_is_ready(tmp_path):
+    (tmp_path / "slow.js").write_text("await new Promise((r) => setTimeout(r, 60000));")
+    lock = tmp_path / ".aiwe" / "engine.lock"
+    with start("serve", "slow.js", "--port", 0, cwd=tmp_path) as process:
+        deadline = time.monotonic() + 10
+        while not lock.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.terminate()
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
 def management(server, folder, path, method="GET", body=None):
     info = json.loads((folder / ".aiwe" / "engine.json").read_text())
     port = int(info["management_url"].split(":")[2].split("/")[0])
@@ -91,6 +121,19 @@ def test_several_apps_have_an_origin_each(shop, tmp_path):
         assert "sandbox" in server.ask("/~blog/")[1]["content-security-policy"]
         assert [app["app"] for app in json.loads(server.ask("/")[2])["apps"]] == ["blog", "shop"]
         assert server.ask("/", host="evil.example")[0] == 421
+
+
+def test_a_folder_is_the_app_of_its_scripts_and_each_of_its_notebooks(tmp_path):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "a.js").write_text('const who = "site";')
+    (folder / "b.ts").write_text('app.get("/", (): string => who);')
+    (folder / "blog.ipynb").write_text(notebook(BLOG))
+    (folder / "news.ipynb").write_text(notebook(BLOG, name="paper"))
+    (folder / "python.ipynb").write_text(notebook("import os").replace('"aiwe"', '"python3"'))
+    status, out, err = aiwe("check", folder, cwd=tmp_path)
+    assert (status, err) == (0, "")
+    assert out == "site: ok, 1 route\nblog: ok, 1 route\npaper: ok, 1 route\n"
 
 
 def test_an_error_of_a_handler_is_public_in_production_only_as_far_as_it_may(shop, tmp_path):

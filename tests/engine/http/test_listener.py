@@ -252,6 +252,38 @@ async def test_head_and_204_have_no_body_on_the_wire():
         assert (await wire.answer())[2] == b"last"
 
 
+async def test_a_large_answer_arrives_whole():
+    large = "ä" * 3_000_000
+    engine = shop(**{"GET /large": lambda _: [200, [], large, "text"]})
+    async with listening(engine) as (_, port), Wire(port) as wire:
+        for _ in range(2):
+            wire.send(f"GET /large HTTP/1.1\r\n{HOST}\r\n")
+            assert (await wire.answer())[2] == large.encode()
+
+
+async def test_a_client_that_does_not_read_is_not_written_for_without_end():
+    sent = 0
+
+    async def endless(_scope, _receive, send):
+        nonlocal sent
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
+            sent += 1
+
+    listener = Listener(endless, bind("127.0.0.1", 0), Settings())
+    _, port = await listener.start()
+    async with Wire(port) as wire:
+        wire.reader._transport.pause_reading()
+        wire.send(GET)
+        before = -1
+        while before != sent or not sent:
+            before = sent
+            await asyncio.sleep(0.1)
+        assert sent < 5000
+    await listener.close(0)
+
+
 async def test_an_answer_names_the_server_and_the_date_once():
     async with (
         listening(shop(**{"GET /date": lambda _: [200, [["date", "x"]], "", "text"]})) as (_, port),
