@@ -93,7 +93,7 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
 
 async function send(method: string, path: string, body?: unknown): Promise<Response> {
   const url = URLExt.join(settings.baseUrl, 'aiwe/api', path);
-  const init: RequestInit = { method, cache: 'no-store' };
+  const init: RequestInit = { method };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { 'Content-Type': 'application/json' };
