@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -103,17 +104,22 @@ def _running(command: Command, ready: str | None) -> Iterator[tuple[int, str]]:
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment()
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment(),
+            start_new_session=True,  # `node` of the wheel is a wrapper: the whole group is ended
         ) as process,
     ):
         try:
             yield process.pid, _announced(process, ready) if ready else ""
         finally:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _announced(process: subprocess.Popen[str], ready: str) -> str:
