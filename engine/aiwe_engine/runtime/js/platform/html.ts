@@ -56,7 +56,6 @@ function write(place: Exclude<Place, { kind: "url" }>, value: unknown): string {
   switch (place.kind) {
     case "text": return asText(value);
     case "attribute": return asAttribute(value);
-    case "unquoted": return asUnquoted(plain(value), place.first);
     case "name": return asName(value);
     case "comment": return ` ${plain(value).replace(/[<>&-]/g, reference)} `;
     case "script": return place.string ? inScriptString(value) : inScript(value);
@@ -90,10 +89,6 @@ function asAttribute(value: unknown): string {
 }
 
 const reference = (character: string): string => `&#${character.charCodeAt(0)};`;
-
-function asUnquoted(text: string, first: boolean): string {
-  return text === "" && first ? '""' : escapeHtml(text).replace(/[\s=`]/g, reference);
-}
 
 function asName(value: unknown): string {
   const name = plain(value);

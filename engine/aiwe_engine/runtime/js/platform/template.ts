@@ -4,8 +4,6 @@
  */
 export type Place =
   | { kind: "text" | "attribute" | "name" | "comment" | "style" }
-  /** `first`: nothing of the value stands before this hole. */
-  | { kind: "unquoted"; first: boolean }
   /** `string`: inside quotes of the script. */
   | { kind: "script" | "handler"; string: boolean }
   /** `before`: literal text of the value since it began, or since the hole before this one. */
@@ -42,8 +40,23 @@ class Reader {
   script = new Script();
   firstHole = true;
 
-  read(text: string, at: number): void {
-    const c = text[at]!;
+  /** Reads one character; gives what to write for it. A value without quotes gets them. */
+  read(c: string): string {
+    if (this.state === "before-value" && !/[\s"'>]/.test(c)) {
+      this.state = "unquoted";
+      this.#take(c);
+      return `"${c}`;
+    }
+    if (this.state === "unquoted") {
+      const ends = c === ">" || /\s/.test(c);
+      this.#step(c);
+      return ends ? `"${c}` : c === '"' ? "&quot;" : c;
+    }
+    this.#step(c);
+    return c;
+  }
+
+  #step(c: string): void {
     const space = /\s/.test(c);
     switch (this.state) {
       case "text":
@@ -83,7 +96,6 @@ class Reader {
         if (c === '"') this.state = "double";
         else if (c === "'") this.state = "single";
         else if (c === ">") this.#endTag();
-        else { this.state = "unquoted"; this.#take(c); }
         return;
       case "double": c === '"' ? (this.state = "in-tag") : this.#take(c); return;
       case "single": c === "'" ? (this.state = "in-tag") : this.#take(c); return;
@@ -149,12 +161,18 @@ class Reader {
     this.state = c === ">" ? "text" : "in-tag";
   }
 
+  /** What to write before the hole that stands here: the quote of a value that begins with it. */
+  opening(): string {
+    if (this.state !== "before-value") return "";
+    this.state = "unquoted";
+    return '"';
+  }
+
   /** The hole that stands here; the reader goes on as after a value. */
   hole(): Place {
     switch (this.state) {
       case "text": return { kind: "text" };
       case "comment": this.comment = "    "; return { kind: "comment" };
-      case "before-value": this.state = "unquoted"; return this.#valuePlace();
       case "unquoted": case "double": case "single": return this.#valuePlace();
       case "raw": return this.#rawPlace();
       case "declaration": throw bad("A value stands inside a declaration such as <!doctype …>, where none is safe.");
@@ -173,15 +191,11 @@ class Reader {
     const before = this.value;
     this.value = "";
     this.firstHole = false;
-    const unquoted = this.state === "unquoted";
-    if (unquoted && (isPowerful(attribute) || this.#animates())) {
-      throw bad(`The value of ${attribute} has no quotes around it. Write ${attribute}="…".`);
-    }
     if (attribute.startsWith("on")) return { kind: "handler", string: this.script.hole() };
     if (attribute === "style") return { kind: "style" };
     if (URL_ATTRIBUTES.has(attribute) || this.#animates()) return { kind: "url", first, before };
     if (attribute === "srcdoc") throw bad("No value is safe inside srcdoc, which is a document in itself. Serve the document at an address and use src.");
-    return unquoted ? { kind: "unquoted", first: first && before === "" } : { kind: "attribute" };
+    return { kind: "attribute" };
   }
 
   /** SVG's animations can set an href. */
@@ -246,9 +260,14 @@ export function readTemplate(strings: readonly string[]): Template {
   for (let index = 0; index < strings.length; index++) {
     const text = strings[index];
     if (text === undefined) throw new SyntaxError("The template holds an escape that is none, such as \\u without digits.");
-    for (let at = 0; at < text.length; at++) reader.read(text, at);
-    texts.push(text);
-    if (index < strings.length - 1) places.push(reader.hole());
+    let written = "";
+    for (const character of text) written += reader.read(character);
+    if (index === strings.length - 1) {
+      texts.push(written);
+      break;
+    }
+    texts.push(written + reader.opening());
+    places.push(reader.hole());
   }
   reader.end();
   return { texts, places };
