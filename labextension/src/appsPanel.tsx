@@ -105,7 +105,9 @@ function AppSection(props: Shared & { app: App }): React.JSX.Element {
         <a href={addressOf(app, '/')} target="_blank" rel="noopener" title={`Open ${app.url}`}>
           {app.app}
         </a>
-        <span className="aiwe-muted" title={`Version ${app.version}`}>
+      </h3>
+      <p className="aiwe-App-about">
+        <span title={`Version ${app.version}`}>
           {app.env} · {app.version.slice(0, 8)}
         </span>
         {app.path && (
@@ -113,7 +115,7 @@ function AppSection(props: Shared & { app: App }): React.JSX.Element {
             {app.path.split('/').pop()}
           </button>
         )}
-      </h3>
+      </p>
       {app.warnings.map(text => (
         <p key={text} className="aiwe-Notice" data-level="warn">
           {text}

@@ -33,7 +33,10 @@ export class EngineError extends Error implements Failure {
 const settings = ServerConnection.makeSettings();
 
 export const status = () => ask<Status>('GET', 'status');
-export const apps = async () => (await ask<{ apps: App[] }>('GET', 'apps')).apps;
+export const apps = async () => {
+  const { apps } = await ask<{ apps: App[] }>('GET', 'apps');
+  return apps.sort((one, other) => one.app.localeCompare(other.app));
+};
 export const logs = async (after: number, limit: number) =>
   (await ask<{ lines: LogLine[] }>('GET', `logs?after=${after}&limit=${limit}`)).lines;
 export const tryRoute = (request: TryRequest) => ask<TryAnswer>('POST', 'try', request);

@@ -29,6 +29,8 @@ export class EngineState implements IEngineState {
   private seen = 0; // the last log line known, so that a reconnect asks only for newer ones
   private held: LogLine[] | null = null;
   private waiting: LogLine[] = [];
+  private stale = false;
+  private reloading = false;
   private counted: { requests: number; at: number } | null = null;
   private wake: () => void = () => undefined;
 
@@ -117,13 +119,23 @@ export class EngineState implements IEngineState {
     }
   }
 
+  /** Running all cells deploys many times; one list is read at a time, and once more at the end. */
   private async reload(): Promise<void> {
+    this.stale = true;
+    if (this.reloading) {
+      return;
+    }
+    this.reloading = true;
     try {
-      this.apps = await requests.apps();
-      this.changed.emit();
+      while (this.stale) {
+        this.stale = false;
+        this.apps = await requests.apps();
+        this.changed.emit();
+      }
     } catch (error) {
       console.warn('aiwe: the list of apps could not be read', error);
     }
+    this.reloading = false;
   }
 
   private async recount(): Promise<void> {
