@@ -11,7 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,9 +40,19 @@ class BundleProcess:
         memory: RLIMIT_DATA of the process.
         heavy: resident bytes from which on the process is replaced after a job.
         idle: seconds after the last job when the process is ended.
+        introduction: makes the job that a process gets before all others.
     """
 
-    def __init__(self, bundles: Sequence[Path], *, memory: int, heavy: int, idle: float) -> None:
+    def __init__(
+        self,
+        bundles: Sequence[Path],
+        *,
+        memory: int,
+        heavy: int,
+        idle: float,
+        introduction: Callable[[], Any] | None = None,
+    ) -> None:
+        self._introduction = introduction
         self._bundles = [str(bundle) for bundle in bundles]
         self._memory, self._heavy, self._idle = memory, heavy, idle
         self._lock = asyncio.Lock()
@@ -84,7 +94,11 @@ class BundleProcess:
             return orjson.loads(answer)
 
     async def _exchange(self, job: bytes) -> tuple[bytes, int]:
-        reader, writer = self._streams or await self._start()
+        if self._streams is None:
+            self._streams = await self._start()
+            if self._introduction is not None:
+                await self._exchange(orjson.dumps(self._introduction()))
+        reader, writer = self._streams
         writer.write(LENGTH.pack(len(job)) + job)
         await writer.drain()
         (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
@@ -103,8 +117,7 @@ class BundleProcess:
             self._process = subprocess.Popen(
                 argv, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env={}
             )
-        self._streams = await asyncio.open_connection(sock=ours)
-        return self._streams
+        return await asyncio.open_connection(sock=ours)
 
     def _end(self) -> None:
         process, streams = self._process, self._streams

@@ -6,6 +6,7 @@ import type { Node } from "./parse";
 import { Problem } from "./problem";
 
 export interface Analysis {
+  /** Free identifiers, and the names of properties with a dot before them: `.stream`. */
   names: string[];
   declares: Record<string, string[]>;
   eager: string[];
@@ -209,6 +210,7 @@ class Walk {
   private member(node: Node, state: State): void {
     const { object, property } = node;
     const key = !node.computed ? property.name : property.type === "Literal" ? String(property.value) : null;
+    if (typeof key === "string") this.members.add(`.${key}`);
     if (object.type === "Identifier" && typeof key === "string") {
       if (GLOBAL_OBJECTS.has(object.name)) return this.note(object, key, { ...state, scope: this.top }, key);
       if (REGISTRARS.has(object.name)) return this.note(object, object.name, state, `${object.name}.${key}`);
@@ -223,13 +225,36 @@ class Walk {
       if (target.type === "Identifier") this.refer(target, state, true, lazy);
       else this.visit(target, state);
     }
-    for (const value of patternValues(node.left)) this.visit(value, state);
+    this.values(node.left, state);
     this.visit(node.right, state);
   }
 
   private declarator({ id, init }: Node, state: State): void {
-    for (const value of patternValues(id)) this.visit(value, state);
+    this.values(id, state);
     if (init) this.visit(init, state);
+  }
+
+  /** The expressions that a pattern evaluates, defaults and computed keys, and the properties it takes. */
+  private values(pattern: Node | null, state: State): void {
+    switch (pattern?.type) {
+      case "ObjectPattern":
+        for (const item of pattern.properties) {
+          if (item.type === "RestElement") this.values(item.argument, state);
+          else {
+            if (item.computed) this.visit(item.key, state);
+            else this.members.add(`.${item.key.name ?? item.key.value}`);
+            this.values(item.value, state);
+          }
+        }
+        return;
+      case "ArrayPattern":
+        for (const item of pattern.elements) this.values(item, state);
+        return;
+      case "AssignmentPattern":
+        this.values(pattern.left, state);
+        return this.visit(pattern.right, state);
+      case "RestElement": return this.values(pattern.argument, state);
+    }
   }
 
   private guarded(node: Node, state: State): void {
@@ -265,7 +290,7 @@ class Walk {
     const inner = { ...state, scope: new Scope(state.scope, false) };
     if (node.param) {
       for (const name of patternNames(node.param)) inner.scope.declare(name, "let");
-      for (const value of patternValues(node.param)) this.visit(value, inner);
+      this.values(node.param, inner);
     }
     this.visit(node.body, inner);
   }
@@ -301,7 +326,7 @@ class Walk {
       initialises: state.initialises || (!state.later && INITIALISER.test(name)),
     };
     for (const param of node.params) for (const bound of patternNames(param)) scope.declare(bound, "param");
-    for (const param of node.params) for (const value of patternValues(param)) this.visit(value, inner);
+    for (const param of node.params) this.values(param, inner);
     if (node.body.type !== "BlockStatement") return this.visit(node.body, inner);
     this.hoist(node.body.body, scope, true);
     for (const statement of node.body.body) this.visit(statement, inner);
@@ -363,18 +388,6 @@ export function patternTargets(pattern: Node | null): Node[] {
 
 export const patternNames = (pattern: Node): string[] =>
   patternTargets(pattern).filter((target) => target.type === "Identifier").map((target) => target.name);
-
-/** The expressions that a pattern evaluates: defaults and computed keys. */
-function patternValues(pattern: Node | null): Node[] {
-  switch (pattern?.type) {
-    case "ObjectPattern": return pattern.properties.flatMap((item: Node) =>
-      item.type === "RestElement" ? patternValues(item.argument) : [...(item.computed ? [item.key] : []), ...patternValues(item.value)]);
-    case "ArrayPattern": return pattern.elements.flatMap(patternValues);
-    case "AssignmentPattern": return [...patternValues(pattern.left), pattern.right];
-    case "RestElement": return patternValues(pattern.argument);
-    default: return [];
-  }
-}
 
 function identifiersOf(node: Node): string[] {
   if (node.type === "Identifier") return [node.name];

@@ -1,0 +1,40 @@
+// data
+
+/** A stored document: your fields plus what the engine keeps. */
+/** A `createdAt` of yours is kept when it is ISO 8601; `version` and `updatedAt` are the engine's, given ones are ignored with a warning. */
+type Doc<T = any> = T & { id: string; version: number; createdAt: string; updatedAt: string };
+
+/** { field: value } for equality, or { field: { $gt, $gte, $lt, $lte, $ne, $in, $nin, $like, $exists, $contains } }, $and, $or, $not. */
+type Filter = Record<string, any>;
+/** sort: "field", "-field", several with commas, { field: -1 }, or "recent" (= "-createdAt"); ties by id. */
+interface QueryOptions { limit?: number; offset?: number; cursor?: string; sort?: string | Record<string, 1 | -1>; fields?: string[] }
+
+interface DataRepository {
+  /** `already_exists` (409) where the id is taken. */
+  create<T>(collection: string, doc: T & { id?: string }): Promise<Doc<T>>;
+  createMany<T>(collection: string, docs: T[]): Promise<Doc<T>[]>;
+  get<T>(collection: string, id: string): Promise<Doc<T> | null>;
+  list<T>(collection: string, options?: QueryOptions): Promise<Doc<T>[]>;
+  /** limit, offset, cursor, sort and fields may stand inside the filter, as { productId, limit: 5, sort: "recent" }; a field of such a name goes into $and. */
+  query<T>(collection: string, filter?: Filter & QueryOptions, options?: QueryOptions): Promise<Doc<T>[]>;
+  first<T>(collection: string, filter?: Filter & QueryOptions): Promise<Doc<T> | null>;
+  count(collection: string, filter?: Filter): Promise<number>;
+  /** Shallow merge. `not_found` (HTTP 404) without such a document; `ifVersion` makes it compare-and-set: `version_conflict` (HTTP 409) otherwise. */
+  update<T>(collection: string, id: string, patch: Partial<T>, options?: { ifVersion?: number }): Promise<Doc<T>>;
+  replace<T>(collection: string, id: string, doc: T, options?: { ifVersion?: number }): Promise<Doc<T>>;
+  upsert<T>(collection: string, doc: T & { id: string }): Promise<Doc<T>>;
+  /** Atomic { $inc, $push, $pull, $set, $unset, $min, $max } without a read. */
+  modify<T>(collection: string, id: string, change: Record<string, any>): Promise<Doc<T>>;
+  delete(collection: string, id: string): Promise<boolean>;
+  deleteMany(collection: string, filter: Filter): Promise<number>;
+  /** All or nothing, serialisable; retried on conflict, so the function must be repeatable. */
+  transaction<R>(work: (tx: DataRepository) => Promise<R>): Promise<R>;
+  /** Parameterised only. Each collection is a view of the same name with its fields as columns. Read-only. */
+  sql<R = any>(strings: TemplateStringsArray, ...values: unknown[]): Promise<R[]>;
+  /** Declares fields, unique keys and indexes; checked on write; migrations are recorded per version. */
+  define(collection: string, definition: { schema?: JsonSchema; unique?: string[][]; index?: string[][]; tenant?: boolean; owner?: boolean }): void;
+  collections(): Promise<string[]>;
+  /** The same calls without promises, for code that cannot await. Each holds its isolate while it waits: prefer the others. */
+  readonly sync: Record<"create" | "get" | "list" | "query" | "first" | "count" | "update" | "replace" | "upsert" | "modify" | "delete" | "deleteMany", (...args: any[]) => any>;
+}
+declare const DataRepository: DataRepository;

@@ -1,0 +1,24 @@
+// secrets
+
+interface Secrets {
+  /**
+   * An opaque reference, usable inside the url, headers or body of `fetch` (and the engine's other outbound
+   * calls), also inside a longer string. It is a random token, made for this isolate and known to the host
+   * alone, of letters and digits only, so that URL, JSON and HTML encoding leave it as it is; nobody can write
+   * one down, and what an end user sends is never taken for one. The value is put in by the host, only for the
+   * hosts that the secret allows; it never enters JavaScript, and is redacted wherever it would come back. In a header
+   * always; in url or body where the secret was stored with `in: ["url", "body"]`. An encoding of it that the host cannot
+   * see through is refused as `secret_encoded`.
+   * Throws `secret_not_found`, naming only the id asked for.
+   */
+  get(id: string): string;
+  /** "Basic …" for an Authorization header. */
+  basic(user: string, id: string): string;
+  /** The host computes, JavaScript gets the signature; `chain` for derived keys (AWS Signature 4). Audited. */
+  hmac(id: string, options: { hash: "SHA-1" | "SHA-256" | "SHA-512"; chain?: string[]; encoding?: "hex" | "base64" }, data: string | Uint8Array): Promise<string>;
+  /** Constant-time comparison, rate-limited: webhook tokens. */
+  matches(id: string, candidate: string): Promise<boolean>;
+  exists(id: string): boolean;
+  list(): string[];
+}
+declare const Secrets: Secrets;
