@@ -23,7 +23,10 @@ async def test_atomics_do_not_wait(call: str) -> None:
 
 async def test_the_embedders_timers_are_out_of_reach() -> None:
     async with alone() as isolate:
-        assert await isolate.json("[typeof __timer_manager, setTimeout(() => {}, 5) > 0]") == ["undefined", True]
+        assert await isolate.json("[typeof __timer_manager, setTimeout(() => {}, 5) > 0]") == [
+            "undefined",
+            True,
+        ]
         with pytest.raises(Exception, match="not available"):
             await isolate.run("new __TimerManager().setTimeout(() => {}, 1)")
 
@@ -45,7 +48,10 @@ async def test_a_finalization_registry_never_calls_back() -> None:
     ("call", "gives"),
     [
         (f"WebAssembly.compile({EMPTY_MODULE})", "[object WebAssembly.Module]"),
-        (f"WebAssembly.instantiate({EMPTY_MODULE}).then((r) => r.instance)", "[object WebAssembly.Instance]"),
+        (
+            f"WebAssembly.instantiate({EMPTY_MODULE}).then((r) => r.instance)",
+            "[object WebAssembly.Instance]",
+        ),
         (
             f"WebAssembly.instantiate(new WebAssembly.Module({EMPTY_MODULE}))",
             "[object WebAssembly.Instance]",

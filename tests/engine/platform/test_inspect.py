@@ -15,12 +15,18 @@ LOOKS = [
     ("Symbol('s')", "Symbol(s)"),
     ("undefined", "undefined"),
     ("null", "null"),
-    ("{ a: 1, 'b-c': [1, 2], [Symbol('s')]: null }", "{ a: 1, 'b-c': [ 1, 2 ], [Symbol(s)]: null }"),
+    (
+        "{ a: 1, 'b-c': [1, 2], [Symbol('s')]: null }",
+        "{ a: 1, 'b-c': [ 1, 2 ], [Symbol(s)]: null }",
+    ),
     ("{ a: { b: { c: { d: 1 } } } }", "{ a: { b: { c: [Object] } } }"),
     ("[1, 2, [3, [4, [5]]]]", "[ 1, 2, [ 3, [ 4, [Array] ] ] ]"),
     ("[, 1, , , 2]", "[ <1 empty item>, 1, <2 empty items>, 2 ]"),
     ("Object.assign([1], { extra: true })", "[ 1, extra: true ]"),
-    ("new Map([[{ a: 1 }, 'x'], ['y', new Set([1])]])", "Map(2) { { a: 1 } => 'x', 'y' => Set(1) { 1 } }"),
+    (
+        "new Map([[{ a: 1 }, 'x'], ['y', new Set([1])]])",
+        "Map(2) { { a: 1 } => 'x', 'y' => Set(1) { 1 } }",
+    ),
     ("new WeakMap()", "WeakMap { <items unknown> }"),
     ("new Date(0)", "1970-01-01T00:00:00.000Z"),
     ("new Date(NaN)", "Invalid Date"),
@@ -33,18 +39,36 @@ LOOKS = [
     ("class A extends Array {}", "[class A extends Array]"),
     ("new (class Point { x = 1; get sum() { return 3; } })()", "Point { x: 1 }"),
     ("Object.create(null)", "[Object: null prototype] {}"),
-    ("{ get a() { throw 1; }, set b(v) {}, get c() { throw 1; }, set c(v) {} }", "{ a: [Getter], b: [Setter], c: [Getter/Setter] }"),
-    ("[new Number(3), new String('abc'), Object(10n)]", "[ [Number: 3], [String: 'abc'], [BigInt: 10n] ]"),
+    (
+        "{ get a() { throw 1; }, set b(v) {}, get c() { throw 1; }, set c(v) {} }",
+        "{ a: [Getter], b: [Setter], c: [Getter/Setter] }",
+    ),
+    (
+        "[new Number(3), new String('abc'), Object(10n)]",
+        "[ [Number: 3], [String: 'abc'], [BigInt: 10n] ]",
+    ),
     ("Promise.resolve(1)", "Promise {}"),
-    ("(() => { const o = { name: 'o' }; o.self = o; return [o]; })()", "[ <ref *1> { name: 'o', self: [Circular *1] } ]"),
+    (
+        "(() => { const o = { name: 'o' }; o.self = o; return [o]; })()",
+        "[ <ref *1> { name: 'o', self: [Circular *1] } ]",
+    ),
     ("new Proxy({ a: 1 }, {})", "{ a: 1 }"),
-    ("new Proxy({}, { ownKeys() { throw new Error('trap'); } })", "[an object that cannot be shown]"),
-    ("Array.from({ length: 10 }, (_, i) => 'item' + i)",
-     "[\n  'item0', 'item1',\n  'item2', 'item3',\n  'item4', 'item5',\n  'item6', 'item7',\n  'item8', 'item9'\n]"),
-    ("{ users: [{ id: 1, name: 'Ada Lovelace', mail: 'ada@example.org' }], next: null, total: 1234567 }",
-     "{\n  users: [ { id: 1, name: 'Ada Lovelace', mail: 'ada@example.org' } ],\n  next: null,\n  total: 1234567\n}"),
-    ("Response.json({ a: 1 })",
-     "Response {\n  status: 200,\n  statusText: '',\n  headers: Headers { 'content-type': 'application/json' },\n  body: '{\"a\":1}',\n  bodyUsed: false,\n  ok: true\n}"),
+    (
+        "new Proxy({}, { ownKeys() { throw new Error('trap'); } })",
+        "[an object that cannot be shown]",
+    ),
+    (
+        "Array.from({ length: 10 }, (_, i) => 'item' + i)",
+        "[\n  'item0', 'item1',\n  'item2', 'item3',\n  'item4', 'item5',\n  'item6', 'item7',\n  'item8', 'item9'\n]",
+    ),
+    (
+        "{ users: [{ id: 1, name: 'Ada Lovelace', mail: 'ada@example.org' }], next: null, total: 1234567 }",
+        "{\n  users: [ { id: 1, name: 'Ada Lovelace', mail: 'ada@example.org' } ],\n  next: null,\n  total: 1234567\n}",
+    ),
+    (
+        "Response.json({ a: 1 })",
+        "Response {\n  status: 200,\n  statusText: '',\n  headers: Headers { 'content-type': 'application/json' },\n  body: '{\"a\":1}',\n  bodyUsed: false,\n  ok: true\n}",
+    ),
     ("new AbortController().signal", "AbortSignal { aborted: false }"),
     ("{ [Symbol.for('nodejs.util.inspect.custom')]() { return 'my own look'; } }", "my own look"),
 ]
@@ -127,16 +151,33 @@ PRINTS = [
     ("console.assert(1 === 1, 'fine')", []),
     ("console.assert(false, 'no %s', 'way')", [["error", "Assertion failed: no way"]]),
     ("console.assert(false, { a: 1 })", [["error", "Assertion failed { a: 1 }"]]),
-    ("console.group('g'); console.log('a\\nb'); console.group(); console.log('c'); console.groupEnd(); console.groupEnd(); console.log('d')",
-     [["info", "g"], ["info", "  a\n  b"], ["info", "    c"], ["info", "d"]]),
-    ("console.count(); console.count('x'); console.count(); console.countReset(); console.count()",
-     [["info", "default: 1"], ["info", "x: 1"], ["info", "default: 2"], ["info", "default: 1"]]),
+    (
+        "console.group('g'); console.log('a\\nb'); console.group(); console.log('c'); console.groupEnd(); console.groupEnd(); console.log('d')",
+        [["info", "g"], ["info", "  a\n  b"], ["info", "    c"], ["info", "d"]],
+    ),
+    (
+        "console.count(); console.count('x'); console.count(); console.countReset(); console.count()",
+        [["info", "default: 1"], ["info", "x: 1"], ["info", "default: 2"], ["info", "default: 1"]],
+    ),
     ("console.countReset('none')", [["warn", 'The counter "none" does not exist.']]),
-    ("console.time('t'); console.timeLog('t', 'on'); console.timeEnd('t'); console.timeEnd('t')",
-     [["info", "t: 0.000 ms on"], ["info", "t: 0.000 ms"], ["warn", 'The timer "t" does not exist.']]),
+    (
+        "console.time('t'); console.timeLog('t', 'on'); console.timeEnd('t'); console.timeEnd('t')",
+        [
+            ["info", "t: 0.000 ms on"],
+            ["info", "t: 0.000 ms"],
+            ["warn", 'The timer "t" does not exist.'],
+        ],
+    ),
     ("console.dir({ a: { b: 1 } }, { depth: 0 })", [["info", "{ a: [Object] }"]]),
-    ("console.table([{ a: 1, b: 'x' }, { a: 2 }])",
-     [["info", "┌─────────┬───┬─────┐\n│ (index) │ a │ b   │\n├─────────┼───┼─────┤\n│ 0       │ 1 │ 'x' │\n│ 1       │ 2 │     │\n└─────────┴───┴─────┘"]]),
+    (
+        "console.table([{ a: 1, b: 'x' }, { a: 2 }])",
+        [
+            [
+                "info",
+                "┌─────────┬───┬─────┐\n│ (index) │ a │ b   │\n├─────────┼───┼─────┤\n│ 0       │ 1 │ 'x' │\n│ 1       │ 2 │     │\n└─────────┴───┴─────┘",
+            ]
+        ],
+    ),
     ("console.table('x')", [["info", "x"]]),
     ("const { log } = console; log('detached')", [["info", "detached"]]),
 ]
@@ -151,7 +192,9 @@ async def test_the_console_prints(code: str, lines: list[list[str]]) -> None:
 
 async def test_console_trace_shows_where_it_was_called() -> None:
     async with alone() as isolate:
-        await isolate.run("function here() { console.trace('x'); } here(); 0\n//# sourceURL=cell-7.js")
+        await isolate.run(
+            "function here() { console.trace('x'); } here(); 0\n//# sourceURL=cell-7.js"
+        )
         [[level, text]] = await isolate.json("T.logged")
         assert level == "info"
         assert text.startswith("Trace: x\n    at here (cell-7.js:1:")
@@ -166,4 +209,8 @@ async def test_groups_of_two_invocations_do_not_mix() -> None:
             T.I.current = () => one; console.log('still one');
             0"""
         )
-        assert await isolate.json("T.logged") == [["info", "one"], ["info", "two"], ["info", "  still one"]]
+        assert await isolate.json("T.logged") == [
+            ["info", "one"],
+            ["info", "two"],
+            ["info", "  still one"],
+        ]

@@ -10,7 +10,12 @@ JSON, TEXT, HTML = "application/json", "text/plain;charset=UTF-8", "text/html;ch
 
 SNAPSHOTS = [
     ("Response.json({ a: 1 })", 200, [["content-type", JSON]], '{"a":1}'),
-    ("Response.json([1], { status: 201, headers: { 'X-Id': '7' } })", 201, [["x-id", "7"], ["content-type", JSON]], "[1]"),
+    (
+        "Response.json([1], { status: 201, headers: { 'X-Id': '7' } })",
+        201,
+        [["x-id", "7"], ["content-type", JSON]],
+        "[1]",
+    ),
     (
         "Response.json({}, { headers: { 'content-type': 'application/problem+json' } })",
         200,
@@ -21,12 +26,27 @@ SNAPSHOTS = [
     ("Response.html('<b>x</b>')", 200, [["content-type", HTML]], "<b>x</b>"),
     ("Response.html(html`<b>${'<'}</b>`)", 200, [["content-type", HTML]], "<b>&lt;</b>"),
     ("Response.redirect('/tasks/7')", 302, [["location", "/tasks/7"]], None),
-    ("Response.redirect('https://example.org/a b?ü=%20', 303)", 303, [["location", "https://example.org/a%20b?%C3%BC=%20"]], None),
-    ("Response.redirect('/a\\r\\nSet-Cookie: x=1')", 302, [["location", "/a%0D%0ASet-Cookie:%20x=1"]], None),
+    (
+        "Response.redirect('https://example.org/a b?ü=%20', 303)",
+        303,
+        [["location", "https://example.org/a%20b?%C3%BC=%20"]],
+        None,
+    ),
+    (
+        "Response.redirect('/a\\r\\nSet-Cookie: x=1')",
+        302,
+        [["location", "/a%0D%0ASet-Cookie:%20x=1"]],
+        None,
+    ),
     ("Response.noContent()", 204, [], None),
     ("new Response()", 200, [], None),
     ("new Response(undefined, { status: 304 })", 304, [], None),
-    ("new Response('x', { headers: [['A', '1'], ['a', '2']] })", 200, [["a", "1"], ["a", "2"], ["content-type", TEXT]], "x"),
+    (
+        "new Response('x', { headers: [['A', '1'], ['a', '2']] })",
+        200,
+        [["a", "1"], ["a", "2"], ["content-type", TEXT]],
+        "x",
+    ),
     ("new Response('\\ud800')", 200, [["content-type", TEXT]], "\ufffd"),
     ("new Response(new Uint8Array([104, 105]))", 200, [], [104, 105]),
     ("new Response(new Uint8Array([104, 105]).buffer)", 200, [], [104, 105]),
@@ -37,12 +57,21 @@ SNAPSHOTS = [
         [["content-type", JSON]],
         '{"error":{"code":"not_found","message":"No such task"}}',
     ),
-    ("Response.error(503)", 503, [["content-type", JSON]], '{"error":{"code":"unavailable","message":"The service is not available now."}}'),
+    (
+        "Response.error(503)",
+        503,
+        [["content-type", JSON]],
+        '{"error":{"code":"unavailable","message":"The service is not available now."}}',
+    ),
 ]
 
 
-@pytest.mark.parametrize(("expression", "status", "headers", "body"), SNAPSHOTS, ids=[row[0] for row in SNAPSHOTS])
-async def test_the_engine_reads_a_response(expression: str, status: int, headers: list[list[str]], body: object) -> None:
+@pytest.mark.parametrize(
+    ("expression", "status", "headers", "body"), SNAPSHOTS, ids=[row[0] for row in SNAPSHOTS]
+)
+async def test_the_engine_reads_a_response(
+    expression: str, status: int, headers: list[list[str]], body: object
+) -> None:
     async with alone() as isolate:
         snapshot = await isolate.json(
             f"(() => {{ const s = T.snapshot({expression}); return {{ ...s, body: s.body instanceof Uint8Array ? [...s.body] : s.body }}; }})()"
@@ -74,9 +103,13 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("expression", "name", "says"), REFUSED, ids=[row[0] for row in REFUSED])
-async def test_a_wrong_response_is_refused_with_what_to_do(expression: str, name: str, says: str) -> None:
+async def test_a_wrong_response_is_refused_with_what_to_do(
+    expression: str, name: str, says: str
+) -> None:
     async with alone() as isolate:
-        error = await isolate.json(f"(() => {{ try {{ {expression} }} catch (e) {{ return [e.name, e.message] }} }})()")
+        error = await isolate.json(
+            f"(() => {{ try {{ {expression} }} catch (e) {{ return [e.name, e.message] }} }})()"
+        )
         assert error is not None
         assert error[0] == name
         assert says in error[1]
@@ -103,19 +136,42 @@ READS = [
     ("new Response('abc').arrayBuffer().then((b) => b.byteLength)", 3),
     ("new Response().text()", ""),
     ("new Response(null).bytes().then((b) => b.length)", 0),
-    ("new Response('x', { headers: { 'content-type': 'Text/CSS; charset=x' } }).blob().then((b) => [b.type, b.size])", ["text/css;charset=x", 1]),
+    (
+        "new Response('x', { headers: { 'content-type': 'Text/CSS; charset=x' } }).blob().then((b) => [b.type, b.size])",
+        ["text/css;charset=x", 1],
+    ),
     ("new Response('a=1&b=%20').formData().catch((e) => e.name)", "TypeError"),
     ("new Response(new URLSearchParams('a=1')).formData().then((f) => f.get('a'))", "1"),
     ("new Response('abc').body.getReader().read().then((r) => [...r.value])", [97, 98, 99]),
     ("new Response(new Blob(['x'], { type: 'a/b' })).headers.get('content-type')", "a/b"),
-    ("new Response(new ReadableStream({ start(c) { c.enqueue(new TextEncoder().encode('s')); c.close(); } })).text()", "s"),
-    ("new Response(new ReadableStream({ start(c) { c.enqueue('s'); c.close(); } })).text().catch((e) => e.name)", "TypeError"),
-    ("Response.stream((async function* () { yield 'a'; yield new Uint8Array([98]); })()).text()", "ab"),
-    ("(async () => { const r = new Response('x'); await r.text(); return r.text().catch((e) => e.message); })()",
-     "The body was read already, and can be read once. Keep the first result, or read response.clone()."),
-    ("(async () => { const r = new Response('x'); const c = r.clone(); return [await r.text(), await c.text()]; })()", ["x", "x"]),
-    ("(async () => { const r = new Response(new Response('x').body); const c = r.clone(); return [await r.text(), await c.text()]; })()", ["x", "x"]),
-    ("(async () => { const r = new Response('x'); await r.text(); try { T.snapshot(r) } catch (e) { return e.message.includes('clone') } })()", True),
+    (
+        "new Response(new ReadableStream({ start(c) { c.enqueue(new TextEncoder().encode('s')); c.close(); } })).text()",
+        "s",
+    ),
+    (
+        "new Response(new ReadableStream({ start(c) { c.enqueue('s'); c.close(); } })).text().catch((e) => e.name)",
+        "TypeError",
+    ),
+    (
+        "Response.stream((async function* () { yield 'a'; yield new Uint8Array([98]); })()).text()",
+        "ab",
+    ),
+    (
+        "(async () => { const r = new Response('x'); await r.text(); return r.text().catch((e) => e.message); })()",
+        "The body was read already, and can be read once. Keep the first result, or read response.clone().",
+    ),
+    (
+        "(async () => { const r = new Response('x'); const c = r.clone(); return [await r.text(), await c.text()]; })()",
+        ["x", "x"],
+    ),
+    (
+        "(async () => { const r = new Response(new Response('x').body); const c = r.clone(); return [await r.text(), await c.text()]; })()",
+        ["x", "x"],
+    ),
+    (
+        "(async () => { const r = new Response('x'); await r.text(); try { T.snapshot(r) } catch (e) { return e.message.includes('clone') } })()",
+        True,
+    ),
 ]
 
 
@@ -147,19 +203,30 @@ async def test_a_snapshot_does_not_use_what_a_program_patched() -> None:
             Reflect.apply = () => { throw new Error('patched'); };
             0"""
         )
-        assert await isolate.run("T.snapshot(Response.json({ a: 1 }, { headers: { x: 'y' } })).body") == '{"a":1}'
+        assert (
+            await isolate.run("T.snapshot(Response.json({ a: 1 }, { headers: { x: 'y' } })).body")
+            == '{"a":1}'
+        )
 
 
 HEADERS = [
     ("[...new Headers({ B: '2', a: '1' })]", [["a", "1"], ["b", "2"]]),
     ("[...new Headers([['a', '1'], ['A', ' 2 ']])]", [["a", "1, 2"]]),
-    ("[...new Headers([['set-cookie', 'a'], ['set-cookie', 'b']])]", [["set-cookie", "a"], ["set-cookie", "b"]]),
+    (
+        "[...new Headers([['set-cookie', 'a'], ['set-cookie', 'b']])]",
+        [["set-cookie", "a"], ["set-cookie", "b"]],
+    ),
     ("new Headers([['set-cookie', 'a'], ['set-cookie', 'b']]).getSetCookie()", ["a", "b"]),
     ("new Headers({ a: '1' }).get('A')", "1"),
     ("new Headers().get('a')", None),
-    ("(() => { const h = new Headers({ a: '1' }); h.append('a', '2'); h.set('b', '3'); h.delete('zz'); return [h.get('a'), h.has('B'), [...h.keys()], [...h.values()]]; })()",
-     ["1, 2", True, ["a", "b"], ["1, 2", "3"]]),
-    ("(() => { const out = []; new Headers({ a: '1' }).forEach((v, k, h) => out.push(v, k, h instanceof Headers)); return out; })()", ["1", "a", True]),
+    (
+        "(() => { const h = new Headers({ a: '1' }); h.append('a', '2'); h.set('b', '3'); h.delete('zz'); return [h.get('a'), h.has('B'), [...h.keys()], [...h.values()]]; })()",
+        ["1, 2", True, ["a", "b"], ["1, 2", "3"]],
+    ),
+    (
+        "(() => { const out = []; new Headers({ a: '1' }).forEach((v, k, h) => out.push(v, k, h instanceof Headers)); return out; })()",
+        ["1", "a", True],
+    ),
     ("[...new Headers(new Headers({ a: '1' }))]", [["a", "1"]]),
     ("[...new Headers(new Map([['a', '1']]))]", [["a", "1"]]),
 ]
@@ -173,7 +240,9 @@ async def test_headers(expression: str, gives: object) -> None:
 
 async def test_fetch_says_that_it_is_not_here_yet() -> None:
     async with alone() as isolate:
-        code, message, hint = await isolate.json("fetch('https://example.org/').catch((e) => [e.code, e.message, e.hint])")
+        code, message, hint = await isolate.json(
+            "fetch('https://example.org/').catch((e) => [e.code, e.message, e.hint])"
+        )
         assert code == "not_available"
         assert "not part of this version" in message
         assert hint

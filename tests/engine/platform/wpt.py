@@ -18,7 +18,9 @@ from tests.engine.platform.alone import alone
 
 PUMPS = 20_000
 # What only a browser with a network can do is neither passed nor failed.
-BROWSER = re.compile(r"XMLHttpRequest|no such file in the test|no-cors|document|MessageChannel|ImageData|ImageBitmap|FileReader|createObjectURL|(?:self|globalThis)\.(?:add|remove)EventListener")
+BROWSER = re.compile(
+    r"XMLHttpRequest|no such file in the test|no-cors|document|MessageChannel|ImageData|ImageBitmap|FileReader|createObjectURL|(?:self|globalThis)\.(?:add|remove)EventListener"
+)
 SHELL = """
 globalThis.GLOBAL = { isWindow: () => false, isWorker: () => false, isShadowRealm: () => false };
 globalThis.location = { href: "http://web-platform.test/", search: "", origin: "http://web-platform.test", protocol: "http:" };
@@ -49,7 +51,7 @@ class Outcome:
 def scripts(root: Path, file: Path) -> list[Path]:
     """The files that `// META: script=` names."""
     found = []
-    for name in re.findall(r"^// META: script=(\S+)", file.read_text(), re.M):
+    for name in re.findall(r"^// META: script=(\S+)", file.read_text(), re.MULTILINE):
         path = (root / name[1:]) if name.startswith("/") else (file.parent / name)
         found.append(path.resolve())
     return found
@@ -63,10 +65,14 @@ async def run_file(root: Path, file: Path, variant: str = "") -> Outcome:
     }
     async with alone(everything=True) as isolate:
         try:
-            texts = [f"const FILES = {json.dumps(data)};{SHELL}location.search = {json.dumps(variant)};"]
+            texts = [
+                f"const FILES = {json.dumps(data)};{SHELL}location.search = {json.dumps(variant)};"
+            ]
             texts += [(root / "resources/testharness.js").read_text(), COLLECT]
             texts += [script.read_text() for script in [*scripts(root, file), file]]
-            await isolate.run("\n;".join(texts) + "\n;0")  # at once: the harness is ready when a microtask runs
+            await isolate.run(
+                "\n;".join(texts) + "\n;0"
+            )  # at once: the harness is ready when a microtask runs
             for _ in range(PUMPS):
                 if await isolate.run("__done !== null"):
                     break
@@ -79,18 +85,27 @@ async def run_file(root: Path, file: Path, variant: str = "") -> Outcome:
             return outcome
         text = await isolate.run("__done")
         if text is None:
-            outcome.failed.append(("(the file)", "did not finish: " + str(await isolate.run("T.reported.join()"))))
+            outcome.failed.append(
+                ("(the file)", "did not finish: " + str(await isolate.run("T.reported.join()")))
+            )
             return outcome
         for name, status, message in json.loads(text)["tests"]:
             if status == 0:
                 outcome.passed += 1
-            elif status != 4 and not BROWSER.search(f"{name} {message}"):  # 4: an optional feature that is absent
+            elif status != 4 and not BROWSER.search(
+                f"{name} {message}"
+            ):  # 4: an optional feature that is absent
                 outcome.failed.append((name, str(message)))
     return outcome
 
 
 def variants(file: Path) -> list[str]:
-    return re.findall(r"^// META: variant=(\S*)", file.read_text(), re.M) or [""]
+    return re.findall(r"^// META: variant=(\S*)", file.read_text(), re.MULTILINE) or [""]
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 async def main(folder: str, *patterns: str) -> None:
@@ -104,11 +119,11 @@ async def main(folder: str, *patterns: str) -> None:
                 part += outcome.passed
                 bad += len(outcome.failed)
                 for name, message in outcome.failed:
-                    print(f"  {outcome.file}: {name[:120]!r}: {message[:160]!r}")
-        print(f"{pattern}: {part} of {part + bad}", flush=True)
+                    tell(f"  {outcome.file}: {name[:120]!r}: {message[:160]!r}")
+        tell(f"{pattern}: {part} of {part + bad}")
         total += part
         failures += bad
-    print(f"all: {total} of {total + failures}", flush=True)
+    tell(f"all: {total} of {total + failures}")
     os._exit(0)
 
 

@@ -7,12 +7,15 @@ interface Coder { ondata: (chunk: Uint8Array, final: boolean) => void; push(chun
 type Coders = Record<string, new () => Coder>;
 const COMPRESS = { gzip: Gzip, deflate: Zlib, "deflate-raw": Deflate } as unknown as Coders;
 const DECOMPRESS = { gzip: Gunzip, deflate: Unzlib, "deflate-raw": Inflate } as unknown as Coders;
+/** Bytes of the shortest whole input: header, one empty block, checksum. */
+const SHORTEST: Record<string, number> = { gzip: 20, deflate: 8, "deflate-raw": 2 };
 
 function code(coders: Coders, format: string, what: string): any {
   if (!Object.hasOwn(coders, format)) {
     throw new TypeError(`${what} knows ${Object.keys(coders).join(", ")}, not "${format}".`);
   }
   const coder = new coders[format]!();
+  let size = 0;
   const attempt = (run: () => void): void => {
     try {
       run();
@@ -27,9 +30,13 @@ function code(coders: Coders, format: string, what: string): any {
     transform(chunk: unknown) {
       if (!ArrayBuffer.isView(chunk) && !(chunk instanceof ArrayBuffer)) throw new TypeError(`${what} takes chunks of bytes.`);
       const bytes = ArrayBuffer.isView(chunk) ? new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength) : new Uint8Array(chunk);
+      size += bytes.length;
       attempt(() => coder.push(bytes.slice()));
     },
-    flush() { attempt(() => coder.push(new Uint8Array(0), true)); },
+    flush() {
+      if (coders === DECOMPRESS && size < SHORTEST[format]!) throw new TypeError(`${what}: the data ends too early.`);
+      attempt(() => coder.push(new Uint8Array(0), true));
+    },
   });
 }
 
