@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.servers import environment
+from benchmarks.servers import nodes
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -45,7 +44,7 @@ def machine() -> list[str]:
         f"- {_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         f"- Python {platform.python_version()}; "
         + ", ".join(f"{name} {version(name)}" for name in packages),
-        f"- node {_node()}, for Express",
+        f"- node {' and '.join(nodes())}, for Express",
     ]
 
 
@@ -54,12 +53,6 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.machine()
-
-
-def _node() -> str:
-    command = ["node", "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
-    return done.stdout.strip() or "absent"
 
 
 def write(sections: dict[str, list[Row]]) -> None:

