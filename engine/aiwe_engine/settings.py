@@ -54,6 +54,7 @@ class Settings:
 
     document_limit: int = _setting(1 * MB, "Largest document")
     result_limit: int = _setting(32 * MB, "Bytes of documents that one query may find")
+    query_limit: float = _setting(10.0, "Seconds that one query may take")
     document_cache: int = _setting(32 * MB, "Documents kept in memory for reads by id")
     database_memory: int = _setting(256 * MB, "Memory that the database may use")
     database_threads: int = _setting(2, "Threads of the database")

@@ -22,7 +22,7 @@ Scalar: TypeAlias = bool | int | float | str | None
 Order: TypeAlias = Literal[">", ">=", "<", "<="]
 
 DEEPEST = 20
-MOST_CONDITIONS = 1_000
+MOST_CONDITIONS = 200
 MOST_VALUES = 10_000
 
 

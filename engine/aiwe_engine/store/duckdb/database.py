@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, TypeAlias
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.protocols import Scope
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import MB, Settings
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Place: TypeAlias = tuple[str, str, str]  # app, environment, collection
 
+LOG_LIMIT = 16 * MB  # then it is moved into the file
 _BLOCK = 64 * 1024  # a quarter of the default: a small collection costs 130 KB, not 520
 _CATALOG = """
 CREATE TABLE IF NOT EXISTS collections (
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS collections (
 
 
 class Database:
-    """One database file, opened when it is first needed."""
+    """One database file, opened when it is first needed, and again after it failed."""
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
@@ -40,28 +41,31 @@ class Database:
         self._lock = Lock()
         self._root: Connection | None = None
         self._cursors: list[Connection] = []
+        self._opened = 0  # how often
+        self._checkpoint_at = LOG_LIMIT  # bytes of the log
+        self._mine = local()
         self._tables: dict[Place, int] = {}
         self._closed = False
 
-    def open(self) -> Connection:
+    def open(self) -> None:
         """Opens the file if it is not open. Blocks.
 
         Raises:
             EngineError: `data_in_use`, `store_unavailable`, `store_closed`.
         """
         with self._lock:
-            if self._closed:
-                raise closed()
-            if self._root is None:
-                self._root = self._connect()
-            return self._root
+            self._ensure()
 
-    def cursor(self) -> Connection:
-        """A connection for one thread; opens the file as `open` does."""
-        cursor = self.open().cursor()
-        with self._lock:
-            self._cursors.append(cursor)
-        return cursor
+    def connection(self) -> Connection:
+        """The calling thread's own connection; opens the file if need be, as `open` does."""
+        mine = self._mine
+        if getattr(mine, "opened", None) != self._opened or self._root is None:
+            with self._lock:
+                mine.connection = self._ensure().cursor()
+                mine.opened = self._opened
+                self._cursors.append(mine.connection)
+        connection: Connection = mine.connection
+        return connection
 
     @property
     def is_open(self) -> bool:
@@ -85,6 +89,33 @@ class Database:
         """Takes up tables that a transaction has made."""
         self._tables.update(tables)
 
+    def checkpoint(self) -> None:
+        """Moves the log into the file when it has grown. For the writer, after it has told its callers.
+
+        DuckDB would do so within a commit: the callers would wait for it, and hear of its failure
+        although their writes are durable.
+        """
+        log = self.path.with_name(self.path.name + ".wal")
+        try:
+            size = log.stat().st_size if log.exists() else 0
+            if size > self._checkpoint_at:
+                self._checkpoint_at = size + LOG_LIMIT  # where it fails, it is not tried at once
+                self.connection().execute("CHECKPOINT")
+                self._checkpoint_at = LOG_LIMIT
+        except Exception as error:  # noqa: BLE001  the log is whole: nobody need hear of it
+            self.failure(error)
+
+    def failure(self, error: Exception) -> AiweError:
+        """What a failed statement means to whoever called; lets go of a database that is broken."""
+        import duckdb
+
+        if isinstance(error, duckdb.InterruptException):
+            return closed()
+        if isinstance(error, duckdb.FatalException):
+            with self._lock:
+                self._let_go()
+        return unavailable(error, self.path)
+
     def interrupt(self) -> None:
         """Ends the statements that are under way."""
         with self._lock:
@@ -95,12 +126,22 @@ class Database:
         """Lets the file go, after a checkpoint. No connection may be in use any more."""
         with self._lock:
             self._closed = True
-            for cursor in self._cursors:
-                cursor.close()
-            self._cursors.clear()
-            if self._root is not None:
-                self._root.close()
-                self._root = None
+            self._let_go()
+
+    def _ensure(self) -> Connection:
+        if self._closed:
+            raise closed()
+        if self._root is None:
+            self._root = self._connect()
+            self._opened += 1
+        return self._root
+
+    def _let_go(self) -> None:
+        for connection in (*self._cursors, self._root):
+            if connection is not None:
+                connection.close()
+        self._cursors.clear()
+        self._root = None
 
     def _connect(self) -> Connection:
         import duckdb
@@ -113,6 +154,7 @@ class Database:
             "default_block_size": str(_BLOCK),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "checkpoint_threshold": "1TB",  # see `checkpoint`
             # Lets a bulk form with this many ids use the index, as it would with a few.
             "dynamic_or_filter_threshold": 4096,
         }

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from asyncio import Future, get_running_loop
 from dataclasses import dataclass, field
-from threading import Lock, local
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope
+from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache, Key
 from aiwe_engine.store.documents import select
 from aiwe_engine.store.duckdb import sql
-from aiwe_engine.store.duckdb.database import Database, unavailable
+from aiwe_engine.store.duckdb.database import Database
+from aiwe_engine.store.duckdb.question import count, find
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
 from aiwe_engine.store.selection import Selection
@@ -49,15 +51,16 @@ Get: TypeAlias = tuple[Scope, str, str, "Future[bytes | None]"]
 class Reader:
     """Threads that read what was committed."""
 
-    def __init__(self, database: Database, cache: DocumentCache, result_limit: int) -> None:
+    def __init__(self, database: Database, cache: DocumentCache, settings: Settings) -> None:
         self._database = database
         self._cache = cache
-        self._result_limit = result_limit
+        self._result_limit = settings.result_limit
+        self._time_limit = settings.query_limit
         self._gets: Lane[Get] = Lane("store-get", self._read, most=MOST_GETS)
         self._queries: Lane[Question] = Lane("store-query", self._answer, threads=SCANNERS)
         self._asking: dict[Question, list[Future[Any]]] = {}
+        self._running: list[tuple[list[Future[Any]], Connection]] = []
         self._lock = Lock()
-        self._mine = local()
 
     def get(self, scope: Scope, collection: str, doc_id: str) -> Future[bytes | None]:
         """A document by id. On the loop only."""
@@ -67,7 +70,10 @@ class Reader:
 
     def ask(self, question: Question) -> Future[Any]:
         """The answer to a question: a list of texts, or a number. On the loop only."""
-        future: Future[Any] = get_running_loop().create_future()
+        loop = get_running_loop()
+        future: Future[Any] = loop.create_future()
+        timer = loop.call_later(self._time_limit, self._give_up, future)
+        future.add_done_callback(lambda _: timer.cancel())
         with self._lock:
             waiting = self._asking.get(question)
             if waiting is not None:
@@ -82,18 +88,12 @@ class Reader:
         self._gets.finish()
         self._queries.finish()
 
-    def _connection(self) -> Connection:
-        connection: Connection | None = getattr(self._mine, "connection", None)
-        if connection is None:
-            connection = self._mine.connection = self._database.cursor()
-        return connection
-
     def _read(self, gets: list[Get]) -> None:
         reading = self._cache.begin()
         found: dict[Key, bytes] = {}
         outcomes: list[Outcome] = []
         try:
-            connection = self._connection()
+            connection = self._database.connection()
             keys = [self._key(scope, name, doc_id) for scope, name, doc_id, _ in gets]
             for number in {key[0] for key in keys if key is not None}:
                 ids = list({key[1] for key in keys if key is not None and key[0] == number})
@@ -102,7 +102,7 @@ class Reader:
             for key, (*_, future) in zip(keys, gets, strict=True):
                 outcomes.append((future, (found[key] or None) if key else None, None))
         except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
-            told = unavailable(error, self._database.path)
+            told = self._database.failure(error)
             found = {}
             outcomes = [(future, None, told) for *_, future in gets]
         self._cache.end(reading, found.items())
@@ -112,31 +112,52 @@ class Reader:
         number = self._database.table(scope, collection)
         return None if number is None else (number, doc_id)
 
+    def _give_up(self, future: Future[Any]) -> None:
+        """Ends a query that takes too long, for everybody who waits for it."""
+        with self._lock:
+            for waiting, connection in self._running:
+                if future in waiting:
+                    connection.interrupt()
+        if not future.done():
+            future.set_exception(
+                RequestError(
+                    f"The query took over {self._time_limit:g} s",
+                    code="query_too_slow",
+                    status=503,
+                    hint="Ask for less: filter by fewer conditions, or for fewer documents.",
+                )
+            )
+
     def _answer(self, questions: list[Question]) -> None:
         for question in questions:
             with self._lock:  # whoever asks from now on may know of newer commits
                 waiting = self._asking.pop(question)
             try:
-                answer = self._run(question)
+                answer = self._run(question, waiting)
             except Exception as error:  # noqa: BLE001  as above
-                told = unavailable(error, self._database.path)
+                told = self._database.failure(error)
                 deliver([(future, None, told) for future in waiting])
             else:
                 deliver([(future, answer, None) for future in waiting])
 
-    def _run(self, question: Question) -> list[bytes] | int:
-        connection = self._connection()
+    def _run(self, question: Question, waiting: list[Future[Any]]) -> list[bytes] | int:
+        connection = self._database.connection()
         number = self._database.table(question.scope, question.collection)
         selection = question.selection
-        if selection is None:
-            if number is None:
-                return 0
-            row = connection.execute(*sql.count(number, question.condition)).fetchone()
-            return int(row[0]) if row else 0
         if number is None:
-            return []
-        connection.execute(*sql.find(number, question.condition, selection))
-        texts = self._fetch(connection)
+            return 0 if selection is None else []
+        running = (waiting, connection)
+        with self._lock:
+            self._running.append(running)
+        try:
+            if selection is None:
+                connection.execute(*count(number, question.condition))
+                return int((connection.fetchone() or (0,))[0])
+            connection.execute(*find(number, question.condition, selection))
+            texts = self._fetch(connection)
+        finally:
+            with self._lock:
+                self._running.remove(running)
         if selection.fields is not None:
             texts = [select(text, selection.fields) for text in texts]
         return texts

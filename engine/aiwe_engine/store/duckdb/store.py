@@ -50,7 +50,7 @@ class DuckDBStore:
         self._database = Database(path, settings)
         self._cache = DocumentCache(settings.document_cache)
         self._writer = Writer(self._database, self._cache)
-        self._reader = Reader(self._database, self._cache, settings.result_limit)
+        self._reader = Reader(self._database, self._cache, settings)
         self._ids = Ids()
         self._warming: Thread | None = None
         self._closed = False

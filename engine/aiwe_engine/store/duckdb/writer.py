@@ -10,6 +10,7 @@ DuckDB syncs its log when it commits; nothing is acknowledged before.
 from __future__ import annotations
 
 from asyncio import Future, get_running_loop
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,8 +18,8 @@ from aiwe_engine.errors import AiweError
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.documents import Document
-from aiwe_engine.store.duckdb import sql
-from aiwe_engine.store.duckdb.database import Database, Place, unavailable
+from aiwe_engine.store.duckdb import question, sql
+from aiwe_engine.store.duckdb.database import Database, Place
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
 
@@ -70,7 +71,6 @@ class Writer:
         self._database = database
         self._cache = cache
         self._lane: Lane[Job] = Lane("store-writer", self._work, most=MOST_CHANGES)
-        self._connection: Connection | None = None
         self._committing = False  # a failure now leaves open whether it was stored
 
     def submit(self, change: Change[Result]) -> Future[Result]:
@@ -88,20 +88,20 @@ class Writer:
             length = _stretch(jobs)
             deliver(self._commit(jobs[:length]))
             del jobs[:length]
+            self._database.checkpoint()
 
     def _commit(self, group: list[Job]) -> list[Outcome]:
         self._committing = False
         try:
-            if self._connection is None:
-                self._connection = self._database.cursor()
-            tables = self._load(self._connection, group)
+            connection = self._database.connection()
+            tables = self._load(connection, group)
             outcomes = [_apply(change, tables, future) for change, future in group]
-            self._store(self._connection, [table for table in tables.values() if table.after])
+            self._store(connection, [table for table in tables.values() if table.after])
         except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
             self._roll_back()
             if len(group) > 1 and not self._committing:  # it may be one change's fault
                 return [self._commit([job])[0] for job in group]
-            told = unavailable(error, self._database.path)
+            told = self._database.failure(error)
             return [(future, None, told) for _, future in group]
         return outcomes
 
@@ -163,11 +163,8 @@ class Writer:
     def _roll_back(self) -> None:
         """After a failure nothing that is kept in memory is trusted."""
         self._cache.clear()
-        if self._connection is not None:
-            try:
-                self._connection.execute("ROLLBACK")
-            except Exception:  # noqa: BLE001  there was no transaction any more
-                return
+        with suppress(Exception):  # there may be no transaction, or no connection any more
+            self._database.connection().execute("ROLLBACK")
 
 
 def _stretch(group: list[Job]) -> int:
@@ -213,5 +210,5 @@ def _statements(table: Table, number: int) -> list[Sql]:
 
 
 def _find(connection: Connection, number: int, condition: Condition) -> dict[str, bytes]:
-    rows = connection.execute(*sql.matching(number, condition)).fetchall()
+    rows = connection.execute(*question.matching(number, condition)).fetchall()
     return {doc_id: data.encode() for doc_id, data in rows}

@@ -1,0 +1,246 @@
+"""Conditions and selections as DuckDB's SQL.
+
+A statement parses each document once, whatever it compares: the fields it needs are taken out
+together, as JSON texts (`f`) and, where a string is ordered or searched, as plain texts (`s`).
+They pass through `unnest`, or the optimizer would put the extraction back into each comparison,
+which costs a megabyte apiece. The first character of a JSON text says of which type it is.
+
+Field names travel as JSON pointers inside quoted literals, values as parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from aiwe_engine.store.documents import instant
+from aiwe_engine.store.duckdb.sql import Sql
+from aiwe_engine.store.filters import (
+    AllOf,
+    AnyOf,
+    Compares,
+    Condition,
+    Contains,
+    Equals,
+    Exists,
+    Like,
+    Not,
+    OneOf,
+    Path,
+    Scalar,
+    Sized,
+)
+from aiwe_engine.store.selection import Selection, SortKey
+
+_ID, _CREATED = ("id",), ("createdAt",)  # these have columns of their own
+
+
+def find(number: int, condition: Condition, selection: Selection) -> Sql:
+    """The texts of the chosen documents in their order."""
+    statement = _Statement(number)
+    where = statement.expression(condition)
+    order = ", ".join(term for key in selection.order for term in statement.order(key))
+    text = f"SELECT data FROM {statement.source()} WHERE {where} ORDER BY {order}"
+    if selection.limit is not None:
+        text += f" LIMIT {selection.limit:d}"
+    if selection.offset:
+        text += f" OFFSET {selection.offset:d}"
+    return text, statement.values
+
+
+def matching(number: int, condition: Condition) -> Sql:
+    """Ids and texts of the documents that meet a condition, in no order."""
+    statement = _Statement(number)
+    where = statement.expression(condition)
+    return f"SELECT id, data FROM {statement.source()} WHERE {where}", statement.values
+
+
+def count(number: int, condition: Condition) -> Sql:
+    """How many documents meet a condition."""
+    statement = _Statement(number)
+    where = statement.expression(condition)
+    return f"SELECT count(*) FROM {statement.source()} WHERE {where}", statement.values
+
+
+class _Statement:
+    """One statement in the making: the fields it takes out, its parameters in order."""
+
+    def __init__(self, number: int) -> None:
+        self._table = f"documents_{number:d}"
+        self._json: dict[Path, int] = {}
+        self._plain: dict[Path, int] = {}
+        self.values: list[Any] = []
+
+    def source(self) -> str:
+        """What to select from, when all fields are known."""
+        taken = ""
+        for name, function, paths in (
+            ("f", "json_extract", self._json),
+            ("s", "json_extract_string", self._plain),
+        ):
+            if paths:
+                pointers = ", ".join(_pointer(path) for path in paths)
+                taken += f", unnest([{function}(data, [{pointers}])]) AS {name}"
+        if not taken:
+            return self._table
+        return f"(SELECT id, created, data{taken} FROM {self._table})"
+
+    def expression(self, condition: Condition) -> str:
+        """A condition; never NULL."""
+        return _WRITERS[type(condition)](self, condition)
+
+    def order(self, key: SortKey) -> list[str]:
+        """Numbers before strings before the rest; what is missing or null last either way."""
+        way = "DESC" if key.descending else "ASC"
+        if key.path == _CREATED:
+            return [f"created {way}"]
+        if key.path == _ID:
+            return [f"id {way}"]
+        nulls = "FIRST" if key.descending else "LAST"
+        return [
+            f"coalesce({self.json(key.path)}, 'null') = 'null'",
+            f"{self.number(key.path)} {way} NULLS {nulls}",
+            f"{self.plain(key.path)} {way}",
+        ]
+
+    def json(self, path: Path) -> str:
+        """The field as JSON text; NULL where there is none."""
+        return f"f[{self._json.setdefault(path, len(self._json) + 1)}]::VARCHAR"
+
+    def plain(self, path: Path) -> str:
+        """The field as text, a string without its quotes."""
+        return f"s[{self._plain.setdefault(path, len(self._plain) + 1)}]"
+
+    def number(self, path: Path) -> str:
+        """The field where it is a number, else NULL: the text of a string has its quotes."""
+        return f"try_cast({self.json(path)} AS DOUBLE)"
+
+    def is_string(self, path: Path) -> str:
+        """Whether the field is a string, or NULL."""
+        return f"starts_with({self.json(path)}, '\"')"
+
+    def mark(self, value: Any) -> str:
+        """The place of a parameter."""
+        self.values.append(value)
+        return "?"
+
+    def json_mark(self, value: Scalar) -> str:
+        """The place of a parameter that is compared as JSON text, written as DuckDB writes it."""
+        return f"json_extract({self.mark(orjson.dumps(value).decode())}::JSON, '$')::VARCHAR"
+
+
+def _pointer(path: Path) -> str:
+    steps = (step.replace("~", "~0").replace("/", "~1").replace("'", "''") for step in path)
+    return "'/" + "/".join(steps) + "'"
+
+
+def _all_of(to: _Statement, condition: AllOf) -> str:
+    parts = [to.expression(part) for part in condition.conditions]
+    return f"({' AND '.join(parts)})" if parts else "TRUE"
+
+
+def _any_of(to: _Statement, condition: AnyOf) -> str:
+    return f"({' OR '.join([to.expression(part) for part in condition.conditions])})"
+
+
+def _not(to: _Statement, condition: Not) -> str:
+    return f"(NOT {to.expression(condition.condition)})"
+
+
+def _equals(to: _Statement, condition: Equals) -> str:
+    return _is(to, condition.path, condition.value)
+
+
+def _is(to: _Statement, path: Path, value: Scalar) -> str:
+    if value is None:
+        return f"(coalesce({to.json(path)}, 'null') = 'null')"
+    if isinstance(value, bool):
+        return f"coalesce({to.json(path)} = '{str(value).lower()}', FALSE)"
+    if isinstance(value, str):
+        if path == _ID:
+            return f"(id = {to.mark(value)})"
+        return f"coalesce({to.json(path)} = {to.json_mark(value)}, FALSE)"
+    return f"coalesce({to.number(path)} = {to.mark(float(value))}, FALSE)"
+
+
+def _compares(to: _Statement, condition: Compares) -> str:
+    path, order, value = condition.path, condition.order, condition.value
+    moment = instant(value) if path == _CREATED else None
+    if moment is not None:
+        return f"(created {order} make_timestamp({to.mark(moment)}::BIGINT))"
+    if not isinstance(value, str):
+        return f"coalesce({to.number(path)} {order} {to.mark(float(value))}, FALSE)"
+    if path == _ID:
+        return f"(id {order} {to.mark(value)})"
+    return f"coalesce({to.plain(path)} {order} {to.mark(value)} AND {to.is_string(path)}, FALSE)"
+
+
+def _one_of(to: _Statement, condition: OneOf) -> str:
+    path = condition.path
+    strings = [value for value in condition.values if isinstance(value, str)]
+    numbers = [
+        float(value)
+        for value in condition.values
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    rest = {value for value in condition.values if value is None or isinstance(value, bool)}
+    parts = []
+    if strings and path == _ID:
+        parts.append(f"(id IN ({', '.join(map(to.mark, strings))}))")
+    elif strings:
+        marks = ", ".join(map(to.mark, strings))
+        parts.append(f"coalesce({to.plain(path)} IN ({marks}) AND {to.is_string(path)}, FALSE)")
+    if numbers:
+        marks = ", ".join(map(to.mark, numbers))
+        parts.append(f"coalesce({to.number(path)} IN ({marks}), FALSE)")
+    parts += [_is(to, path, value) for value in rest]
+    return f"({' OR '.join(parts)})" if parts else "FALSE"
+
+
+def _like(to: _Statement, condition: Like) -> str:
+    word = "ILIKE" if condition.any_case else "LIKE"
+    text = f"{to.plain(condition.path)} {word} {to.mark(condition.pattern)}"
+    return f"coalesce({text} AND {to.is_string(condition.path)}, FALSE)"
+
+
+def _contains(to: _Statement, condition: Contains) -> str:
+    path, value = condition.path, condition.value
+    forms: list[Scalar] = [value]
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
+        forms = [int(value), float(value)]
+    marks = ", ".join([to.json_mark(form) for form in forms])
+    members = f"CAST(CAST({to.json(path)} AS JSON) AS JSON[])::VARCHAR[]"
+    is_array = f"starts_with({to.json(path)}, '[')"
+    text = f"coalesce(CASE WHEN {is_array} THEN list_has_any({members}, [{marks}]) END, FALSE)"
+    if isinstance(value, str):
+        part = f"contains({to.plain(path)}, {to.mark(value)}) AND {to.is_string(path)}"
+        text = f"({text} OR coalesce({part}, FALSE))"
+    return text
+
+
+def _exists(to: _Statement, condition: Exists) -> str:
+    return f"({to.json(condition.path)} IS NOT NULL)"
+
+
+def _sized(to: _Statement, condition: Sized) -> str:
+    json = to.json(condition.path)
+    first, size = "[", f"json_array_length({json})"
+    if condition.kind == "object":
+        first, size = "{", f"len(json_keys({json}))"
+    return f"coalesce(starts_with({json}, '{first}') AND {size} = {condition.size:d}, FALSE)"
+
+
+_WRITERS: dict[type, Callable[[_Statement, Any], str]] = {
+    AllOf: _all_of,
+    AnyOf: _any_of,
+    Compares: _compares,
+    Contains: _contains,
+    Equals: _equals,
+    Exists: _exists,
+    Like: _like,
+    Not: _not,
+    OneOf: _one_of,
+    Sized: _sized,
+}
