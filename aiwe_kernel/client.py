@@ -144,6 +144,7 @@ class EngineClient:
             except httpx.TransportError as error:
                 raise unreachable(engine.url, engine.how, error) from None
         except httpx.TransportError as error:
+            await self._locate(True)  # which may know what became of it
             raise unreachable(engine.url, engine.how, error) from None
         try:
             if response.is_error:
@@ -151,6 +152,7 @@ class EngineClient:
                 raise _refused(response)
             yield response, engine
         except httpx.TransportError as error:
+            await self._locate(True)
             raise unreachable(engine.url, engine.how, error) from None
         finally:
             await response.aclose()

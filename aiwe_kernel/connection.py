@@ -52,9 +52,9 @@ class Connection:
     async def _again(self, engine: Engine) -> Engine:
         if self._private is None:
             return find_engine() or engine
-        if self._private.running:
+        status = await self._private.ended()
+        if status is None:
             return engine
-        status = self._private.status
         await self.close()
         self._engine = None
         raise cell_error(

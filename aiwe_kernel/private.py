@@ -9,7 +9,6 @@ then stops the engine and removes the folder.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import runpy
 import shutil
@@ -35,16 +34,6 @@ class PrivateEngine:
         self.folder = Path(tempfile.mkdtemp(prefix="aiwe-"))
         self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def running(self) -> bool:
-        """Whether the process is there."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def status(self) -> int | None:
-        """The exit status of a process that ended."""
-        return self._process.poll() if self._process else None
-
     async def start(self, timeout: float = 30.0) -> Engine:
         """Start the engine and wait until it says where it listens."""
         command = [sys.executable, "-P", "-m", "aiwe_kernel.private", str(self.folder)]
@@ -60,10 +49,19 @@ class PrivateEngine:
         while time.monotonic() < deadline:
             if info := read_info(self.folder / "engine.json"):
                 return engine_of(info, "a private engine of this kernel")
-            if not self.running:
+            if self._process.poll() is not None:
                 break
             await asyncio.sleep(_POLL)
-        raise self._failed()
+        raise self._failed(self._process.poll())
+
+    async def ended(self, patience: float = 0.5) -> int | None:
+        """The exit status of a process that ended or is about to; None where it goes on."""
+        if self._process is None:
+            return None
+        try:
+            return await asyncio.to_thread(self._process.wait, patience)
+        except subprocess.TimeoutExpired:
+            return None
 
     async def stop(self, timeout: float = 3.0) -> None:
         """Let go of the leash and wait for the end; a process that lingers is killed."""
@@ -79,18 +77,16 @@ class PrivateEngine:
             process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _failed(self) -> Exception:
-        with contextlib.suppress(OSError):
-            text = (self.folder / "engine.log").read_text(encoding="utf-8", errors="replace")
-            tail = "\n".join(text.strip().splitlines()[-15:])
+    def _failed(self, status: int | None) -> Exception:
+        text = (self.folder / "engine.log").read_text(encoding="utf-8", errors="replace")
         return cell_error(
             {
                 "name": "EngineUnreachable",
                 "code": "engine_unreachable",
-                "message": f"The private engine did not start (exit status {self.status}).",
+                "message": f"The private engine did not start (exit status {status}).",
                 "hint": "What it printed stands above; `python -m aiwe_engine serve` tries it by"
                 " hand. To use an engine that runs, set AIWE_URL and AIWE_TOKEN_FILE.",
-                "excerpt": tail,
+                "excerpt": "\n".join(text.strip().splitlines()[-15:]),
             }
         )
 

@@ -175,9 +175,9 @@ def test_output_after_a_cell_is_over_appears_in_no_other_cell(notebook: Notebook
 def test_names_complete_with_those_of_other_cells(notebook: Notebook) -> None:
     notebook.run("const treasure = { gold: 1 }", cell="chest")
     assert "treasure" in notebook.ask("complete", "treas", 5)["matches"]
-    reply = notebook.ask("complete", "'👍'; treasure.go", 17)
+    reply = notebook.ask("complete", "'👍'; treasure.go", 16)
     assert reply["matches"] == ["gold"]
-    assert reply["cursor_start"] == 15
+    assert reply["cursor_start"] == 14
 
 
 def test_hover_explains_a_name(notebook: Notebook) -> None:
