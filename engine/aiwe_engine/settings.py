@@ -50,7 +50,6 @@ class Settings:
     worker_idle: float = _setting(300.0, "Seconds after which an unused worker is ended")
     spare_workers: int = _setting(1, "Started workers kept ready for the next app or crash")
     compile_idle: float = _setting(20.0, "Seconds after which an unused compile worker is ended")
-    drain: float = _setting(10.0, "Seconds that requests on an older version get to finish")
 
     document_limit: int = _setting(1 * MB, "Largest document")
     result_limit: int = _setting(32 * MB, "Bytes of documents that one query may find")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
 from aiwe_engine.engine import Engine
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Deployment, Request, Response
@@ -27,9 +28,13 @@ class Bench:
         path.write_text(text, encoding="utf-8")
         return await self.engine.load(path)
 
+    def request(self, method: str, path: str, **more: Any) -> Request:
+        headers = [("host", "x"), *more.pop("headers", [])]
+        return Request(method, path, headers=headers, id=f"test-{path}", **more)
+
     async def get(self, path: str, app: str = "app", method: str = "GET", **more: Any) -> Response:
-        request = Request(method, path, headers=[("host", "x")], id=f"test-{path}", **more)
         async with asyncio.timeout(30):
+            request = self.request(method, path, **more)
             return await self.engine.handle(app, request, public=False)
 
     async def json(self, path: str, app: str = "app", **more: Any) -> Any:

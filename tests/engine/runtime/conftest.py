@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiwe_engine.engine import Engine
 
+from aiwe_engine.engine import Engine
 from tests.engine.runtime.bench import Bench, Open, settings
 
 

@@ -7,8 +7,8 @@ import os
 import signal
 
 import pytest
-from aiwe_engine.errors import ProgramError
 
+from aiwe_engine.errors import ProgramError
 from tests.engine.runtime.bench import Bench, Open
 
 # name, handler of the guilty route, (status, code) of its answer
