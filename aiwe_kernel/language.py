@@ -60,7 +60,7 @@ class Language:
         """An `inspect_reply` for the name at a place in JavaScript."""
         answer = await self._ask("hover", source, position)
         data: Reply = {}
-        if answer:
+        if answer and answer.get("text") != "any":  # what TypeScript says of what it does not know
             data["text/plain"] = answer.get("text", "")
             if markdown := answer.get("markdown"):
                 data["text/markdown"] = markdown

@@ -156,7 +156,8 @@ class Answer(Handler):
         else:
             answer = self.engine.answers.get(name, {"apps": []})
             answer = answer(body) if isinstance(answer, Callable) else answer
-            self.set_status(answer.pop("status", 200) if "error" in answer else 200)
-            self.finish(answer)
+            if isinstance(answer, dict) and "error" in answer:
+                self.set_status(answer.get("status", 200))
+            self.finish(json.dumps(answer))
 
     get = post = delete = _answer

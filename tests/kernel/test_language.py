@@ -101,6 +101,15 @@ def test_a_question_mark_opens_the_pager(engine: FakeEngine, notebook: Notebook)
     assert engine.asked("POST /language/hover")[-1]["source"] == "app"
 
 
+@pytest.mark.parametrize("hover", [None, {"text": "any", "markdown": "any"}])
+def test_a_name_that_nobody_knows_is_not_found(
+    engine: FakeEngine, notebook: Notebook, hover: dict[str, str] | None
+) -> None:
+    engine.answers["POST /language/hover"] = lambda _: hover
+    assert not notebook.ask("inspect", "nosuch", 2)["found"]
+    assert notebook.run("nosuch?").error["ename"] == "NotFound"
+
+
 @pytest.mark.parametrize(
     ("answer", "reply"),
     [
