@@ -24,7 +24,7 @@ const MOST = 400;
 /** What is no mistake in a notebook, by the compiler's codes. */
 const ALLOWED = new Set([
   1375, 1378, 1431, 1432, 2852, 2853, 2854, // await, for await and await using at top level
-  2300, 2384, 2387, 2391, 2393, 2395, 2397, 2403, 2440, 2451, 2502, 2567, 2687, 2717, 2813, 2814, // declared in another cell, or by the contract
+  2300, 2384, 2387, 2391, 2393, 2394, 2395, 2397, 2403, 2440, 2451, 2502, 2567, 2687, 2717, 2813, 2814, // declared in another cell, or by the contract
   2307, 2686, 2874, 2875, 7026, // imported files and JSX factories are the compiler's to find
 ]);
 

@@ -74,12 +74,19 @@ interface RouteInfo { /** "stream": the body is not parsed before the handler ru
 
 /** Patterns: "/tasks/:id", "/files/*path". Most specific wins. In a draft the later of two equal routes wins and is reported; in serve, check and deploy a clash is an error. */
 interface App {
+  get(path: string, handler: Handler): RouteHandle;
   get(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
+  post(path: string, handler: Handler): RouteHandle;
   post(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
+  put(path: string, handler: Handler): RouteHandle;
   put(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
+  patch(path: string, handler: Handler): RouteHandle;
   patch(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
+  delete(path: string, handler: Handler): RouteHandle;
   delete(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
+  options(path: string, handler: Handler): RouteHandle;
   options(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
+  all(path: string, handler: Handler): RouteHandle;
   all(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
   use(middleware: Middleware): void;
   use(prefix: string, middleware: Middleware): void;
