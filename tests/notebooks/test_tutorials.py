@@ -124,7 +124,9 @@ def test_a_request_that_makes_no_sense_is_told_so(
 ) -> None:
     answer = tasks.request(method, path, body, {"Accept": "application/json"})
     assert answer.status == status
-    assert {"code", "message", "request_id"} <= set(answer.json["error"])
+    error = answer.json["error"]
+    assert {"code", "message"} <= set(error)
+    assert error["request_id"] == answer.headers["x-request-id"]
 
 
 def test_a_body_that_is_not_json_is_a_400(tasks: Tutorial) -> None:

@@ -28,6 +28,9 @@ const HTML_TYPE = "text/html;charset=utf-8";
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
 const MINE = Symbol("Response");
 
+/** The request that is being answered, for `Response.error`; the engine says which. */
+export const asked: { id: () => string | undefined } = { id: () => undefined };
+
 const bodiless = (status: number): boolean => status === 204 || status === 205 || status === 304 || status === 101 || status === 103;
 const isRedirect = (status: number): boolean =>
   status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
@@ -156,7 +159,8 @@ export class Response {
       throw new RangeError(`Response.error: ${status} is not the status of an error. Use 400 to 499 for the caller's, 500 to 599 for your own.`);
     }
     const [name, sentence] = hasOwn(ERRORS, code) ? ERRORS[code]! : code < 500 ? ERRORS[400]! : ERRORS[500]!;
-    const shape = { error: { code: name, message: message === undefined ? sentence : `${message}` } };
+    const said = message === undefined ? sentence : `${message}`;
+    const shape = { error: { code: name, message: said, request_id: asked.id() } };
     return response.#init({ status: code }, bodyOf(toWellFormed(jsonStringify(shape))), JSON_TYPE, "Response.error");
   }
 
