@@ -8,7 +8,6 @@
  * whose default export writes whatever it likes: see Kit below.
  */
 import { build } from "esbuild";
-import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -73,10 +72,8 @@ function kilobytes(bytes) {
 }
 
 async function make({ name, entry, recipe, options }) {
-  const source = join(SOURCES, entry ?? recipe);
-  if (!existsSync(source)) return console.log(`${name.padEnd(24)} skipped: no ${entry ?? recipe}`);
   if (entry) return kit.write(name, await kit.bundle(entry, options));
-  return (await import(pathToFileURL(source).href)).default(kit);
+  return (await import(pathToFileURL(join(SOURCES, recipe)).href)).default(kit);
 }
 
 const wanted = process.argv.slice(2);
