@@ -33,7 +33,7 @@ from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import read_app, slug
 from aiwe_engine.runtime.pool import WorkerPool
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import MB, Settings
 from aiwe_engine.store.duckdb import DuckDBStore
 from aiwe_engine.types import (
     Cell,
@@ -76,7 +76,9 @@ class Engine:
         self.log = Log(settings.log_lines)
         self._store = DuckDBStore(data / "data.duckdb", settings)
         self._pool = WorkerPool(settings)
-        self._workshop = Workshop(settings, self._pool, Gate([Data(self._store)]).call, self.log)
+        self._workshop = Workshop(
+            settings, self._pool, Gate([Data(self._store, self.log)]).call, self.log
+        )
         self._compiler = Compiler(settings, cache=data / "cache")
         self._language: Any = None
         self._locate = locate
@@ -343,6 +345,7 @@ class Engine:
             "apps_url": self.apps_url,
             "apps": len(self._live),
             "requests": self._requests,
+            "memory_mb": _memory(os.getpid()) + sum(map(_memory, self._pool.processes().values())),
             "workers": dict(self._pool.processes()),
             "root": str(self.root),
             "data": str(self.data),
@@ -381,3 +384,12 @@ def _without_scratch(program: Program) -> Program:
     pairs = zip(program.sources, program.pieces, strict=True)
     sources = tuple(source for source, piece in pairs if piece in pieces)
     return Program(program_id(pieces), sources, pieces)
+
+
+def _memory(pid: int) -> int:
+    """Resident memory of a process in MB, 0 where the system does not say."""
+    try:
+        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * 4096 // MB

@@ -105,15 +105,17 @@ class Serving:
             self._restarting = None
 
     async def _bring_up_one(self) -> None:
-        self._isolate = await self._make()
+        isolate = self._isolate = await self._make()
         waiting, self._waiting = self._waiting, []
         for flight in waiting:
             if not flight.future.done():
-                self._isolate.take(flight)
+                isolate.take(flight)
+        if self.retired:  # replaced meanwhile: only what waited is still answered here
+            self.retire()
 
     async def _fill(self) -> None:
         """Keeps one loaded isolate ahead of the requests, each of which uses one up."""
-        while self._waiting or not self._ready:
+        while self._waiting or not (self._ready or self.retired):
             isolate = await self._make()
             self._waiting = [f for f in self._waiting if not f.future.done()]
             if self._waiting:

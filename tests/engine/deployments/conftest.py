@@ -14,7 +14,7 @@ from tests.engine.deployments.lab import Person
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
-    settings = Settings(cpu_limit=0.5, cell_cpu_limit=0.5, load_cpu_limit=0.5, kill_grace=0.5)
+    settings = Settings(cpu_limit=0.5, cell_cpu_limit=0.5, load_cpu_limit=0.5, kill_grace=3.0)
     async with Engine(settings, root=tmp_path, data=tmp_path / ".aiwe") as opened:
         opened.apps_url = "http://127.0.0.1:8890/"
         yield opened
