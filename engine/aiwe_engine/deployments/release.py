@@ -19,7 +19,7 @@ from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.runtime.serving import OnLost, Serving
 from aiwe_engine.settings import Settings
-from aiwe_engine.types import Compiled, Deployment, EffectLog, Invocation, Program, Route
+from aiwe_engine.types import Compiled, Deployment, EffectLog, Invocation, Program, Route, Where
 
 _MEMBER = re.compile(r"\.\w+")
 LOAD_DEADLINE = 30.0  # seconds a program may take to load, waiting included
@@ -189,7 +189,7 @@ class Release:
     def _route(self, entry: dict[str, Any]) -> Route:
         where = explain(ProgramError("", stack=entry["at"]), self.deployment.program).where
         where = where or place(entry["piece"], self.deployment.program)
-        return Route(entry["method"], entry["path"], entry["handler"], where, entry["info"])
+        return Route(entry["method"], entry["path"], entry["handler"], where or Where(), entry["info"])
 
     async def invoke(self, invocation: Invocation, message: tuple[Any, ...]) -> Any:
         """Runs one invocation here; what the handler answered, raw.
