@@ -246,3 +246,44 @@ async def test_fetch_says_that_it_is_not_here_yet() -> None:
         assert code == "not_available"
         assert "not part of this version" in message
         assert hint
+
+
+WITHOUT_STREAMS = [
+    ("new Response(new Response('é', { status: 201 }).body, { headers: { a: 'b' } }).text()", "é"),
+    (
+        "(async () => { const out = []; for await (const c of new Response('ab').body) out.push(...c); return out; })()",
+        [97, 98],
+    ),
+    (
+        "(async () => { const r = new Response('ab').body.getReader(); return [[...(await r.read()).value], (await r.read()).done]; })()",
+        [[97, 98], True],
+    ),
+    (
+        "(async () => { const r = new Response('a'); r.body; return [await r.clone().text(), await r.text(), r.bodyUsed]; })()",
+        ["a", "a", True],
+    ),
+    (
+        "(async () => { const r = new Response('a'); const n = new Response(r.body); await n.text(); return [r.bodyUsed, await r.text().catch((e) => e.name)]; })()",
+        [True, "TypeError"],
+    ),
+    ("(() => { const r = new Response('a'); r.body.getReader(); return r.body.locked; })()", True),
+    (
+        "(async () => { const r = new Response('a'); await r.text(); try { r.body.getReader() } catch (e) { return e.name } })()",
+        "TypeError",
+    ),
+    ("Response.stream((async function* () { yield 'é'; yield 'b'; })()).text()", "éb"),
+    (
+        "(() => { try { new Response('a').body.tee() } catch (e) { return [e.code, e.hint.includes('ReadableStream')] } })()",
+        ["part_not_loaded", True],
+    ),
+    ("T.inspect(new Response('a').body)", "ReadableStream {}"),
+]
+
+
+@pytest.mark.parametrize(("expression", "gives"), WITHOUT_STREAMS, ids=range(len(WITHOUT_STREAMS)))
+async def test_a_body_can_be_passed_on_in_a_program_that_names_no_streams(
+    expression: str, gives: object
+) -> None:
+    async with alone() as isolate:
+        assert await isolate.json(expression) == gives
+        assert await isolate.json("typeof ReadableStream") == "undefined"

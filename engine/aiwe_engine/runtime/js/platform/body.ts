@@ -4,18 +4,21 @@
  * a body is, or is wanted as, an object of theirs.
  */
 import type { Internals } from "../internals";
-import { utf8fromStringLoose, utf8toStringLoose } from "@exodus/bytes/utf8.js";
-import { isMade } from "./parts";
+import { BodyStream, isBodyStreamDisturbed } from "./body_stream";
+import { isMade, isThere } from "./parts";
 import {
   isArrayBuffer, isSharedArrayBuffer, isView, jsonParse, promiseReject, promiseResolve, toWellFormed,
+  typedArrayName,
 } from "./primordials";
+import { decode, encode } from "./utf8";
+
+export { decode, encode };
 
 let I: Internals;
 export function installBody(internals: Internals): void { I = internals; }
 
-type Stream = any; // a ReadableStream of the streams part
-/** A Blob or an async iterable stays what it is: whoever reads the body pulls from it. */
-export type Source = string | Uint8Array | Stream;
+/** A ReadableStream of the streams part, or what stands for one. */
+type Stream = any;
 
 export interface Body {
   /** Text, bytes, or an async iterable of chunks; null when only the stream is left. */
@@ -28,15 +31,6 @@ export interface Body {
 export interface Extracted { body: Body; type: string | null }
 
 export const bodyOf = (source: Body["source"]): Body => ({ source, stream: null, used: false });
-
-export const encode = (text: string): Uint8Array => utf8fromStringLoose(text);
-/** UTF-8 to text, every character kept. */
-export const decodeAll = (bytes: Uint8Array): string => utf8toStringLoose(bytes);
-/** UTF-8 to text: a byte order mark is left out, what is malformed becomes U+FFFD. */
-export function decode(bytes: Uint8Array): string {
-  const marked = bytes.length >= 3 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  return utf8toStringLoose(marked ? bytes.subarray(3) : bytes);
-}
 
 /** The body that `new Response(given)` or `new Request(url, { body: given })` gets. */
 export function extract(given: unknown): Extracted {
@@ -51,9 +45,9 @@ export function extract(given: unknown): Extracted {
 }
 
 function fromPart(given: object): Extracted | null {
-  if (isMade("streams") && I.load("streams").isReadableStream(given)) {
+  if (given instanceof BodyStream || (isMade("streams") && I.load("streams").isReadableStream(given))) {
     const stream = given as Stream;
-    if (stream.locked || I.load("streams").isDisturbed(stream)) {
+    if (stream.locked || wasRead(stream)) {
       throw new TypeError("The stream was read already or is locked, so it cannot be a body. Use the two streams of stream.tee().");
     }
     return { body: { source: null, stream, used: false }, type: null };
@@ -80,7 +74,8 @@ function copyOf(given: ArrayBuffer | ArrayBufferView): Uint8Array {
 export function streamOf(body: Body | null): Stream | null {
   if (body === null) return null;
   if (body.stream === null) {
-    body.stream = I.load("streams").streamFrom(typeof body.source === "string" ? encode(body.source) : body.source);
+    const source = typeof body.source === "string" ? encode(body.source) : body.source!;
+    body.stream = isThere("streams") ? I.load("streams").streamFrom(source) : new BodyStream(source);
     if (body.used) exhaust(body.stream);
     if (typeof body.source !== "string" && !(body.source instanceof Uint8Array)) body.source = null;
   }
@@ -92,18 +87,18 @@ function exhaust(stream: Stream): void {
   void stream.getReader().cancel();
 }
 
-const isDisturbed = (body: Body): boolean => body.used || (body.stream !== null && I.load("streams").isDisturbed(body.stream));
-export const isUsed = (body: Body | null): boolean => body !== null && isDisturbed(body);
-export const isUnusable = (body: Body | null): boolean =>
-  body !== null && (isDisturbed(body) || (body.stream !== null && body.stream.locked));
+const wasRead = (stream: Stream): boolean =>
+  (stream instanceof BodyStream ? isBodyStreamDisturbed(stream) : I.load("streams").isDisturbed(stream));
+export const isUsed = (body: Body | null): boolean => body !== null && (body.used || (body.stream !== null && wasRead(body.stream)));
+export const isUnusable = (body: Body | null): boolean => isUsed(body) || (body !== null && body.stream !== null && body.stream.locked);
 
 /** Two bodies of one: what `clone` gives its copy. */
 export function split(body: Body | null): Body | null {
   if (body === null) return null;
-  if (typeof body.source === "string" || (body.source instanceof Uint8Array && body.stream === null)) return bodyOf(body.source);
+  if (typeof body.source === "string" || body.source instanceof Uint8Array) return bodyOf(body.source);
   const [mine, other] = streamOf(body).tee();
   body.stream = mine;
-  return { source: body.source, stream: other, used: false };
+  return { source: null, stream: other, used: false };
 }
 
 const alreadyRead = (): TypeError =>
@@ -119,7 +114,35 @@ export function consume(body: Body | null): Promise<string | Uint8Array> {
     if (stream !== null) exhaust(stream);
     return promiseResolve(source);
   }
-  return I.load("streams").readAll(streamOf(body));
+  return readAll(streamOf(body));
+}
+
+/**
+ * All bytes of a stream; its chunks must be bytes. Written with `then`, which keeps the invocation
+ * that reads, where an `await` of ours would lose it.
+ */
+function readAll(stream: Stream): Promise<Uint8Array> {
+  const reader = stream.getReader();
+  const chunks: Uint8Array[] = [];
+  const step = ({ done, value }: { done: boolean; value?: unknown }): Uint8Array | Promise<Uint8Array> => {
+    if (done) return concat(chunks);
+    if (typedArrayName(value) !== "Uint8Array") {
+      throw new TypeError("A body's stream gives Uint8Arrays only. Encode text with new TextEncoder().encode(text).");
+    }
+    chunks[chunks.length] = value as Uint8Array;
+    return reader.read().then(step);
+  };
+  return reader.read().then(step);
+}
+
+export function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
 }
 
 /** What a body is read for: the owner's headers tell its type. */

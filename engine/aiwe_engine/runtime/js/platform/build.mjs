@@ -73,7 +73,7 @@ export default async function makeParts(kit) {
       logOverride: { "commonjs-variable-in-esm": "silent" },
     });
     const body = code.replace(/^"use strict";/, "").trimEnd();
-    await kit.write(`part-${name}.js`, `__aiwe_part(${JSON.stringify(name)},function(__I,module,exports){"use strict";${locals(body, "__I.language")}${body}\n});\n`);
+    await kit.write(`part-${name}.js`, `__aiwe_part(${JSON.stringify(name)},function(__I,module,exports){"use strict";${locals(body, "__I.language")}${body}\n});\n//# sourceURL=aiwe:part-${name}\n`);
   }
   await kit.write("parts.json", `${JSON.stringify({ globals, needs })}\n`);
 }

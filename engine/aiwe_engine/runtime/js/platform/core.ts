@@ -22,6 +22,7 @@ import { prepareParts } from "./parts";
 import { defineProperty } from "./primordials";
 import { Response } from "./response";
 import { makeTimers } from "./timers";
+import * as utf8 from "./utf8";
 import * as webidl from "./webidl";
 
 export { inspect } from "./inspect";
@@ -47,7 +48,7 @@ export function installCore(I: Internals): void {
   install("html", html, false);
   install("escapeHtml", escapeHtml, false);
   Object.assign(I, classes, functions, {
-    body, headers, webidl, whenAborted, isAbortSignal, format, inspect, shown,
+    body, headers, utf8, webidl, whenAborted, isAbortSignal, format, inspect, shown,
     global: { AbortController, AbortSignal, DOMException, Event, EventTarget },
   });
   confine();

@@ -46,6 +46,9 @@ const made: Record<string, any> = create(null);
 /** Whether a part was instantiated: before that, no object of it can exist. */
 export const isMade = (part: string): boolean => part in made;
 
+/** Whether a part came with the program. */
+export const isThere = (part: string): boolean => part in made || part in factories;
+
 function load(I: Internals, part: string): any {
   if (part in made) return made[part];
   const factory = factories[part];
@@ -56,7 +59,8 @@ function load(I: Internals, part: string): any {
   return (made[part] = module.exports);
 }
 
-function missing(part: string): Error {
+/** The error of what needs a part that did not come with the program. */
+export function missing(part: string): Error {
   const name = PARTS[part]?.globals[0] ?? "URL";
   return Object.assign(new Error(`This needs the platform part "${part}", which was not loaded with the program.`), {
     code: "part_not_loaded",

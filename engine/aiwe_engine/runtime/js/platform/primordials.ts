@@ -41,7 +41,7 @@ export function accepts(read: (self: unknown) => unknown): (value: unknown) => b
 
 export const PromiseCtor = Promise;
 export const promiseThen = uncurry(Promise.prototype.then);
-export const promiseResolve = Promise.resolve.bind(Promise) as <T>(value?: T) => Promise<T>;
+export const promiseResolve = Promise.resolve.bind(Promise) as <T>(value?: T) => Promise<Awaited<T>>;
 export const promiseReject = Promise.reject.bind(Promise) as <T = never>(reason?: unknown) => Promise<T>;
 
 export const arrayJoin = uncurry(Array.prototype.join) as (self: readonly unknown[], by: string) => string;

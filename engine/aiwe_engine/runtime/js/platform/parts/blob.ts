@@ -39,7 +39,7 @@ class Blob {
   }
 
   stream(): unknown { return __I.load("streams").streamFrom(this.#bytes); }
-  async text(): Promise<string> { return __I.body.decode(this.#bytes, true); }
+  async text(): Promise<string> { return __I.utf8.decode(this.#bytes); }
   async arrayBuffer(): Promise<ArrayBuffer> { return this.#bytes.slice().buffer as ArrayBuffer; }
   async bytes(): Promise<Uint8Array> { return this.#bytes.slice(); }
 }
@@ -80,15 +80,8 @@ function pieceOf(part: unknown): Uint8Array | string {
 }
 
 function join(pieces: (Uint8Array | string)[], native: boolean): Uint8Array {
-  const encoded = pieces.map((piece): Uint8Array =>
-    typeof piece === "string" ? __I.body.encode(native ? piece.replace(/\r\n?/g, "\n") : piece) : piece);
-  const whole = new Uint8Array(encoded.reduce((size, piece) => size + piece.length, 0));
-  let at = 0;
-  for (const piece of encoded) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return __I.body.concat(pieces.map((piece): Uint8Array =>
+    typeof piece === "string" ? __I.utf8.encode(native ? piece.replace(/\r\n?/g, "\n") : piece) : piece));
 }
 
 function normalType(type: string): string {

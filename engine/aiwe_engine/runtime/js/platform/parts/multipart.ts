@@ -6,7 +6,8 @@ const CRLF = "\r\n";
 const escapeName = (text: string): string => text.replace(/\n/g, "%0A").replace(/\r/g, "%0D").replace(/"/g, "%22");
 const unescapeName = (text: string): string => text.replace(/%0A/gi, "\n").replace(/%0D/gi, "\r").replace(/%22/g, '"');
 const lines = (text: string): string => text.replace(/\r?\n|\r/g, CRLF);
-const { decode, decodeAll, encode } = __I.body as typeof import("../body");
+const { decode, decodeAll, encode } = __I.utf8 as typeof import("../utf8");
+const { concat } = __I.body as typeof import("../body");
 
 export function encodeFormData(form: FormData): { bytes: Uint8Array; boundary: string } {
   const random = new Uint8Array(12);
@@ -24,16 +25,6 @@ export function encodeFormData(form: FormData): { bytes: Uint8Array; boundary: s
   }
   pieces.push(encode(`--${boundary}--${CRLF}`));
   return { bytes: concat(pieces), boundary };
-}
-
-function concat(pieces: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
 
 /** The FormData that a body of this Content-Type is. */

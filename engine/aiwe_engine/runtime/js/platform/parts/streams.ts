@@ -61,38 +61,8 @@ export function streamFrom(source: Uint8Array | AsyncIterable<unknown>): streams
   return new ReadableStream({
     pull: (controller) => Promise.resolve(iterator.next()).then(({ done, value }) => {
       if (done) controller.close();
-      else controller.enqueue(typeof value === "string" ? __I.body.encode(value) : value);
+      else controller.enqueue(typeof value === "string" ? __I.utf8.encode(value) : value);
     }),
     cancel: (reason) => Promise.resolve(iterator.return?.(reason)).then(() => {}),
   }, { highWaterMark: 0 });
-}
-
-/**
- * All bytes of a stream; its chunks must be bytes. Written with `then`, which keeps the invocation
- * that reads, where an `await` of ours would lose it.
- */
-export function readAll(stream: streams.ReadableStream): Promise<Uint8Array> {
-  const reader = stream.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const step = ({ done, value }: { done: boolean; value?: any }): Uint8Array | Promise<Uint8Array> => {
-    if (done) return join(chunks, size);
-    if (Object.prototype.toString.call(value) !== "[object Uint8Array]") {
-      throw new TypeError("A body's stream gives Uint8Arrays only. Encode text with new TextEncoder().encode(text).");
-    }
-    chunks.push(value);
-    size += value.length;
-    return reader.read().then(step);
-  };
-  return reader.read().then(step);
-}
-
-function join(chunks: Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }

@@ -1,5 +1,5 @@
 /** UTF-8 for whatwg-url, which knows no other encoding where there is no document. */
-const { encode, decodeAll } = __I.body as typeof import("../body");
+const { encode, decodeAll } = __I.utf8 as typeof import("../utf8");
 const HEX = Array.from({ length: 256 }, (_, byte) => `%${byte.toString(16).toUpperCase().padStart(2, "0")}`);
 
 export { encode as utf8Encode, decodeAll as utf8DecodeWithoutBOM };
