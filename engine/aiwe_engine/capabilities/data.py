@@ -12,15 +12,25 @@ from typing import Any, TypeAlias
 import orjson
 
 from aiwe_engine.errors import RequestError
+from aiwe_engine.logs import Log
 from aiwe_engine.protocols import Method, Scope, Store
+from aiwe_engine.store.documents import instant
 from aiwe_engine.types import Invocation
 
 _READ, _WRITE = Method(permission="data.read"), Method(write=True, permission="data.write")
+_STORES = {"create": 1, "createMany": 1, "update": 2, "replace": 2, "upsert": 1}  # where docs are
+_ENGINE_FIELDS = ("version", "updatedAt", "createdAt")
+_MOST_WARNINGS = 1_000
 Do: TypeAlias = Callable[[Scope, list[Any]], Awaitable[Any]]
 
 
 class Data:
-    """The host half of `DataRepository`; `js/data.ts` is the other."""
+    """The host half of `DataRepository`; `js/data.ts` is the other.
+
+    Args:
+        store: where the documents are.
+        log: where a program is told that a field it gave was ignored.
+    """
 
     name = "data"
     methods: Mapping[str, Method] = {
@@ -34,13 +44,16 @@ class Data:
         "update": _WRITE,
         "replace": _WRITE,
         "upsert": _WRITE,
+        "modify": _WRITE,
         "delete": _WRITE,
         "deleteMany": _WRITE,
         "collections": _READ,
     }
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, log: Log) -> None:
         self._store = store
+        self._log = log
+        self._warned: set[tuple[str, ...]] = set()
         self._do: dict[str, Do] = {
             "create": self._create,
             "createMany": self._create_many,
@@ -52,6 +65,7 @@ class Data:
             "update": self._update,
             "replace": self._replace,
             "upsert": self._upsert,
+            "modify": self._modify,
             "delete": self._delete,
             "deleteMany": self._delete_many,
             "collections": self._collections,
@@ -59,7 +73,30 @@ class Data:
 
     async def call(self, invocation: Invocation, method: str, args: list[Any]) -> Any:
         """Runs one method of `DataRepository`."""
+        if method in _STORES:
+            self._warn(invocation, method, args)
         return await self._do[method](Scope(invocation.app, invocation.env), args)
+
+    def _warn(self, invocation: Invocation, method: str, args: list[Any]) -> None:
+        """Says once, for each collection and version of the app, that fields are ignored."""
+        given = _STORES[method]
+        docs = args[given] if len(args) > given else None
+        for doc in docs if isinstance(docs, list) else [docs]:
+            if not isinstance(doc, dict) or doc.keys().isdisjoint(_ENGINE_FIELDS):
+                continue
+            ignored = [name for name in ("version", "updatedAt") if name in doc]
+            if "createdAt" in doc and instant(doc["createdAt"]) is None:
+                ignored.append("createdAt")
+            owner = (invocation.app, invocation.env, invocation.version)
+            key = (*owner, str(args[0]), *ignored)
+            if ignored and key not in self._warned and len(self._warned) < _MOST_WARNINGS:
+                self._warned.add(key)
+                text = (
+                    f"DataRepository.{method}: {' and '.join(ignored)} given for "
+                    f'"{str(args[0])[:80]}" is ignored; the engine keeps it '
+                    "(a createdAt of yours counts where it is ISO 8601)."
+                )
+                self._log.program(invocation, "warn", text, owner)
 
     async def _create(self, scope: Scope, args: list[Any]) -> Any:
         collection, doc = _two("create", "a document", dict, args)
@@ -108,6 +145,11 @@ class Data:
         collection, doc = _two("upsert", "a document with an id", dict, args)
         _require(doc.get("id"), str, "upsert", "a collection name and a document with an id")
         return _document(await self._store.upsert(scope, collection, doc))
+
+    async def _modify(self, scope: Scope, args: list[Any]) -> Any:
+        collection, doc_id, change = _padded(args, 3)
+        _require(change, dict, "modify", "a collection name, an id and operators such as { $inc }")
+        return _document(await self._store.modify(scope, collection, doc_id, change))
 
     async def _delete(self, scope: Scope, args: list[Any]) -> Any:
         collection, doc_id = _padded(args, 2)

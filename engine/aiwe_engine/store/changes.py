@@ -18,6 +18,7 @@ from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.store.documents import Document, compose, merge
 from aiwe_engine.store.filters import Condition
+from aiwe_engine.store.modify import Step, modify
 
 Result = TypeVar("Result")
 
@@ -150,6 +151,24 @@ class Upsert(_ById[bytes]):
         """Puts it there or anew."""
         current = rows.get(self.doc_id)
         document = compose(self.doc, self.doc_id, self.now, self.limit, current)
+        rows.put(document)
+        return document.text
+
+
+@dataclass(slots=True)
+class Modify(_ById[bytes]):
+    """Operators on the fields of a document that is there."""
+
+    steps: list[Step]
+    now: str
+    limit: int
+
+    def apply(self, rows: Rows) -> bytes:
+        """Does the steps in it."""
+        current = _present(rows, self.collection, self.doc_id, None)
+        fields = orjson.loads(current)
+        modify(fields, self.steps)
+        document = compose(fields, self.doc_id, self.now, self.limit, current)
         rows.put(document)
         return document.text
 

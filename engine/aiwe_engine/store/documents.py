@@ -94,7 +94,7 @@ def _finish(
     """Sets the engine's fields, at the end. A given `createdAt` counts if it is ISO 8601."""
     for name in ("version", "createdAt", "updatedAt"):
         fields.pop(name, None)
-    created = instant(given)
+    created = instant(given) if given != old.get("createdAt") else None
     created_at = old.get("createdAt", now) if created is None else given
     fields["version"] = old.get("version", 0) + 1
     fields["createdAt"] = created_at

@@ -52,6 +52,9 @@ class Documents:
     async def upsert(self, collection: str, doc: Any) -> Any:
         return orjson.loads(await self.store.upsert(self.scope, collection, doc))
 
+    async def modify(self, collection: str, doc_id: str, change: Any) -> Any:
+        return orjson.loads(await self.store.modify(self.scope, collection, doc_id, change))
+
     async def delete(self, collection: str, doc_id: str) -> bool:
         return await self.store.delete(self.scope, collection, doc_id)
 

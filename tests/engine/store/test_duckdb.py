@@ -140,8 +140,8 @@ async def fill(data, count):
         try:
             stored.append((await data.create("tasks", {"text": os.urandom(5000).hex()}))["id"])
         except AiweError as error:
-            assert error.code == "store_unavailable"
-            assert "File too large" in error.message
+            if error.code != "store_unavailable" or "File too large" not in error.message:
+                raise
             break
     return stored
 
@@ -222,7 +222,8 @@ async def answered(call):
     try:
         return await call
     except AiweError as error:
-        assert error.code == "query_too_slow"
+        if error.code != "query_too_slow":
+            raise
 
 
 def slow(n):

@@ -3,9 +3,10 @@
  * answers. Only what JSON would hide is caught here: `{ owner: undefined }` would arrive as `{}`
  * and find every document.
  */
+import { failure, notAvailable } from "../../runtime/js/failure";
 import type { Internals } from "../../runtime/js/internals";
 
-const { assign, defineProperty, keys } = Object;
+const { defineProperty, keys } = Object;
 const PromiseCtor = Promise;
 const reject = (error: Error) => PromiseCtor.reject(error);
 
@@ -15,11 +16,7 @@ const OTHER_NAMES = {
   insertMany: "createMany", save: "upsert", set: "upsert", put: "upsert", patch: "update", remove: "delete",
   destroy: "delete", removeMany: "deleteMany",
 };
-const LATER = ["transaction", "sql", "define", "modify"];
-
-function failure(message: string, code: string, hint: string, status: number): Error {
-  return assign(new Error(message), { code, hint, status });
-}
+const LATER = ["transaction", "sql", "define"];
 
 export function installData(I: Internals): void {
   const call = (method: string, args: unknown[]) => I.host.call("data", method, args);
@@ -28,7 +25,7 @@ export function installData(I: Internals): void {
     if (typeof filter === "object" && filter !== null) {
       for (const name of keys(filter)) {
         if (filter[name] === undefined) {
-          return reject(failure(`"${name}" is undefined in the filter of DataRepository.${method}`, "invalid_filter",
+          return reject(failure("Error", "invalid_filter", `"${name}" is undefined in the filter of DataRepository.${method}`,
             "Check the variable, or write null to find documents without the field.", 400));
         }
       }
@@ -46,27 +43,18 @@ export function installData(I: Internals): void {
     update: (collection: string, id: string, patch: object, options?: object) => call("update", [collection, id, patch, options]),
     replace: (collection: string, id: string, doc: object, options?: object) => call("replace", [collection, id, doc, options]),
     upsert: (collection: string, doc: object) => call("upsert", [collection, doc]),
+    modify: (collection: string, id: string, change: object) => call("modify", [collection, id, change]),
     delete: (collection: string, id: string) => call("delete", [collection, id]),
     deleteMany: (collection: string, filter: object) => filtered("deleteMany", [collection, filter]),
     collections: () => call("collections", []),
   };
-  for (const name of LATER) {
-    hide(name, () => {
-      throw failure(`DataRepository.${name} is not available yet`, "not_available",
-        "Use create, get, query, update with ifVersion, and delete.", 501);
-    });
-  }
+  for (const name of LATER) hide(name, () => { throw notAvailable(`DataRepository.${name}`); });
   for (const [name, right] of Object.entries(OTHER_NAMES)) {
     hide(name, () => {
-      throw failure(`DataRepository has no ${name}`, "unknown_call", `Use DataRepository.${right}.`, 500);
+      throw failure("TypeError", "unknown_call", `DataRepository has no ${name}`, `Use DataRepository.${right}.`);
     });
   }
-  defineProperty(repository, "sync", {
-    configurable: true,
-    get() {
-      throw failure("DataRepository.sync is not available yet", "not_available", "Await the same call without .sync.", 501);
-    },
-  });
+  defineProperty(repository, "sync", { configurable: true, get() { throw notAvailable("DataRepository.sync"); } });
   defineProperty(globalThis, "DataRepository", { value: repository, configurable: true, writable: true });
 
   function hide(name: string, value: () => never): void {

@@ -25,6 +25,7 @@ from aiwe_engine.store.changes import (
     Create,
     Delete,
     DeleteMany,
+    Modify,
     Replace,
     Result,
     Update,
@@ -35,6 +36,7 @@ from aiwe_engine.store.duckdb.database import Database, closed
 from aiwe_engine.store.duckdb.reader import Question, Reader
 from aiwe_engine.store.duckdb.writer import Writer
 from aiwe_engine.store.ids import Ids, check_collection, check_id
+from aiwe_engine.store.modify import parse as parse_change
 
 
 class DuckDBStore:
@@ -147,6 +149,15 @@ class DuckDBStore:
         check_collection(collection)
         doc_id = check_id(check_document(doc).get("id"))
         return await self._write(Upsert(scope, collection, doc_id, doc, timestamp(), self._limit))
+
+    async def modify(
+        self, scope: Scope, collection: str, doc_id: str, change: dict[str, Any]
+    ) -> bytes:
+        """Does operators on the fields of a document that is there."""
+        check_collection(collection)
+        check_id(doc_id)
+        steps = parse_change(change)
+        return await self._write(Modify(scope, collection, doc_id, steps, timestamp(), self._limit))
 
     async def delete(self, scope: Scope, collection: str, doc_id: str) -> bool:
         """Deletes a document; False where there was none."""

@@ -1,0 +1,190 @@
+"""`DataRepository` as a program meets it: the whole way from JavaScript into the file."""
+
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+
+from aiwe_engine.engine import Engine
+from aiwe_engine.errors import AiweError
+from aiwe_engine.logs import Log
+from aiwe_engine.protocols import Scope
+from aiwe_engine.types import Invocation
+from tests.engine.runtime.bench import Bench, settings
+
+
+@asynccontextmanager
+async def bench(folder):
+    async with Engine(settings(), root=folder, data=folder / ".aiwe") as engine:
+        yield Bench(engine, folder)
+
+
+PROGRAM = """
+app.get("/life", async () => {
+  const made = await DataRepository.create("tasks", { title: "Milk", when: new Date(0), gone: undefined });
+  const got = await DataRepository.get("tasks", made.id);
+  const changed = await DataRepository.update("tasks", made.id, { done: true }, { ifVersion: 1 });
+  await DataRepository.modify("tasks", made.id, { $inc: { views: 2 } });
+  const many = await DataRepository.createMany("tasks", [{ title: "A" }, { title: "B" }]);
+  const found = await DataRepository.query("tasks", { done: true, limit: 5, sort: "recent" });
+  const listed = await DataRepository.list("tasks", { sort: "-title", limit: 2 });
+  const first = await DataRepository.first("tasks", { title: "B" });
+  const missing = [await DataRepository.get("tasks", "x"), await DataRepository.first("tasks", { title: "C" })];
+  const counts = [await DataRepository.count("tasks"), await DataRepository.count("tasks", { done: true })];
+  const replaced = await DataRepository.replace("tasks", made.id, { title: "New" });
+  const upserted = await DataRepository.upsert("tasks", { id: "mine", title: "Up" });
+  const gone = [await DataRepository.delete("tasks", made.id), await DataRepository.delete("tasks", made.id)];
+  const many_gone = await DataRepository.deleteMany("tasks", { title: { $in: ["A", "B"] } });
+  const left = (await DataRepository.list("tasks")).map((doc) => doc.id);
+  return { made, same: JSON.stringify(made) === JSON.stringify(got), changed, many: many.length, found, missing,
+           listed: listed.map((doc) => doc.title), first: first.title, counts, replaced, upserted, gone, many_gone,
+           left, collections: await DataRepository.collections() };
+});
+app.get("/failure/:what", async (req) => {
+  const calls = {
+    missing: () => DataRepository.update("tasks", "x", {}),
+    unnamed: () => DataRepository.create("a b", {}),
+    nothing: () => DataRepository.create("tasks"),
+    undefined_id: () => DataRepository.get("tasks", undefined),
+    undefined_filter: () => DataRepository.deleteMany("tasks", { owner: undefined }),
+    no_filter: () => DataRepository.deleteMany("tasks"),
+    operator: () => DataRepository.query("tasks", { n: { $get: 1 } }),
+    options: () => DataRepository.update("tasks", "x", {}, { version: 1 }),
+    twice: async () => { await DataRepository.upsert("t", { id: "1" }); await DataRepository.create("t", { id: "1" }); },
+    other_name: () => DataRepository.find("tasks"),
+    later: () => DataRepository.transaction(async () => 1),
+    sync: () => DataRepository.sync.get("tasks", "x"),
+    bigint: () => DataRepository.create("tasks", { n: 10n }),
+  };
+  try {
+    await calls[req.params.what]();
+  } catch (error) {
+    return { code: error.code, hint: error.hint, is: error instanceof Error };
+  }
+});
+app.get("/unhandled", () => DataRepository.update("tasks", "x", {}));
+app.get("/unawaited", () => { DataRepository.create("later", { n: 1 }); DataRepository.create("later", { n: 2 }); return "ok"; });
+app.get("/later", () => DataRepository.list("later"));
+app.get("/mine", () => { DataRepository.create("w", { version: 3, updatedAt: "x" }); return "ok"; });
+"""
+
+
+async def test_a_program_lives_with_its_documents(tmp_path):
+    async with bench(tmp_path) as served:
+        await served.serve(PROGRAM)
+        answer = await served.json("/life")
+    assert answer["same"] is True
+    assert answer["made"]["when"] == "1970-01-01T00:00:00.000Z"
+    assert "gone" not in answer["made"]
+    assert (answer["changed"]["version"], answer["changed"]["title"]) == (2, "Milk")
+    assert answer["many"] == 2
+    assert [doc["views"] for doc in answer["found"]] == [2]
+    assert answer["listed"] == ["Milk", "B"]
+    assert answer["first"] == "B"
+    assert answer["missing"] == [None, None]
+    assert answer["counts"] == [3, 1]
+    assert answer["replaced"]["version"] == 4
+    assert answer["upserted"]["id"] == "mine"
+    assert answer["gone"] == [True, False]
+    assert (answer["many_gone"], answer["left"], answer["collections"]) == (2, ["mine"], ["tasks"])
+
+
+FAILURES = {
+    "missing": ("not_found", "upsert"),
+    "unnamed": ("invalid_collection", "letters"),
+    "nothing": ("invalid_argument", "nothing"),
+    "undefined_id": ("invalid_id", "undefined"),
+    "undefined_filter": ("invalid_filter", "null"),
+    "no_filter": ("invalid_argument", "nothing"),
+    "operator": ("invalid_filter", "$gte"),
+    "options": ("invalid_argument", "ifVersion"),
+    "twice": ("already_exists", "upsert"),
+    "other_name": ("unknown_call", "DataRepository.query"),
+    "later": ("not_available", ""),
+    "sync": ("not_available", ""),
+    "bigint": ("not_json", "BigInt"),
+}
+
+
+async def test_what_a_program_does_wrong_is_an_error_with_code_and_hint(tmp_path):
+    async with bench(tmp_path) as served:
+        await served.serve(PROGRAM)
+        for what, (code, hint) in FAILURES.items():
+            answer = await served.json(f"/failure/{what}")
+            assert (what, answer["code"], answer["is"]) == (what, code, True)
+            assert hint in answer["hint"]
+        assert await served.code("/unhandled") == (404, "not_found")
+
+
+async def test_writes_that_nobody_awaits_are_done_in_order_before_the_answer(tmp_path):
+    async with bench(tmp_path) as served:
+        await served.serve(PROGRAM)
+        assert (await served.get("/unawaited")).status == 200
+        assert [doc["n"] for doc in await served.json("/later")] == [1, 2]
+
+
+async def test_documents_are_there_after_the_engine_began_anew(tmp_path):
+    async with bench(tmp_path) as served:
+        await served.serve(PROGRAM)
+        await served.get("/unawaited")
+    async with bench(tmp_path) as served:
+        await served.serve(PROGRAM)
+        assert [doc["n"] for doc in await served.json("/later")] == [1, 2]
+
+
+async def test_a_field_of_the_engine_is_ignored_with_one_warning(tmp_path):
+    async with bench(tmp_path) as served:
+        await served.serve(PROGRAM)
+        for _ in range(3):
+            await served.get("/mine")
+        lines = [line for _, line in served.engine.logs(None) if line.level == "warn"]
+    assert len(lines) == 1
+    assert 'version and updatedAt given for "w" is ignored' in lines[0].text
+
+
+async def test_apps_see_their_own_documents_only(tmp_path):
+    async with bench(tmp_path) as served:
+        await served.serve(PROGRAM, "one")
+        await served.serve(PROGRAM, "two")
+        await served.get("/unawaited", "one")
+        assert await served.json("/later", "two") == []
+        assert len(await served.json("/later", "one")) == 2
+
+
+class Recorder:
+    """A store that says under which scope it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def get(self, scope, collection, doc_id):
+        self.asked.append((scope, collection, doc_id))
+        return b'{"id":"x"}'
+
+
+async def test_the_scope_is_that_of_the_invocation_whatever_a_program_sends():
+    from aiwe_engine.capabilities.data import Data
+
+    store = Recorder()
+    invocation = Invocation("i", "http", "shop", "staging", "v1", "GET /", None)
+    args = ["tasks", "x", {"app": "other"}, "staging"]
+    answer = await Data(store, Log(10)).call(invocation, "get", args)
+    assert orjson.dumps(answer) == b'{"id":"x"}'
+    assert store.asked == [(Scope("shop", "staging"), "tasks", "x")]
+
+
+@pytest.mark.parametrize("args", [[], [None], ["tasks", None, None, None, None], ["tasks", [[]]]])
+async def test_no_arguments_of_a_hostile_worker_are_more_than_an_error(tmp_path, args):
+    from aiwe_engine.capabilities.data import Data
+    from aiwe_engine.settings import Settings
+    from aiwe_engine.store.duckdb import DuckDBStore
+
+    store = DuckDBStore(tmp_path / "data.duckdb", Settings())
+    data = Data(store, Log(10))
+    invocation = Invocation("i", "http", "shop", "dev", "v1", "GET /", None)
+    for method in data.methods:
+        try:
+            orjson.dumps(await data.call(invocation, method, args))
+        except AiweError as error:
+            assert error.hint  # noqa: PT017  both outcomes are right, another exception is not
+    await store.close()
