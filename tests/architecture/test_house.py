@@ -10,12 +10,12 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
-import aiwe_engine
 import pytest
-from aiwe_engine.settings import Settings
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import aiwe_engine
+from aiwe_engine.settings import Settings
 from tests.architecture.source import ROOT, imports, modules
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

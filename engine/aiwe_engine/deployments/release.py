@@ -189,7 +189,9 @@ class Release:
     def _route(self, entry: dict[str, Any]) -> Route:
         where = explain(ProgramError("", stack=entry["at"]), self.deployment.program).where
         where = where or place(entry["piece"], self.deployment.program)
-        return Route(entry["method"], entry["path"], entry["handler"], where or Where(), entry["info"])
+        return Route(
+            entry["method"], entry["path"], entry["handler"], where or Where(), entry["info"]
+        )
 
     async def invoke(self, invocation: Invocation, message: tuple[Any, ...]) -> Any:
         """Runs one invocation here; what the handler answered, raw.

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from aiwe_engine.engine import Engine
 from aiwe_engine.settings import Settings
-
 from tests.engine.deployments.lab import Person
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
 from aiwe_engine.engine import Engine
 from aiwe_engine.types import Cell, Request
 

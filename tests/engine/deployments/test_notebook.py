@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiwe_engine.engine import Engine
 
+from aiwe_engine.engine import Engine
 from tests.engine.deployments.lab import Person
 
 
