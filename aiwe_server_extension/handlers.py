@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias, cast
 
-from aiwe_engine.errors import RequestError
-from aiwe_engine.types import Principal
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
+from aiwe_engine.errors import RequestError
+from aiwe_engine.types import Principal
 from aiwe_server_extension.adapter import Application, AsgiHandler
 
 Method: TypeAlias = Callable[..., Coroutine[Any, Any, None]]

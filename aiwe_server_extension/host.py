@@ -22,7 +22,6 @@ from typing import Any
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.settings import Settings
 from aiwe_engine.state import DataFolder
-
 from aiwe_server_extension.adapter import Application, Message, Receive, Send
 from aiwe_server_extension.connection import connection_file
 from aiwe_server_extension.documents import Documents

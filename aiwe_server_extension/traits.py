@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 import traitlets
+
 from aiwe_engine.settings import Settings
 
 _KINDS: dict[type, type[traitlets.TraitType[Any, Any]]] = {

@@ -64,7 +64,7 @@ export function TryForm({ app, route, drafts }: Props): React.JSX.Element {
     >
       <Fields route={route} draft={draft} change={change} />
       <div className="aiwe-Try-actions">
-        <button className="aiwe-button aiwe-primary" type="submit" disabled={busy}>
+        <button className="aiwe-button aiwe-primary" type="submit" disabled={busy} title="Ctrl+Enter, from any field">
           {busy ? 'Sending…' : 'Send'}
         </button>
         {draft.method === 'GET' && (
@@ -78,11 +78,8 @@ export function TryForm({ app, route, drafts }: Props): React.JSX.Element {
           title="The same request as a command line"
           onClick={() => void navigator.clipboard.writeText(asCurl(app, toRequest(app, route, draft)))}
         >
-          Copy curl
+          Copy as curl
         </button>
-        <kbd className="aiwe-push" title="Sends, from any field">
-          Ctrl Enter
-        </kbd>
       </div>
       <div aria-live="polite">
         {outcome.failure && <Failed failure={outcome.failure} />}
@@ -184,7 +181,7 @@ function Answer({ answer }: { answer: TryAnswer }): React.JSX.Element {
         <span className="aiwe-muted">{type.split(';')[0]}</span>
       </p>
       <details>
-        <summary>{answer.headers.length} headers</summary>
+        <summary>Headers ({answer.headers.length})</summary>
         <table>
           <tbody>
             {answer.headers.map(([name, value], index) => (

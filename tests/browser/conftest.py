@@ -15,6 +15,9 @@ from tests.server.jupyter import PATIENCE, Jupyter, running_jupyter
 
 pytestmark = pytest.mark.browser
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# The indicator of a notebook says idle also before there is a kernel.
+READY = "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+LAB_OPTIONS = ("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=")
 # A browser of its own, that speaks to nobody but the server under test.
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -27,9 +30,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
     home = tmp_path_factory.mktemp("lab")
     with running_jupyter(home, *LAB_OPTIONS, command="lab") as jupyter:
         yield jupyter
-
-
-LAB_OPTIONS = ("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=")
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +50,9 @@ def page(chromium: Browser, lab: Jupyter, tmp_path: Path) -> Iterator[Page]:
     yield page
     page.screenshot(path=tmp_path / "last.png")
     context.close()
+    with lab.client as client:  # a kernel less
+        for session in client.get("/api/sessions").json():
+            client.delete(f"/api/sessions/{session['id']}")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import LAB_OPTIONS
+from tests.browser.conftest import LAB_OPTIONS, READY
 from tests.server.jupyter import Jupyter, running_jupyter
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -50,7 +50,7 @@ def test_a_new_notebook_from_the_launcher_goes_live(page: Page, lab: Jupyter) ->
     page.locator(".jp-LauncherCard", has_text="aiwe notebook").click()
     cell = page.locator(".jp-Notebook .jp-CodeCell").first
     expect(cell.locator(".cm-content")).to_contain_text("app.get")
-    expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle")
+    page.wait_for_function(READY)
     cell.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     expect(cell.locator(".jp-OutputArea-output")).to_contain_text("/hello/:name")

@@ -122,7 +122,7 @@ class Jupyter:
                 stdout=log,
                 stderr=log,
             )
-        self.until(lambda: httpx.get(f"{self.url}/api", trust_env=False))
+        self.until(lambda: httpx.get(self.url, trust_env=False))
 
     def stop(self) -> None:
         """End it as a service manager does."""

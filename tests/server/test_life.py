@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from aiwe_engine.settings import Settings
 
+from aiwe_engine.settings import Settings
 from aiwe_server_extension import Aiwe
 from tests.server.jupyter import Jupyter, running_jupyter
 

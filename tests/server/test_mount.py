@@ -193,6 +193,17 @@ def test_a_public_mount_asks_nobody_who_they_are(tmp_path: Path) -> None:
     assert management.status_code == 403
 
 
+def test_a_server_below_a_path_has_everything_below_it(tmp_path: Path) -> None:
+    with running_jupyter(tmp_path, "--ServerApp.base_url=/user/ann/") as jupyter:
+        deploy(jupyter)
+        with jupyter.client as client:
+            assert client.get("/user/ann/aiwe/api/status").json()["apps"] == 1
+            assert client.get("/user/ann/aiwe/apps/mounted/json").json() == {"a": 1}
+            moved = client.get("/user/ann/aiwe/apps/mounted/moved")
+            assert moved.headers["location"] == "/user/ann/aiwe/apps/mounted/json"
+            assert client.get("/aiwe/api/status").status_code == 404
+
+
 def test_a_mount_that_is_off_is_not_there(tmp_path: Path) -> None:
     with running_jupyter(tmp_path, "--Aiwe.mount=off") as jupyter, jupyter.client as client:
         assert client.get("/aiwe/apps/mounted/json").status_code == 404
