@@ -62,6 +62,8 @@ class AiweError(Exception):
     def to_json(self, request_id: str | None = None, *, public: bool = False) -> dict[str, Any]:
         """The error shape of every face; `public` leaves out what only developers may see."""
         body: dict[str, Any] = {"code": self.code, "message": self.message}
+        if not public and self.name != "Error":
+            body["name"] = self.name
         if self.hint:
             body["hint"] = self.hint
         if self.details is not None:

@@ -8,9 +8,10 @@ from difflib import get_close_matches
 
 from aiwe_engine.errors import AiweError
 from aiwe_engine.programs.stack import author_stack, excerpt, frames
-from aiwe_engine.runtime.parts import platform_names
+from aiwe_engine.runtime.parts import members, platform_names
 from aiwe_engine.types import Program, Where
 
+_NO_FUNCTION = re.compile(r"^([\w$]+)\.([\w$]+) is not a function$")
 _UNDEFINED = re.compile(r"^([\w$]+) is not defined$")
 
 
@@ -29,8 +30,8 @@ def explain(error: AiweError, program: Program) -> AiweError:
             first, source = found[0], sources[found[0].piece]
             error.where = Where(source.file or source.name, source.cell, first.line, first.column)
             error.excerpt = excerpt(source.text, first.line, first.column)
-    if error.hint is None and error.name == "ReferenceError":
-        error.hint = _near(error.message, program)
+    if error.hint is None and error.name in {"ReferenceError", "TypeError"}:
+        error.hint = _near(error.message, program) or _near_member(error.message)
     return error
 
 
@@ -52,3 +53,9 @@ def _near(message: str, program: Program) -> str | None:
     if near:
         return f"Did you mean {near[0]}?"
     return f"Declare {match[1]} in a cell or file of this app, above the line that uses it."
+
+
+def _near_member(message: str) -> str | None:
+    match = _NO_FUNCTION.match(message)
+    near = get_close_matches(match[2], members(match[1]), 1, 0.6) if match else []
+    return f"Did you mean {match[1]}.{near[0]}?" if match and near else None

@@ -42,6 +42,19 @@ def needed(names: Iterable[str]) -> list[str]:
 
 
 @cache
+def members(name: str) -> frozenset[str]:
+    """What a global of the contract has: `members("app")` holds get, post and so on."""
+    contract = bundles.read("aiwe.d.ts")
+    kind = re.search(rf"^declare (?:const|var) {re.escape(name)}: (\w+)", contract, re.MULTILINE)
+    if kind is None:
+        return frozenset()
+    body = re.search(rf"^interface {kind[1]}\b[^{{]*{{(.*?)^}}", contract, re.MULTILINE | re.DOTALL)
+    return frozenset(
+        re.findall(r"^  (?:readonly )?(\w+)[(<?:]", body[1] if body else "", re.MULTILINE)
+    )
+
+
+@cache
 def platform_names() -> frozenset[str]:
     """Every global that a program may use: the parts', and those that stand in every isolate."""
     contract = re.findall(

@@ -23,7 +23,9 @@ from aiwe_engine import bundles
 Evaluation = Callable[[], Awaitable[str]]
 
 CONTROL_WORDS = 16
-RUNNING, STEP, REFILL, CUT = range(4)
+POOL = 4096
+RUNNING, STEP, REQUEST, CUT, LENGTH = range(5)
+RANDOM, MORE, LAST = 1, 2, 3  # what an isolate asks for: runtime/js/bell.ts
 BOOTSTRAP = """let __aiwe_cur = null;
 globalThis.__aiwe_checkpoint = () => { %PerformMicrotaskCheckpoint() };"""
 
@@ -57,7 +59,9 @@ class V8Isolate:
         self._context = self._stack.enter_context(_make_context(loop))
         self._context.set_hard_memory_limit(limits["heap_limit"])
         self._words = memoryview(b"")
-        self._pool = memoryview(b"")
+        self._pool = self._area = memoryview(b"")
+        self._text = bytearray()
+        self.on_text: Callable[[str], None] | None = None  # takes what leaves before its turn ends
 
     @classmethod
     async def make(cls, loop: asyncio.AbstractEventLoop, limits: dict[str, Any]) -> V8Isolate:
@@ -68,14 +72,24 @@ class V8Isolate:
         context: Any = self._context
         shared: memoryview = await context.eval_cancelable("__aiwe_shared")
         self._words = shared[: CONTROL_WORDS * 4].cast("i")
-        self._pool = shared[CONTROL_WORDS * 4 :]
-        ring = self._stack.enter_context(context._register_js_notification(self._refill))  # noqa: SLF001
+        self._pool = shared[CONTROL_WORDS * 4 : CONTROL_WORDS * 4 + POOL]
+        self._area = shared[CONTROL_WORDS * 4 + POOL :]
+        ring = self._stack.enter_context(context._register_js_notification(self._answer))  # noqa: SLF001
         context.eval("(ring) => { globalThis.__aiwe_ring = ring; }")(ring)
         return self
 
-    def _refill(self, _: object) -> None:
-        self._pool[:] = os.urandom(len(self._pool))
-        self._words[REFILL] = 0
+    def _answer(self, _: object) -> None:
+        """The isolate rang and waits: no V8 value may be touched in here."""
+        request = self._words[REQUEST]
+        if request == RANDOM:
+            self._pool[:] = os.urandom(POOL)
+        elif request in {MORE, LAST}:
+            self._text += self._area[: self._words[LENGTH]]
+            if request == LAST:
+                text, self._text = self._text.decode("utf-8", "replace"), bytearray()
+                if self.on_text is not None:
+                    self.on_text(text)
+        self._words[REQUEST] = 0
 
     def boot(self, config: dict[str, Any]) -> Evaluation:
         """Loads the platform parts that the program names, then fixes the isolate's settings."""
@@ -127,5 +141,5 @@ class V8Isolate:
         """Frees the isolate and forgets its timers."""
         for timer in self.timers.values():
             timer.cancel()
-        self._words = self._pool = memoryview(b"")
+        self._words = self._pool = self._area = memoryview(b"")
         self._stack.close()

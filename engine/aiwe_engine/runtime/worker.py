@@ -55,6 +55,7 @@ class Tenant:
     async def _work(self) -> None:
         try:
             self.isolate = await self.worker.take_isolate()
+            self.isolate.on_text = lambda text: self._hand_over(text, 0)
             await self._evaluate(self.isolate.boot(self.config))
             while True:
                 if not self.queue:

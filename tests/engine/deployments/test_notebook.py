@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from aiwe_engine.engine import Engine
+from aiwe_engine.types import Cell
 from tests.engine.deployments.lab import Person
 
 
@@ -91,6 +92,8 @@ ERRORS = [
     ("let a = 1;\n\nnul.x;", "ReferenceError", 3, 1, None),
     ("let b = ;", "SyntaxError", 1, 9, None),
     ("\n  consle.log(1)", "ReferenceError", 2, 3, "console"),
+    ("app.gett('/x', () => 1)", "TypeError", 1, 5, "app.get"),
+    ("DataRepository.finde('x')", "TypeError", 1, 16, "DataRepository"),
     ("const f = () => { throw new TypeError('bad') };\nf();", "TypeError", 1, 25, None),
     ("type T = { a: number };\nconst t: T = { a: 1 }; t.a.b.c;", "TypeError", 2, 30, None),
 ]
@@ -162,6 +165,31 @@ async def test_an_anonymous_cell_leaves_when_a_later_one_replaces_all_of_it(pers
     assert await person.ask("/a") == (200, "new")
     ran = await person.run("3", "1", anonymous=True)
     assert ran.ok
+
+
+async def test_the_console_streams_while_a_cell_runs(engine: Engine) -> None:
+    person = Person(engine)
+    seen = asyncio.Event()
+    asked = Cell(person.session, "", "a", "for (let i = 0; ; i++) console.log(i);", "demo.ipynb")
+
+    async def watch() -> list[str]:
+        texts = []
+        async for event in engine.run_cell(asked):
+            if event["type"] == "stdout":
+                texts.append(str(event["text"]))
+                seen.set()
+        return texts
+
+    running = asyncio.create_task(watch())
+    await asyncio.wait_for(seen.wait(), 20)
+    assert not running.done()
+    assert await engine.interrupt(person.session)
+    assert (await running)[0] == "0\n"
+
+
+async def test_a_thrown_value_that_is_no_error_is_shown(person: Person) -> None:
+    ran = await person.run("a", "throw { odd: [1, 2] };")
+    assert "{ odd: [ 1, 2 ] }" in ran.error["message"]
 
 
 LOOPS = ["for (;;);", "await 0; for (;;);", "await new Promise(() => {});", "for (;;) await 0;"]

@@ -20,6 +20,10 @@ export function notAvailable(what: string): Error {
 const text = (value: unknown): string | null =>
   typeof value === "string" ? value : value === undefined || value === null ? null : safeString(value);
 
+/** How a thrown value that is no Error is told; set when the platform is there. */
+let show: (value: unknown) => string = safeString;
+export function useShow(inspect: (value: unknown) => string): void { show = inspect; }
+
 function safeString(value: unknown): string {
   try { return String(value); } catch { return "a value that cannot be shown"; }
 }
@@ -38,7 +42,7 @@ export function describe(thrown: unknown): string {
   const fields: any = {
     __proto__: null,
     name: text(read(thrown, "name")) ?? "Error",
-    message: text(read(thrown, "message")) ?? "",
+    message: text(read(thrown, "message")) ?? `a value was thrown that is no Error: ${show(thrown)}`,
     code: typeof read(thrown, "code") === "string" ? read(thrown, "code") : null,
     hint: text(read(thrown, "hint")),
     status: typeof status === "number" && status >= 400 && status <= 599 ? status : null,

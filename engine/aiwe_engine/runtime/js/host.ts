@@ -2,9 +2,10 @@
  * The isolate's side of everything that crosses to the host: calls, timers, log lines, randomness
  * and the clock. Calls are collected in the outbox of a turn; answers come back in a later inbox.
  */
+import { pass } from "./bell";
 import { failure } from "./failure";
 import {
-  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, settings, slice, stringify, table, wish,
+  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, handOver, settings, slice, stringify, table, wish,
 } from "./invocation";
 
 /** Whose outcome the answer waits for; others are dropped with it. */
@@ -143,6 +144,17 @@ export function dropTimers(invocation: Invocation): number {
   return dropped;
 }
 
+const STREAM_EVERY = 100; // milliseconds
+const clock = Date.now;
+let streamed = 0;
+/** A person watches a cell: its lines do not wait for the turn to end. */
+function stream(): void {
+  const now = clock();
+  if (now - streamed < STREAM_EVERY) return;
+  streamed = now;
+  pass(handOver());
+}
+
 const reporter = { show: (error: unknown): string => String(error) };
 export function useInspect(show: (value: unknown) => string): void { reporter.show = show; }
 export function report(error: unknown): void { log("error", `Uncaught ${reporter.show(error)}`); }
@@ -154,7 +166,11 @@ export function log(level: string, text: string): void {
   if (invocation.cut) return;
   const room = settings.logLimit - invocation.logged;
   invocation.logged += text.length;
-  if (text.length <= room) return emit(`["l",${invocation.n},${stringify(level)},${stringify(text)}]`);
+  if (text.length <= room) {
+    emit(`["l",${invocation.n},${stringify(level)},${stringify(text)}]`);
+    if (invocation.kind === "cell") stream();
+    return;
+  }
   invocation.cut = true;
   emit(`["l",${invocation.n},${stringify(level)},${stringify(slice(text, 0, room))}]`);
   emit(`["l",${invocation.n},"warn",${stringify(`The log of this invocation is cut at ${settings.logLimit} characters.`)}]`);
