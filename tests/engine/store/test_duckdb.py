@@ -120,6 +120,19 @@ async def test_the_cache_has_the_size_of_the_settings(place):
     assert 0 < data.store._cache._size <= 10_000
 
 
+async def test_a_change_that_is_too_much_for_the_database_fails_alone(place):
+    data = place(database_memory=24 * MB)
+    await data.create("tasks", {})
+    large = [{"text": "x" * 900_000} for _ in range(100)]
+    calls = [data.create("tasks", {"n": n}) for n in range(10)]
+    calls.insert(5, data.create_many("tasks", large))
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    failed = [result for result in results if isinstance(result, Exception)]
+    assert [error.code for error in failed] == ["store_unavailable"]
+    assert "Out of Memory" in failed[0].message
+    assert await data.count("tasks") == 11
+
+
 @pytest.fixture
 def full_disk():
     """Files of this process cannot grow over so many bytes, until told so or the test ends."""

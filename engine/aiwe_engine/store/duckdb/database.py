@@ -8,6 +8,7 @@ the first thread that needs a connection, never on the event loop.
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from threading import Lock, local
 from typing import TYPE_CHECKING, TypeAlias
@@ -45,6 +46,7 @@ class Database:
         self._checkpoint_at = LOG_LIMIT  # bytes of the log
         self._mine = local()
         self._tables: dict[Place, int] = {}
+        self._ending = False
         self._closed = False
 
     def open(self) -> None:
@@ -109,16 +111,27 @@ class Database:
         """What a failed statement means to whoever called; lets go of a database that is broken."""
         import duckdb
 
-        if isinstance(error, duckdb.InterruptException):
+        if isinstance(error, duckdb.InterruptException) and self._ending:
             return closed()
         if isinstance(error, duckdb.FatalException):
             with self._lock:
                 self._let_go()
-        return unavailable(error, self.path)
+        told = unavailable(error, self.path)
+        if told is not error:
+            told.__cause__ = error
+        return told
+
+    def blames_a_change(self, error: Exception) -> bool:
+        """Whether a group may have failed for what one of its changes holds."""
+        import duckdb
+
+        kinds = (duckdb.DataError, duckdb.IntegrityError, duckdb.OutOfMemoryException)
+        return isinstance(error, kinds)
 
     def interrupt(self) -> None:
-        """Ends the statements that are under way."""
+        """Ends the statements that are under way, since the store is to be closed."""
         with self._lock:
+            self._ending = True
             for cursor in self._cursors:
                 cursor.interrupt()
 
@@ -137,11 +150,12 @@ class Database:
         return self._root
 
     def _let_go(self) -> None:
-        for connection in (*self._cursors, self._root):
+        """Closes every connection: as long as one is open, DuckDB keeps what is broken."""
+        root, self._root = self._root, None  # from now on everybody waits for the next one
+        for connection in (*self._cursors, root):
             if connection is not None:
-                connection.close()
+                _close(connection)
         self._cursors.clear()
-        self._root = None
 
     def _connect(self) -> Connection:
         import duckdb
@@ -166,6 +180,19 @@ class Database:
             raise unavailable(error, self.path) from error
         self._tables = {(app, env, name): number for app, env, name, number in rows}
         return root
+
+
+def _close(connection: Connection) -> None:
+    import duckdb
+
+    while True:
+        try:
+            connection.close()
+        except duckdb.ResourceInUseException:  # another thread's statement; it ends soon now
+            connection.interrupt()
+            time.sleep(0.001)
+        else:
+            return
 
 
 def closed() -> EngineError:

@@ -71,7 +71,6 @@ class Writer:
         self._database = database
         self._cache = cache
         self._lane: Lane[Job] = Lane("store-writer", self._work, most=MOST_CHANGES)
-        self._committing = False  # a failure now leaves open whether it was stored
 
     def submit(self, change: Change[Result]) -> Future[Result]:
         """Gives a change its place; the future is settled when it is durable. On the loop only."""
@@ -91,7 +90,6 @@ class Writer:
             self._database.checkpoint()
 
     def _commit(self, group: list[Job]) -> list[Outcome]:
-        self._committing = False
         try:
             connection = self._database.connection()
             tables = self._load(connection, group)
@@ -99,7 +97,7 @@ class Writer:
             self._store(connection, [table for table in tables.values() if table.after])
         except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
             self._roll_back()
-            if len(group) > 1 and not self._committing:  # it may be one change's fault
+            if len(group) > 1 and self._database.blames_a_change(error):
                 return [self._commit([job])[0] for job in group]
             told = self._database.failure(error)
             return [(future, None, told) for _, future in group]
@@ -157,7 +155,6 @@ class Writer:
             connection.execute("BEGIN")
             for text, values in statements:
                 connection.execute(text, values)
-            self._committing = True
             connection.execute("COMMIT")
 
     def _roll_back(self) -> None:
