@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import stat
 from dataclasses import fields
@@ -12,8 +13,11 @@ import httpx
 import pytest
 
 from aiwe_engine.settings import Settings
+from aiwe_engine.state import DataFolder
 from aiwe_server_extension import Aiwe
 from tests.server.jupyter import Jupyter, running_jupyter
+
+pytestmark = pytest.mark.timeout(180)  # a Jupyter server starts in some of them
 
 
 def test_kernels_find_the_engine_by_a_file_that_only_its_owner_reads(jupyter: Jupyter) -> None:
@@ -79,17 +83,22 @@ def test_a_port_that_is_taken_is_said_and_another_is_used(tmp_path: Path) -> Non
     assert url != f"http://127.0.0.1:{port}/"
 
 
-def test_a_second_server_on_the_same_folder_is_told_why_it_has_no_engine(
-    jupyter: Jupyter, tmp_path: Path
+def test_a_server_whose_data_is_in_use_says_so_and_starts_the_engine_when_it_is_free(
+    tmp_path: Path,
 ) -> None:
-    jupyter.connection()
-    option = f"--Aiwe.data={jupyter.root / '.aiwe'}"
-    with running_jupyter(tmp_path, option) as second, second.client as client:
+    data = tmp_path / "data-of-another"
+    held = DataFolder(data)
+    held.lock()
+    with running_jupyter(tmp_path, f"--Aiwe.data={data}") as jupyter, jupyter.client as client:
         answer = client.get("/aiwe/api/status")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "data_in_use")
-        assert str(jupyter.process.pid) in answer.json()["error"]["message"]
-        assert not second.connection_file.exists()
+        assert str(os.getpid()) in answer.json()["error"]["message"]
+        assert not jupyter.connection_file.exists()
         assert client.get("/api/status").status_code == 200  # Jupyter itself works
+        held.release()
+        status = jupyter.until(lambda: client.get("/aiwe/api/status").raise_for_status())
+        assert status.json()["data"] == str(data)
+        assert jupyter.connection_file.exists()
 
 
 def test_a_saved_notebook_sets_the_order_of_its_cells(jupyter: Jupyter) -> None:

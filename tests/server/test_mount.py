@@ -10,6 +10,8 @@ import pytest
 
 from tests.server.jupyter import Jupyter, logged_in, running_jupyter
 
+pytestmark = pytest.mark.timeout(180)  # a Jupyter server starts in some of them
+
 CELL = r"""
 app.get("/", () => html`<h1>Hello</h1>`);
 app.get("/json", () => ({ a: 1 }));
