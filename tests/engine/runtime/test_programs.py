@@ -215,3 +215,18 @@ async def test_the_random_is_the_operating_systems_and_lasts(bench: Bench) -> No
 async def test_what_later_versions_bring_says_so(bench: Bench) -> None:
     await bench.serve('app.get("/x", () => Secrets.get("key"));')
     assert await bench.code("/x") == (501, "not_available")
+
+
+async def test_a_body_can_be_read_in_every_form(bench: Bench) -> None:
+    await bench.serve(
+        """app.post("/x", async (req) => {
+          const form = await req.formData();
+          const chunks = [];
+          for await (const chunk of req.stream()) chunks.push(...chunk);
+          return [await req.text(), (await req.bytes()).length, form.get("a"), chunks.length];
+        });"""
+    )
+    kind = ("content-type", "application/x-www-form-urlencoded")
+    request = bench.request("POST", "/x", headers=[kind], body="a=é".encode())
+    response = await bench.engine.handle("app", request)
+    assert orjson.loads(response.body) == ["a=é", 4, "é", 4]

@@ -43,7 +43,12 @@ export function bind<F extends Callback>(callback: F): F {
 function settle(value: any): any {
   if ((typeof value !== "object" || value === null) && typeof value !== "function") return value;
   if (value.constructor === NativePromise) return value;
-  const { then } = value;
+  let then: any;
+  try {
+    ({ then } = value);
+  } catch {
+    return value; // V8 asks again, and rejects
+  }
   if (typeof then !== "function") return value;
   const mine = __aiwe_cur;
   return {
@@ -162,22 +167,22 @@ function disposer(): object {
       return undefined;
     }
   };
-  const end = (): Promise<void> => {
-    if (held === null) return failed ? apply(nativeReject, NativePromise, [error]) : apply(nativeResolve, NativePromise, []);
+  const next = (): unknown => {
+    if (held === null) return failed ? apply(nativeReject, NativePromise, [error]) : undefined;
     const { resource } = held;
     held = held.below;
     const done = apply(nativeResolve, NativePromise, [dispose(resource)]);
-    return apply(nativeThen, done, [end, (thrown: unknown) => { fail(thrown); return end(); }]);
+    return apply(nativeThen, done, [next, (thrown: unknown) => { fail(thrown); return next(); }]);
   };
   return {
     __proto__: null,
     fail,
-    end,
+    /** A promise, or undefined where nothing was held and there is nothing to await. */
+    end: next,
     use(value: any, waits: boolean) {
       const method = value == null ? null : (waits ? value[asyncDispose] : undefined) ?? value[syncDispose];
-      if (method !== null && typeof method !== "function") throw new TypeFailure("The value of a 'using' declaration has no dispose method");
+      if (value != null && typeof method !== "function") throw new TypeFailure("The value of a 'using' declaration has no dispose method");
       held = { resource: { value, method, waits }, below: held };
-      return value;
     },
   };
 }
@@ -203,9 +208,13 @@ export function installContext(I: Internals): void {
   });
   patch(Array, {
     fromAsync(this: unknown, items: any, map: any, self: any) {
-      const mine = __aiwe_cur;
-      const found = items == null ? undefined : items[asyncIterator] ?? items[iterator];
-      const source = found == null ? items : delegate(items, mine, true);
+      if (__aiwe_cur === null || items == null) return apply(nativeFromAsync, this, [items, map, self]);
+      let source = items;
+      try {
+        if (typeof (items[asyncIterator] ?? items[iterator]) === "function") source = delegate(items, __aiwe_cur, true);
+      } catch (error) {
+        return apply(nativeReject, NativePromise, [error]);
+      }
       return apply(nativeFromAsync, this, [source, typeof map === "function" ? bind(map) : map, self]);
     },
   });

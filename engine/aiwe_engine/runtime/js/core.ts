@@ -31,6 +31,7 @@ const I: Internals = {
     bind: (callback) => callback,
   },
   load: () => { throw new Error("no parts yet"); },
+  current,
 };
 installContext(I);
 useThen(Promise.prototype.then);

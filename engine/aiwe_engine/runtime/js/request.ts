@@ -3,7 +3,7 @@ import { failure, notAvailable } from "./failure";
 import { type Invocation, fromBase64, parse, settings } from "./invocation";
 import type { Internals } from "./internals";
 import { AbortController, type AbortSignal } from "./platform/abort";
-import { decode, encode } from "./platform/body";
+import { bodyOf, decode, encode, streamOf } from "./platform/body";
 
 /** Where the classes of parts that are made on first use come from. */
 let parts: Internals;
@@ -95,12 +95,7 @@ export class AppRequest {
   get signal(): AbortSignal { return (this.#invocation.controller ??= new AbortController()).signal; }
   get session(): never { throw notAvailable("req.session"); }
 
-  async text(): Promise<string> {
-    const { text, base64, body } = this.#payload;
-    if (text !== undefined) return text;
-    if (base64 !== undefined) return decode(fromBase64(base64));
-    return typeof body === "string" ? body : "";
-  }
+  async text(): Promise<string> { return this.#payload.text ?? decode(this.#bytes()); }
 
   async json(): Promise<any> {
     const text = await this.text();
@@ -111,9 +106,12 @@ export class AppRequest {
     }
   }
 
-  async bytes(): Promise<Uint8Array> {
-    const { base64 } = this.#payload;
-    return base64 === undefined ? encode(await this.text()) : fromBase64(base64);
+  async bytes(): Promise<Uint8Array> { return this.#bytes(); }
+
+  #bytes(): Uint8Array {
+    const { text, base64, body } = this.#payload;
+    if (base64 !== undefined) return fromBase64(base64);
+    return encode(text ?? (typeof body === "string" ? body : ""));
   }
 
   async formData(): Promise<unknown> {
@@ -124,15 +122,7 @@ export class AppRequest {
     return form;
   }
 
-  stream(): unknown {
-    const bytes = this.bytes();
-    return new parts.ReadableStream({
-      async pull(controller: any) {
-        controller.enqueue(await bytes);
-        controller.close();
-      },
-    });
-  }
+  stream(): unknown { return streamOf(bodyOf(this.#bytes())); }
 
   validate(): never { throw notAvailable("req.validate"); }
 }
