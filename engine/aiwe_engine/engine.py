@@ -85,6 +85,7 @@ class Engine:
         self._live: dict[str, Release] = {}
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}
+        self._orders: dict[str, list[str]] = {}  # cells of documents that have not run yet, by path
         self._sessions: dict[str, tuple[Session, Notebook]] = {}
         self._followers: list[asyncio.Queue[dict[str, Json]]] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -290,6 +291,8 @@ class Engine:
                 hint="Rename one of the notebooks.",
             )
         notebook.path = path
+        if path in self._orders:
+            notebook.draft.arrange(self._orders.pop(path), saved=False)
         self._notebooks[name] = notebook
         session = Session(self._workshop, cell.session, name, self.env)
         self._sessions[cell.session] = session, notebook
@@ -311,7 +314,10 @@ class Engine:
         notebook = self._notebooks.get(app)
         if notebook is None and path is not None:
             notebook = next((n for n in self._notebooks.values() if n.path == path), None)
-        if notebook is not None and notebook.draft.arrange(cells, saved=saved):
+        if notebook is None:
+            if path is not None:
+                self._orders[path] = cells
+        elif notebook.draft.arrange(cells, saved=saved):
             await notebook.update()
 
     async def live(self, app: str, expression: str) -> dict[str, Json]:

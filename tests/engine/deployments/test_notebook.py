@@ -144,11 +144,13 @@ async def test_the_later_of_two_equal_routes_wins_and_the_output_says_so(person:
 
 
 async def test_cells_load_in_the_order_of_the_document(person: Person) -> None:
+    await person.engine.arrange("", "demo.ipynb", ["a", "b"], saved=False)
     await person.run("b", 'app.get("/x", () => "b");')
     await person.run("a", 'app.get("/x", () => "a");')
-    await person.engine.arrange("demo", "demo.ipynb", ["a", "b"], saved=False)
-    await person.run("c", 'app.get("/y", () => 1);')
     assert await person.ask("/x") == (200, "b")
+    await person.engine.arrange("demo", "demo.ipynb", ["b", "a"], saved=False)
+    await person.run("c", 'app.get("/y", () => 1);')
+    assert await person.ask("/x") == (200, "a")
 
 
 async def test_a_cell_that_left_the_saved_notebook_leaves_the_draft(person: Person) -> None:
