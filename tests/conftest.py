@@ -20,3 +20,8 @@ def a_jupyter_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         for name in [name for name in os.environ if name.startswith(("AIWE_", "JPY_"))]:
             patch.delenv(name)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright's loop, once started, runs in this thread to the end."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
