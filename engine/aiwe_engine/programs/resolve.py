@@ -10,6 +10,8 @@ import posixpath
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from aiwe_engine.errors import ProgramError
+
 SUFFIXES = (".ts", ".tsx", ".js", ".jsx", ".mjs")
 COMPILED_FROM = {".js": (".ts", ".tsx"), ".jsx": (".tsx",), ".mjs": (".ts",)}
 
@@ -65,5 +67,23 @@ class Folder:
         return True
 
     def read(self, name: str) -> str:
-        """The text of a file that exists."""
-        return (self.root / name).read_text(encoding="utf-8-sig")
+        """The text of a file that exists.
+
+        Raises:
+            ProgramError: `unreadable`.
+        """
+        return read_text(self.root / name)
+
+
+def read_text(path: Path) -> str:
+    """The text of a script.
+
+    Raises:
+        ProgramError: `unreadable`.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProgramError(
+            f"{path} cannot be read: {error}", code="unreadable", hint="Save it as UTF-8 text."
+        ) from None

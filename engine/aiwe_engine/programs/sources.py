@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiwe_engine.errors import ProgramError
 from aiwe_engine.programs.notebook import Notebook, read_notebook
-from aiwe_engine.programs.resolve import SUFFIXES, Folder
+from aiwe_engine.programs.resolve import SUFFIXES, Folder, read_text
 from aiwe_engine.types import Source, Where
 
 NAME_LENGTH = 63
@@ -114,20 +114,6 @@ def app_name(path: Path) -> str:
 def read_script(path: Path) -> Source:
     """One script, named as it is imported from its own folder."""
     return Source(path.name, read_text(path), file=str(path))
-
-
-def read_text(path: Path) -> str:
-    """The text of a script.
-
-    Raises:
-        ProgramError: `unreadable`.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProgramError(
-            f"{path} cannot be read: {error}", code="unreadable", hint="Save it as UTF-8 text."
-        ) from None
 
 
 def read_folder(path: Path) -> App:

@@ -4,9 +4,8 @@
  * as hoisting would have it; its last expression is returned. Everything is edited in place.
  */
 import { childrenOf, isFunction, loopHead, patternNames } from "./analysis";
-import { awaited, bodyStart } from "./context_edits";
+import { awaited, bodyStart, inList } from "./context_edits";
 import type { Edits } from "./edits";
-import { inList } from "./lists";
 import type { Node, Parsed } from "./parse";
 import { Problem } from "./problem";
 

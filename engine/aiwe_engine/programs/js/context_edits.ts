@@ -17,7 +17,6 @@
 import { tokTypes, type Token } from "acorn";
 import { childrenOf, isFunction } from "./analysis";
 import type { Edits } from "./edits";
-import { inList } from "./lists";
 import { type Node, type Parsed, tokenAt } from "./parse";
 import { Problem } from "./problem";
 
@@ -98,7 +97,7 @@ class ContextWalk {
       else this.visit(child, frame);
     }
     if (!disposes) return;
-    const end = `}catch(__aiwe_e){__aiwe_d.fail(__aiwe_e)}finally{${enter(frame)}${awaited("__aiwe_d.end()")}}`;
+    const end = `}catch(__aiwe_e){__aiwe_d.fail(__aiwe_e)}finally{${enter(frame)}if(__aiwe_t=__aiwe_d.end())${awaited("__aiwe_t")}}`;
     if (node.type === "Program") this.edits.closeLast(node.end, end);
     else this.edits.close(node.end - 1, end);
   }
@@ -107,10 +106,9 @@ class ContextWalk {
   private use(node: Node, frame: Frame): void {
     const { edits } = this;
     edits.replace(node.start, node.declarations[0].start, "const ");
-    for (const { init } of node.declarations) {
-      edits.open(init.start, "__aiwe_d.use((");
-      this.visit(init, frame);
-      edits.close(init.end, `),${node.kind !== "using"})`);
+    for (const declarator of node.declarations) {
+      this.visit(declarator.init, frame);
+      edits.close(declarator.end, `,[]=[__aiwe_d.use(${declarator.id.name},${node.kind !== "using"})]`);
     }
   }
 
@@ -283,6 +281,10 @@ export function bodyStart(node: Node): number {
   }
   return at;
 }
+
+/** Whether the children of a node are a list of statements, where one may end without a semicolon. */
+export const inList = (node: Node): boolean =>
+  node.type === "Program" || node.type === "BlockStatement" || node.type === "StaticBlock" || node.type === "SwitchCase";
 
 const isAwaitUsing = (node: Node): boolean => node.type === "VariableDeclaration" && node.kind === "await using";
 const isForAwait = (node: Node): boolean => node.type === "ForOfStatement" && node.await;
