@@ -209,7 +209,7 @@ async def test_checkpoints_go_on_while_queries_run(place, monkeypatch, tmp_path)
 
 
 async def test_a_query_that_takes_too_long_is_ended(place):
-    data = place(query_limit=0.2)
+    data = place(query_limit=0.05)
     await data.create_many("tasks", [{"n": n, "text": "x" * 100} for n in range(10_000)])
     calls = [data.count("tasks", slow(n)) for n in range(4)]
     started = asyncio.get_running_loop().time()
