@@ -137,8 +137,9 @@ class Compiled:
     """One piece of a program, ready for V8.
 
     `code` is a script that only *defines* the piece (see `programs/js/compile.ts`); nothing of the
-    author's runs while it is evaluated. `names` lists every free identifier of the piece, which
-    decides the platform parts an isolate needs ("*": it reaches for globals by computed name).
+    author's runs while it is evaluated. `names` lists every free identifier of the piece, and
+    the properties it takes with a dot before them (".stream"), which decides the platform parts an
+    isolate needs ("*": it reaches for globals by computed name).
     `declares` maps each top-level name to the free names its own body uses; `eager` lists the free
     names that are evaluated while the piece loads. `directive` is `// @scratch` or `// @deploy`.
     """
