@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -21,7 +20,6 @@ from aiwe_engine.runtime.serving import OnLost, Serving
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Compiled, Deployment, EffectLog, Invocation, Program, Route, Where
 
-_MEMBER = re.compile(r"\.\w+")
 LOAD_DEADLINE = 30.0  # seconds a program may take to load, waiting included
 
 
@@ -126,7 +124,7 @@ class Release:
         self.serving = Serving(workshop.pool, workshop.settings, key, self._load)
         self.table = RouteTable(())
         self._registered: list[dict[str, Any]] = []
-        self._names = names_of(program.pieces)
+        self._names = {name for piece in program.pieces for name in piece.names}
 
     @property
     def owner(self) -> tuple[str, str, str]:
@@ -228,14 +226,6 @@ class Release:
     def rename(self, url: str) -> None:
         """Says under which address it is served."""
         self.deployment = replace(self.deployment, url=url)
-
-
-def names_of(pieces: Iterable[Compiled]) -> set[str]:
-    """What decides the platform's parts: free names, and members such as `.formData`."""
-    found: set[str] = set()
-    for piece in pieces:
-        found.update(piece.names, _MEMBER.findall(piece.code))
-    return found
 
 
 def _spot(route: Route) -> str:
