@@ -15,3 +15,11 @@ interface ResponseConstructor {
 declare function html(strings: TemplateStringsArray, ...values: unknown[]): Html;
 interface Html { toString(): string }
 declare function escapeHtml(text: unknown): string;
+/** JSX makes Html at once, every value escaped for its place: `<p class={kind}>{text}</p>`. Components are functions of their properties. */
+declare function h(tag: string | ((properties: any) => any), properties: Record<string, any> | null, ...children: any[]): Html;
+declare function Fragment(properties: { children?: any }): Html;
+declare namespace JSX {
+  type Element = Html;
+  interface ElementChildrenAttribute { children: {} }
+  interface IntrinsicElements { [name: string]: any }
+}

@@ -17,6 +17,7 @@ import * as headers from "./headers";
 import { Html, escapeHtml, html } from "./html";
 import { format, inspect } from "./inspect";
 import { shown } from "./inspect_shape";
+import { Fragment, h } from "./jsx";
 import { Performance, makePerformance } from "./performance";
 import { prepareParts } from "./parts";
 import { defineProperty } from "./primordials";
@@ -47,6 +48,8 @@ export function installCore(I: Internals): void {
   install("console", makeConsole(I), false);
   install("html", html, false);
   install("escapeHtml", escapeHtml, false);
+  install("h", h, false);
+  install("Fragment", Fragment, false);
   Object.assign(I, classes, functions, {
     body, headers, utf8, webidl, whenAborted, isAbortSignal, format, inspect, shown,
     global: { AbortController, AbortSignal, DOMException, Event, EventTarget },
