@@ -34,6 +34,7 @@ def module_name(path: Path) -> str:
     raise LookupError(path)
 
 
+@cache
 def modules() -> dict[str, Path]:
     return {module_name(path): path for package in HOMES for path in python_files(package)}
 
@@ -75,6 +76,7 @@ def import_time_imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
 def resolve(name: str) -> str | None:
     """The module of ours that an import of `name` (a module, or a name in one) loads."""
     known = modules()
