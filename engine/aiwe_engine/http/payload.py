@@ -118,6 +118,7 @@ def answer(raw: Any, *, limit: int | None = None) -> Response:
     return Response(status, [pair for pair in headers if _kept(*pair)], body)
 
 
+@functools.lru_cache(1024)  # programs send the same few headers again and again
 def _kept(name: str, value: str) -> bool:
     """Whether a header goes out; one that is malformed is the handler's error."""
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
