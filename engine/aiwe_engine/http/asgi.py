@@ -12,6 +12,7 @@ import asyncio
 import logging
 import random
 import secrets
+from typing import Any
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import (
@@ -21,6 +22,7 @@ from aiwe_engine.http.arrival import (
     Message,
     Receive,
     Send,
+    Whole,
     receive_body,
 )
 from aiwe_engine.http.cookies import allowed_cookies, own_cookies
@@ -34,7 +36,8 @@ from aiwe_engine.types import Request, Response
 SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
 
 _LOG = logging.getLogger("aiwe.http")
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_NONE: dict[str, Any] = {}
+_NOSNIFF = ("x-content-type-options", "nosniff")
 _BODYLESS = frozenset({204, 304})
 
 
@@ -81,7 +84,8 @@ class AppsFace:
         if place is not None and place.sandboxed:
             response.headers = [pair for pair in response.headers if pair[0] != "set-cookie"]
             response.headers.append(("content-security-policy", SANDBOX))
-        await write(send, request, response, close=close)
+        whole = scope.get("extensions", _NONE).get("aiwe.whole")
+        await write(send, request, response, close=close, whole=whole)
 
     async def _answer(self, place: Place, request: Request) -> Response:
         if place.answer is not None:
@@ -125,21 +129,35 @@ class AppsFace:
         return request, hosts, length
 
 
-async def write(send: Send, request: Request, response: Response, *, close: bool = False) -> None:
-    """Sends a whole answer: its length, no body where there must be none, and our own headers."""
+async def write(
+    send: Send,
+    request: Request,
+    response: Response,
+    *,
+    close: bool = False,
+    whole: Whole | None = None,
+) -> None:
+    """Sends a whole answer: its length, no body where there must be none, and our own headers.
+
+    Args:
+        send: ASGI's.
+        request: what is answered.
+        response: the answer.
+        close: whether the connection ends with it.
+        whole: sends an answer in one go, where our own listener is the server.
+    """
     body = response.body
-    headers = [
-        (name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers
-    ]
-    headers.append(_NOSNIFF)
-    headers.append((b"x-request-id", request.id.encode()))
+    headers = [*response.headers, _NOSNIFF, ("x-request-id", request.id)]
     if response.status not in _BODYLESS:
-        headers.append((b"content-length", b"%d" % len(body)))
-    if close:
-        headers.append((b"connection", b"close"))
+        headers.append(("content-length", str(len(body))))
     if request.method == "HEAD" or response.status in _BODYLESS:
         body = b""
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if whole is not None and not close and whole(response.status, headers, body):
+        return
+    if close:
+        headers.append(("connection", "close"))
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -9,13 +9,18 @@ in the engine's error shape, in its turn, and after it the connection is deaf an
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
 import orjson
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from aiwe_engine.errors import RequestError
@@ -23,6 +28,7 @@ from aiwe_engine.settings import KB, Settings
 
 HEADER_LIMIT = 64 * KB
 
+WHOLE = "aiwe.whole"  # the ASGI extension by which an answer leaves in one call
 _GATHERED = 64 * KB  # what is written in one pass of the loop and may wait for its end
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -138,6 +144,35 @@ class Connection(HttpToolsProtocol):
             raise self._because(_upgrade_with_body())
         super().on_headers_complete()
         self._heading = None
+        self.scope["extensions"] = {WHOLE: functools.partial(self._whole, self.cycle)}  # type: ignore[dict-item]
+
+    def _whole(
+        self, cycle: RequestResponseCycle, status: int, headers: list[tuple[str, str]], body: bytes
+    ) -> bool:
+        """Answers a request in one go; False where the client reads too slowly for that.
+
+        The ASGI extension `aiwe.whole`. As uvicorn's `send`, without two messages for one answer
+        and without the check of each header, which the engine has made; line breaks are refused
+        all the same. `body` is as long as its content-length says, or empty for HEAD.
+        """
+        if self.flow.write_paused:
+            return False
+        if cycle.disconnected:
+            return True
+        text = "".join([f"{name}: {value}\r\n" for name, value in headers])
+        if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+            raise RuntimeError("A header has a line break.")
+        defaults = b"".join([b"%b: %b\r\n" % pair for pair in cycle.default_headers])
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        answer = (STATUS_LINE[status], defaults, text.encode("latin-1"), end, body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        self.transport.write(b"".join(answer))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     def on_message_complete(self) -> None:
         """The request is whole."""
