@@ -112,6 +112,8 @@ class Engine:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for session, _ in self._sessions.values():
             session.close()
+        for release in [*self._live.values(), *self._leaving]:
+            await release.serving.close()
         await self._pool.close()
         await self._compiler.close()
         if self._language is not None:

@@ -78,7 +78,8 @@ class WorkerPool:
         """Ends every process."""
         self._closed = True
         spares, self._spares = self._spares, []
-        for done in await asyncio.gather(*spares, return_exceptions=True):
+        starting = [*spares, *self._starting.values()]
+        for done in await asyncio.gather(*starting, return_exceptions=True):
             if isinstance(done, WorkerProcess):
                 done.kill()
         for key in list(self._leased):

@@ -62,13 +62,15 @@ class WorkerProcess(asyncio.Protocol):
         Raises:
             EngineError: `worker_lost`, when it does not come up.
         """
-        loop = self.loop
         ours, theirs = socket.socketpair()
         try:
-            self._child = await loop.run_in_executor(None, self._spawn, theirs)
-        finally:
-            theirs.close()
-        await loop.create_connection(lambda: self, sock=ours)
+            with theirs:
+                self._child = self._spawn(theirs)  # vfork: a millisecond or two
+            await self.loop.create_connection(lambda: self, sock=ours)
+        except BaseException:
+            ours.close()
+            self.kill()
+            raise
         try:
             async with asyncio.timeout(START_LIMIT):
                 await self.ready

@@ -261,6 +261,15 @@ class Serving:
                 one.dispose()
         self._ready.clear()
 
+    async def close(self) -> None:
+        """Ends everything at once; requests under way are told that their worker was lost."""
+        self.retire()
+        tasks = [task for task in [self._restarting, *self._tasks] if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._fail_waiting(worker_lost())
+
     def retire(self) -> None:
         """Another version is live: what is under way ends here, nothing new comes."""
         self.retired = True
