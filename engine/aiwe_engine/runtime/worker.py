@@ -11,6 +11,7 @@ for it in start-up time and memory.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -181,6 +182,7 @@ class Worker(asyncio.Protocol):
     async def _become_ready(self) -> None:
         self.warm = await V8Isolate.make(self.loop, self.limits)
         self.base_memory = _resident()
+        gc.freeze()  # what was made at the start stays: no turn waits for it to be looked at
         self.send(wire.READY)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
