@@ -36,7 +36,8 @@ AREAS = {
 async def test_an_area_of_web_platform_tests(area: str) -> None:
     root = Path(str(SUITE)).resolve()
     files = sorted((root / area).rglob("*.any.js"))
-    assert files, f"{root / area} holds no tests"
+    if not files:  # node's copy leaves out what node does not run
+        pytest.skip(f"this copy of web-platform-tests holds no {area}")
     passed, failed = 0, []
     for file in files:
         for variant in variants(file):
