@@ -13,8 +13,9 @@ from aiwe_engine.settings import Settings
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-#: Sends status, headers and body in one go; False where it cannot.
-Whole: TypeAlias = Callable[[int, list[tuple[str, str]], bytes], bool]
+WHOLE = "aiwe.whole"  # the ASGI extension by which an answer leaves in one call
+#: Answers the request of a scope with status, headers and body in one go; False where it cannot.
+Whole: TypeAlias = Callable[[Message, int, list[tuple[str, str]], bytes], bool]
 
 UNKNOWN = -1  # the length of a body that only its end tells
 # Many clients lose an answer that comes while they still send: read on for a while.

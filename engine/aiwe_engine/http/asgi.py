@@ -17,6 +17,7 @@ from typing import Any
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import (
     UNKNOWN,
+    WHOLE,
     BodyRefused,
     ClientGone,
     Message,
@@ -84,8 +85,8 @@ class AppsFace:
         if place is not None and place.sandboxed:
             response.headers = [pair for pair in response.headers if pair[0] != "set-cookie"]
             response.headers.append(("content-security-policy", SANDBOX))
-        whole = scope.get("extensions", _NONE).get("aiwe.whole")
-        await write(send, request, response, close=close, whole=whole)
+        whole = scope.get("extensions", _NONE).get(WHOLE)
+        await write(send, request, response, close=close, whole=whole, scope=scope)
 
     async def _answer(self, place: Place, request: Request) -> Response:
         if place.answer is not None:
@@ -136,6 +137,7 @@ async def write(
     *,
     close: bool = False,
     whole: Whole | None = None,
+    scope: Message | None = None,
 ) -> None:
     """Sends a whole answer: its length, no body where there must be none, and our own headers.
 
@@ -145,6 +147,7 @@ async def write(
         response: the answer.
         close: whether the connection ends with it.
         whole: sends an answer in one go, where our own listener is the server.
+        scope: the request's, for `whole`.
     """
     body = response.body
     headers = [*response.headers, _NOSNIFF, ("x-request-id", request.id)]
@@ -152,7 +155,7 @@ async def write(
         headers.append(("content-length", str(len(body))))
     if request.method == "HEAD" or response.status in _BODYLESS:
         body = b""
-    if whole is not None and not close and whole(response.status, headers, body):
+    if whole and scope and not close and whole(scope, response.status, headers, body):
         return
     if close:
         headers.append(("connection", "close"))

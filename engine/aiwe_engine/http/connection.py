@@ -9,26 +9,21 @@ in the engine's error shape, in its turn, and after it the connection is deaf an
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
 import orjson
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from aiwe_engine.errors import RequestError
+from aiwe_engine.http.arrival import WHOLE, Message
 from aiwe_engine.settings import KB, Settings
 
 HEADER_LIMIT = 64 * KB
 
-WHOLE = "aiwe.whole"  # the ASGI extension by which an answer leaves in one call
 _GATHERED = 64 * KB  # what is written in one pass of the loop and may wait for its end
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 
@@ -144,18 +139,21 @@ class Connection(HttpToolsProtocol):
             raise self._because(_upgrade_with_body())
         super().on_headers_complete()
         self._heading = None
-        self.scope["extensions"] = {WHOLE: functools.partial(self._whole, self.cycle)}  # type: ignore[dict-item]
+        self.scope["extensions"] = {WHOLE: self._whole}  # type: ignore[dict-item]
 
     def _whole(
-        self, cycle: RequestResponseCycle, status: int, headers: list[tuple[str, str]], body: bytes
+        self, scope: Message, status: int, headers: list[tuple[str, str]], body: bytes
     ) -> bool:
-        """Answers a request in one go; False where the client reads too slowly for that.
+        """Answers a request in one go; False where that cannot be, and `send` is to be used.
+
+        It cannot be where the client reads too slowly, or has sent the next request already.
 
         The ASGI extension `aiwe.whole`. As uvicorn's `send`, without two messages for one answer
         and without the check of each header, which the engine has made; line breaks are refused
         all the same. `body` is as long as its content-length says, or empty for HEAD.
         """
-        if self.flow.write_paused:
+        cycle = self.cycle
+        if self.flow.write_paused or cycle.scope is not scope:
             return False
         if cycle.disconnected:
             return True
