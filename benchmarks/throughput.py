@@ -29,18 +29,21 @@ def run() -> list[report.Row]:
                 seen[name].append(load.measure(f"{server.url}/hello"))
     rate = {name: statistics.median(one.rate for one in loads) for name, loads in seen.items()}
     p99 = {name: statistics.median(one.p99 for one in loads) for name, loads in seen.items()}
+    peers = [name for name in targets if name.startswith("Express")]
     failed = sum(one.failed for one in seen["aiwe"])
     return [
         *(report.Row(n, f"{rate[n]:,.0f} req/s, p99 {p99[n]:.1f} ms") for n in targets),
-        *(
-            report.at_least(f"aiwe : {name}", rate["aiwe"] / rate[name], _target(name), "times")
-            for name in targets
-            if name != "aiwe"
-        ),
+        *(_compared(name, rate["aiwe"] / rate[name], peers) for name in targets if name != "aiwe"),
         report.at_most("aiwe, p99 at 32 connections", p99["aiwe"], 8, "ms"),
         report.at_most("aiwe, failed requests", failed, 0, "requests"),
     ]
 
 
-def _target(name: str) -> float:
-    return 150 if name == "Kernel Gateway" else 1.8
+def _compared(name: str, ratio: float, peers: list[str]) -> report.Row:
+    """Targets bind for the machine's own node; Express on another is there to be known."""
+    what = f"aiwe : {name}"
+    if name == "Kernel Gateway":
+        return report.at_least(what, ratio, 150, "times")
+    if name == peers[0]:
+        return report.at_least(what, ratio, 1.8, "times")
+    return report.Row(what, f"{ratio:,.1f} times")
