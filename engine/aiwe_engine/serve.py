@@ -136,7 +136,6 @@ def _spare_the_collector() -> None:
     A full collection of it takes 30 ms, in which no request is answered.
     """
     gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
