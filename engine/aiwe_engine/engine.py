@@ -217,7 +217,6 @@ class Engine:
                 self.env,
                 deployment.version,
                 route.handler,
-                None,
                 deadline=release.serving.loop.time() + settings.deadline,
             )
             message = ("i", request.id, route.handler, payload(request, match))

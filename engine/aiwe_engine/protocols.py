@@ -14,7 +14,6 @@ class Method:
     """What the gate must know of one host call."""
 
     write: bool = False  # changes the world: recorded while loading, forbids a second run
-    permission: str = ""
 
 
 @dataclass(frozen=True, slots=True)

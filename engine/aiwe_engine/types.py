@@ -47,7 +47,6 @@ class Principal:
 
     name: str
     roles: frozenset[str] = frozenset()
-    app: str | None = None  # a kernel's token is good for one app only
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +105,11 @@ class Invocation:
     env: str
     version: str
     handler: str
-    payload: Any  # JSON value for the JavaScript half
     deadline: float | None = None  # loop time; None: no wall limit
     cpu: float = 1.0  # seconds of CPU one turn may use
     wrote: bool = False  # a write was issued: never run again
     reran: bool = False
     calls: int = 0  # host calls made so far
-    log_bytes: int = 0
     effects: EffectLog | None = None
     replay: Iterator[tuple[str, bytes, Any, bool]] | None = None  # of an earlier activation
     piece: str = ""  # the cell or file being loaded, for effects

@@ -17,7 +17,7 @@ from aiwe_engine.protocols import Method, Scope, Store
 from aiwe_engine.store.documents import instant
 from aiwe_engine.types import Invocation
 
-_READ, _WRITE = Method(permission="data.read"), Method(write=True, permission="data.write")
+_READ, _WRITE = Method(), Method(write=True)
 _STORES = {"create": 1, "createMany": 1, "update": 2, "replace": 2, "upsert": 1}  # where docs are
 _ENGINE_FIELDS = ("version", "updatedAt", "createdAt")
 _MOST_WARNINGS = 1_000

@@ -1,4 +1,4 @@
-"""The one door between programs and the host: permission → budget → effects → capability.
+"""The one door between programs and the host: budget → effects → capability.
 
 Every host call of every kind of invocation passes here, once. What a program does to the world
 while it loads happens on the first activation of a version and is recorded; every other isolate of

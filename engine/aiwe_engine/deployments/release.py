@@ -214,7 +214,7 @@ class Release:
         isolate = await self.serving.isolate()
         try:
             await isolate.define(piece.code)
-            invocation = Invocation("", "live", app, env, version, piece.name, None)
+            invocation = Invocation("", "live", app, env, version, piece.name)
             flight = Flight(self.serving.loop, invocation, ("p", "live", "", piece.name, True))
             isolate.take(flight)
             result = await flight.future

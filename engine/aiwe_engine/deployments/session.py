@@ -92,7 +92,7 @@ class Session:
         app, env, version = self._owner
         effects.entries[piece] = []
         invocation = Invocation(
-            id="", kind="cell", app=app, env=env, version=version, handler=piece, payload=None,
+            id="", kind="cell", app=app, env=env, version=version, handler=piece,
             effects=effects, piece=piece,
         )  # fmt: skip
         flight = Flight(isolate.process.loop, invocation, message, display)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,25 +83,6 @@ def read_app(path: Path) -> App:
         code="app_not_found",
         hint=f"Apps are .ipynb notebooks and {', '.join(SUFFIXES)} files.",
     )
-
-
-def read_apps(paths: Sequence[Path]) -> list[App]:
-    """The apps of several paths, each under a name of its own. A folder is one app.
-
-    Raises:
-        ProgramError: `app_name_taken`, naming both paths, or what `read_app` raises.
-    """
-    apps: dict[str, App] = {}
-    for path in paths:
-        app = read_app(path)
-        other = apps.setdefault(app.name, app)
-        if other is not app:
-            raise ProgramError(
-                f'{other.path} and {app.path} would both be the app "{app.name}"',
-                code="app_name_taken",
-                hint='Rename one of them, or set "aiwe": {"name": "…"} in the notebook\'s metadata.',
-            )
-    return list(apps.values())
 
 
 def app_name(path: Path) -> str:

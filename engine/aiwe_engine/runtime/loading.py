@@ -64,7 +64,7 @@ async def _run(
 ) -> list[dict[str, Any]]:
     app, env, version = owner
     invocation = Invocation(
-        id="", kind="load", app=app, env=env, version=version, handler=piece, payload=None,
+        id="", kind="load", app=app, env=env, version=version, handler=piece,
         effects=effects, piece=piece,
     )  # fmt: skip
     if piece in effects.entries:

@@ -12,8 +12,6 @@ import orjson
 from aiwe_engine import bundles
 
 EVERYTHING = "*"
-#: Members that make an object of a class which the program need not name.
-_MAKERS = {".formData": "FormData", ".blob": "Blob"}
 
 
 @cache
@@ -26,7 +24,6 @@ def needed(names: Iterable[str]) -> list[str]:
     """The parts behind these free names and what those parts need, dependencies first."""
     table = _table()
     names = set(names)
-    names.update(made for member, made in _MAKERS.items() if member in names)
     if EVERYTHING in names:
         wanted = set(table["globals"].values())
     else:

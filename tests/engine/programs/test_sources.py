@@ -10,7 +10,7 @@ import pytest
 
 from aiwe_engine.errors import ProgramError
 from aiwe_engine.programs.compiler import Compiler
-from aiwe_engine.programs.sources import read_app, read_apps, slug
+from aiwe_engine.programs.sources import read_app, slug
 from aiwe_engine.settings import Settings
 
 
@@ -103,16 +103,6 @@ def test_a_file_without_a_usable_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ProgramError) as caught:
         read_app(notebook(tmp_path / "日本.ipynb", "1"))
     assert caught.value.code == "app_name_invalid"
-
-
-def test_two_apps_of_one_name_are_an_error_that_names_both(tmp_path: Path) -> None:
-    one, other = notebook(tmp_path / "shop.ipynb", "1"), tmp_path / "Shop.js"
-    other.write_text("1", encoding="utf-8")
-    with pytest.raises(ProgramError) as caught:
-        read_apps([one, other])
-    assert caught.value.code == "app_name_taken"
-    assert str(one) in caught.value.message
-    assert str(other) in caught.value.message
 
 
 @pytest.mark.parametrize(

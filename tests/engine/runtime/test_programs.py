@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from aiwe_engine.errors import ProgramError
 from tests.engine.runtime.bench import Bench
 
 ANSWERS: list[tuple[str, int, str, bytes]] = [
@@ -230,3 +231,12 @@ async def test_a_body_can_be_read_in_every_form(bench: Bench) -> None:
     request = bench.request("POST", "/x", headers=[kind], body="a=é".encode())
     response = await bench.engine.handle("app", request)
     assert orjson.loads(response.body) == ["a=é", 4, "é", 4]
+
+
+async def test_two_apps_of_one_name_are_an_error_that_names_both(bench: Bench) -> None:
+    await bench.serve("1", "shop")
+    with pytest.raises(ProgramError) as caught:
+        await bench.serve("1", "Shop", suffix="ts")
+    assert caught.value.code == "duplicate_app"
+    assert str(bench.folder / "shop.js") in caught.value.message
+    assert str(bench.folder / "Shop.ts") in caught.value.message

@@ -166,7 +166,7 @@ async def test_the_scope_is_that_of_the_invocation_whatever_a_program_sends():
     from aiwe_engine.capabilities.data import Data
 
     store = Recorder()
-    invocation = Invocation("i", "http", "shop", "staging", "v1", "GET /", None)
+    invocation = Invocation("i", "http", "shop", "staging", "v1", "GET /")
     args = ["tasks", "x", {"app": "other"}, "staging"]
     answer = await Data(store, Log(10)).call(invocation, "get", args)
     assert orjson.dumps(answer) == b'{"id":"x"}'
@@ -181,7 +181,7 @@ async def test_no_arguments_of_a_hostile_worker_are_more_than_an_error(tmp_path,
 
     store = DuckDBStore(tmp_path / "data.duckdb", Settings())
     data = Data(store, Log(10))
-    invocation = Invocation("i", "http", "shop", "dev", "v1", "GET /", None)
+    invocation = Invocation("i", "http", "shop", "dev", "v1", "GET /")
     for method in data.methods:
         try:
             orjson.dumps(await data.call(invocation, method, args))

@@ -28,7 +28,7 @@ const I: Internals = {
   host: {
     setTimer, clearTimer, random, log, call, report,
     now: () => clock() - started,
-    bind: (callback) => callback,
+    bind: (callback) => callback, // until the context is installed, below
   },
   load: () => { throw new Error("no parts yet"); },
   current,
@@ -45,24 +45,21 @@ installData(I);
 installProgram();
 define("display", display);
 
-const boot = {
-  /** Called once, before a program: fixes the settings and removes what the worker needed. */
-  boot(text: string): string {
-    Object.assign(settings, JSON.parse(text));
-    installParts(I);
-    prepare(__aiwe_checkpoint, words);
-    hang(__aiwe_ring);
-    const global = globalThis as any;
-    delete global.__aiwe_boot;
-    delete global.__aiwe_shared;
-    delete global.__aiwe_part;
-    delete global.__aiwe_checkpoint;
-    delete global.__aiwe_ring;
-    enter(null);
-    return "";
-  },
-};
-Object.defineProperty(globalThis, "__aiwe_boot", { value: boot.boot, configurable: true });
+/** Called once, before a program: fixes the settings and removes what the worker needed. */
+function boot(text: string): void {
+  Object.assign(settings, JSON.parse(text));
+  installParts(I);
+  prepare(__aiwe_checkpoint, words);
+  hang(__aiwe_ring);
+  const global = globalThis as any;
+  delete global.__aiwe_boot;
+  delete global.__aiwe_shared;
+  delete global.__aiwe_part;
+  delete global.__aiwe_checkpoint;
+  delete global.__aiwe_ring;
+  enter(null);
+}
+Object.defineProperty(globalThis, "__aiwe_boot", { value: boot, configurable: true });
 Object.defineProperty(globalThis, "__aiwe_shared", { value: shared, configurable: true });
 Object.defineProperty(globalThis, "__aiwe_turn", { value: turn });
 Object.defineProperty(globalThis, "__aiwe_resume", { value: resume });

@@ -11,7 +11,7 @@ interface Part { globals: string[]; needs: string[]; bring?: string[] }
 
 /**
  * `globals` are those the part defines; naming one loads the part and all that it `needs`.
- * `bring` are globals of the core whose use wants the part as well.
+ * `bring` are globals of the core, and members, whose use wants the part as well.
  */
 export const PARTS: Record<string, Part> = {
   url: { globals: ["URL", "URLSearchParams"], needs: ["tr46"] },
@@ -25,8 +25,8 @@ export const PARTS: Record<string, Part> = {
     ],
     needs: [],
   },
-  blob: { globals: ["Blob", "File"], needs: ["streams"] },
-  fetch: { globals: ["Request", "FormData"], needs: ["url", "streams", "blob"] },
+  blob: { globals: ["Blob", "File"], needs: ["streams"], bring: [".blob"] },
+  fetch: { globals: ["Request", "FormData"], needs: ["url", "streams", "blob"], bring: [".formData"] },
   encoding: { globals: ["TextDecoder"], needs: [] },
   "encoding-streams": { globals: ["TextDecoderStream", "TextEncoderStream"], needs: ["encoding", "streams"] },
   urlpattern: { globals: ["URLPattern"], needs: ["url"] },
