@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
 from typing import Any
 
 import traitlets
 
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import ROWS, Settings
 
 _KINDS: dict[type, type[traitlets.TraitType[Any, Any]]] = {
     bool: traitlets.Bool,
@@ -19,21 +18,17 @@ _KINDS: dict[type, type[traitlets.TraitType[Any, Any]]] = {
 
 def settings_traits() -> dict[str, traitlets.TraitType[Any, Any]]:
     """One configurable trait for each field of `Settings`, with its default and its meaning."""
-    return {field.name: _trait(field.default, field.metadata["help"]) for field in fields(Settings)}
+    return {row.name: _trait(row.default, row.help) for row in ROWS.values()}
 
 
 def settings_of(configured: object) -> Settings:
     """The settings that an object with these traits has."""
-    values: dict[str, Any] = {
-        field.name: getattr(configured, field.name) for field in fields(Settings)
-    }
+    values: dict[str, Any] = {name: getattr(configured, name) for name in ROWS}
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return Settings(**{**values, **lists})
 
 
 def _trait(default: object, meaning: str) -> traitlets.TraitType[Any, Any]:
-    if default is MISSING:
-        raise TypeError("every setting has a default")
     if isinstance(default, tuple):
         trait: Any = traitlets.List(traitlets.Unicode(), list(default), help=meaning)
     else:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
-from aiwe_engine.settings import KB, MB, Settings
+from aiwe_engine.settings import KB, MB, ROWS, SECTIONS, Row
 
 HERE = Path(__file__).parent
 
@@ -14,27 +13,38 @@ HEAD = """\
 
 Generated from `aiwe_engine/settings.py` by `make docs`; a test compares them. Sizes are bytes, times are seconds.
 `aiwe serve --cpu-limit 2` sets one on the command line; in Jupyter it is `c.Aiwe.cpu_limit = 2` in `jupyter_server_config.py`.
+"""
+TABLE = """
+## {section}: {meaning}
 
-| setting | default | meaning |
-|---|---|---|
+| setting | option | default | meaning |
+|---|---|---|---|
 """
 
 
 def settings() -> str:
-    """The page of settings."""
+    """The page of settings: a table for each section."""
+    return HEAD + "".join(_section(name, meaning) for name, meaning in SECTIONS.items())
+
+
+def _section(name: str, meaning: str) -> str:
     rows = (
-        f"| `{field.name}` | {_plain(field.default)} | {field.metadata['help']} |\n"
-        for field in fields(Settings)
+        f"| `{row.key}` | `{row.option}` | {_plain(row)} | {row.help} |\n"
+        for row in ROWS.values()
+        if row.section == name
     )
-    return HEAD + "".join(rows)
+    return TABLE.format(section=name, meaning=meaning) + "".join(rows)
 
 
-def _plain(value: object) -> str:
+def _plain(row: Row) -> str:
+    value = row.default
     if value == ():
         return "none"
-    if isinstance(value, int) and value >= KB and value % KB == 0:
+    if row.unit == "bytes" and value >= KB and value % KB == 0:
         return f"{value // MB} MB" if value % MB == 0 else f"{value // KB} KB"
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
+    if row.unit == "seconds":
+        return f"{value:g} s"
+    return str(value)
 
 
 PAGES = {"settings.md": settings}

@@ -1,59 +1,221 @@
-"""The settings of an engine: one table of name, type, default and meaning.
+"""The settings of an engine: one table of section, type, default, meaning and range.
 
-The dataclass is the table: `fields(Settings)` feeds the documentation, the command line and the
-server extension. Sizes are bytes, times are seconds. Every setting is read somewhere, and a test
-shows it bind.
+The dataclass is the table; `ROWS` reads it for whoever shows or fills it: the documentation, the
+command line, `aiwe.toml`, environment variables and the server extension. Sizes are bytes, times
+are seconds. A field's name without its section's is its key: `log_limit` is `log.limit`,
+`body_limit` of the section http is `http.body_limit`. Every setting is read somewhere, and a test
+shows it bind. What a value given from outside must be is checked in `configuration`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Literal
 
-KB, MB = 1024, 1024 * 1024
+from aiwe_engine import checks
+from aiwe_engine.checks import Check
+
+KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
+Unit = Literal["", "bytes", "seconds"]
+
+SECTIONS = {
+    "server": "Where apps are served",
+    "http": "Requests and answers",
+    "limits": "What a program may use",
+    "runtime": "Workers and isolates",
+    "log": "What programs write to the log",
+    "data": "Documents and the database",
+}
+
+_YEAR = 365 * 86_400.0
+_LARGEST = 1024 * GB
 
 
-def _setting(default: object, meaning: str) -> Any:
-    return cast(Any, field(default=default, metadata={"help": meaning}))
+def _row(section: str, default: object, meaning: str, **more: Any) -> Any:
+    return field(default=default, metadata={"section": section, "help": meaning, **more})
+
+
+def _size(section: str, default: int, meaning: str, *, least: int = 1, **more: Any) -> Any:
+    return _row(section, default, meaning, unit="bytes", least=least, most=_LARGEST, **more)
+
+
+def _time(section: str, default: float, meaning: str, *, least: float = 0.01, **more: Any) -> Any:
+    return _row(section, default, meaning, unit="seconds", least=least, most=_YEAR, **more)
+
+
+def _count(
+    section: str, default: int, meaning: str, *, least: int = 1, most: int = 10**9, **more: Any
+) -> Any:
+    return _row(section, default, meaning, least=least, most=most, **more)
+
+
+def _text(
+    section: str, default: str, meaning: str, *, check: Check | None = None, **more: Any
+) -> Any:
+    return _row(section, default, meaning, check=check, **more)
+
+
+def _choice(section: str, default: str, meaning: str, choices: tuple[str, ...], **more: Any) -> Any:
+    return _row(section, default, meaning, choices=choices, **more)
+
+
+def _list(
+    section: str,
+    default: tuple[str, ...],
+    meaning: str,
+    *,
+    check: Check | None = None,
+    **more: Any,
+) -> Any:
+    return _row(section, default, meaning, check=check, **more)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one engine behaves. Immutable: a change is a new object."""
+    """How one engine behaves. Immutable: a change is a new object.
 
-    host: str = _setting("127.0.0.1", "Address on which apps are served")
-    port: int = _setting(8890, "Port on which apps are served; 0 takes any free one")
-    allowed_hosts: tuple[str, ...] = _setting((), "Further host names that apps answer to")
-    header_timeout: float = _setting(10.0, "Seconds a client has to send its request's header")
-    body_timeout: float = _setting(30.0, "Seconds a client has between two pieces of a body")
-    idle_timeout: float = _setting(75.0, "Seconds a connection may be idle between requests")
-    body_limit: int = _setting(10 * MB, "Largest request body")
-    response_limit: int = _setting(10 * MB, "Largest answer of a handler")
-    grace: float = _setting(10.0, "Seconds that requests under way get when the engine stops")
+    `app`: may be set for one app alone. `restart`: a change waits for the next start.
+    """
 
-    cpu_limit: float = _setting(1.0, "Seconds of CPU one turn of a handler may use")
-    deadline: float = _setting(5.0, "Seconds a handler may take, waiting included")
-    cell_cpu_limit: float = _setting(30.0, "Seconds of CPU a notebook cell may use at a stretch")
-    load_cpu_limit: float = _setting(5.0, "Seconds of CPU a program may use while it loads")
-    heap_limit: int = _setting(64 * MB, "V8 heap of one isolate")
-    buffer_limit: int = _setting(
-        128 * MB, "ArrayBuffer bytes one isolate may hold outside its heap"
+    host: str = _text(
+        "server", "127.0.0.1", "Address on which apps are served", check=checks.host, restart=True
     )
-    worker_memory: int = _setting(1024 * MB, "RLIMIT_DATA of a worker process")
-    stack_size: int = _setting(500, "V8 stack of an isolate, in KB")
-    log_limit: int = _setting(256 * KB, "Log text of one invocation; what is over is cut")
-    log_lines: int = _setting(10_000, "Log lines kept in memory for %logs and the lab")
-    isolation: str = _setting(
-        "shared", "'shared': isolates serve many requests; 'request': one each"
+    port: int = _count(
+        "server",
+        8890,
+        "Port on which apps are served; 0 takes any free one",
+        least=0,
+        most=65_535,
+        restart=True,
     )
-    kill_grace: float = _setting(1.0, "Seconds a stuck worker gets before it is killed")
-    worker_idle: float = _setting(300.0, "Seconds after which an unused worker is ended")
-    spare_workers: int = _setting(1, "Started workers kept ready for the next app or crash")
-    compile_idle: float = _setting(20.0, "Seconds after which an unused compile worker is ended")
+    allowed_hosts: tuple[str, ...] = _list(
+        "server", (), "Further host names that apps answer to", check=checks.allowed_host
+    )
+    grace: float = _time(
+        "server", 10.0, "Seconds that requests under way get when the engine stops", least=0
+    )
 
-    document_limit: int = _setting(1 * MB, "Largest document")
-    result_limit: int = _setting(32 * MB, "Bytes of documents that one query may find")
-    query_limit: float = _setting(10.0, "Seconds that one query may take")
-    document_cache: int = _setting(32 * MB, "Documents kept in memory for reads by id")
-    database_memory: int = _setting(256 * MB, "Memory that the database may use")
-    database_threads: int = _setting(2, "Threads of the database")
+    header_timeout: float = _time("http", 10.0, "Seconds a client has to send its request's header")
+    body_timeout: float = _time("http", 30.0, "Seconds a client has between two pieces of a body")
+    idle_timeout: float = _time("http", 75.0, "Seconds a connection may be idle between requests")
+    body_limit: int = _size("http", 10 * MB, "Largest request body", least=0, app=True)
+    response_limit: int = _size("http", 10 * MB, "Largest answer of a handler", app=True)
+
+    cpu_limit: float = _time(
+        "limits", 1.0, "Seconds of CPU one turn of a handler may use", app=True
+    )
+    deadline: float = _time("limits", 5.0, "Seconds a handler may take, waiting included", app=True)
+    cell_cpu_limit: float = _time(
+        "limits", 30.0, "Seconds of CPU a notebook cell may use at a stretch", app=True
+    )
+    load_cpu_limit: float = _time(
+        "limits", 5.0, "Seconds of CPU a program may use while it loads", app=True
+    )
+    heap_limit: int = _size("limits", 64 * MB, "V8 heap of one isolate", least=8 * MB)
+    buffer_limit: int = _size(
+        "limits",
+        128 * MB,
+        "ArrayBuffer bytes one isolate may hold outside its heap",
+        least=1 * MB,
+    )
+    worker_memory: int = _size(
+        "limits", 1024 * MB, "RLIMIT_DATA of a worker process", least=512 * MB
+    )
+    stack_size: int = _count("limits", 500, "V8 stack of an isolate, in KB", least=100, most=4000)
+
+    isolation: str = _choice(
+        "runtime",
+        "shared",
+        "'shared': isolates serve many requests; 'request': one each",
+        ("shared", "request"),
+        app=True,
+    )
+    kill_grace: float = _time("runtime", 1.0, "Seconds a stuck worker gets before it is killed")
+    worker_idle: float = _time("runtime", 300.0, "Seconds after which an unused worker is ended")
+    spare_workers: int = _count(
+        "runtime",
+        1,
+        "Started workers kept ready for the next app or crash",
+        least=0,
+        most=100,
+    )
+    compile_idle: float = _time(
+        "runtime", 20.0, "Seconds after which an unused compile worker is ended"
+    )
+
+    log_limit: int = _size(
+        "log", 256 * KB, "Log text of one invocation; what is over is cut", least=0, app=True
+    )
+    log_lines: int = _count(
+        "log", 10_000, "Log lines kept in memory for %logs and the lab", most=10_000_000
+    )
+
+    document_limit: int = _size("data", 1 * MB, "Largest document")
+    result_limit: int = _size("data", 32 * MB, "Bytes of documents that one query may find")
+    query_limit: float = _time("data", 10.0, "Seconds that one query may take")
+    document_cache: int = _size(
+        "data", 32 * MB, "Documents kept in memory for reads by id", least=0, restart=True
+    )
+    database_memory: int = _size(
+        "data", 256 * MB, "Memory that the database may use", least=32 * MB, restart=True
+    )
+    database_threads: int = _count("data", 2, "Threads of the database", most=256, restart=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting as it is named and what it may be.
+
+    Attributes:
+        name: of the attribute in `Settings`.
+        section: where it stands in `aiwe.toml`.
+        default: of the setting's type: bool, int, float, str, or a tuple of str.
+        help: what it means, in one sentence.
+        unit: of a number.
+        least: the smallest number.
+        most: the largest number.
+        choices: the texts there are, where there are only some.
+        check: what a text, or each of a list, must be.
+        app: it may be set for one app alone.
+        restart: a change waits for the next start.
+    """
+
+    name: str
+    section: str
+    default: Any
+    help: str
+    unit: Unit = ""
+    least: float = 0
+    most: float = 0
+    choices: tuple[str, ...] = ()
+    check: Check | None = None
+    app: bool = False
+    restart: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its name in its section."""
+        return self.name.removeprefix(f"{self.section}_")
+
+    @property
+    def full(self) -> str:
+        """Section and key: `http.body_limit`."""
+        return f"{self.section}.{self.key}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable: `AIWE_HTTP__BODY_LIMIT`."""
+        return f"AIWE_{self.section}__{self.key}".upper()
+
+    @property
+    def option(self) -> str:
+        """The option of the command line: `--body-limit`."""
+        return "--" + self.name.replace("_", "-")
+
+
+#: The table, by the name of the attribute.
+ROWS: Mapping[str, Row] = MappingProxyType(
+    {one.name: Row(one.name, default=one.default, **one.metadata) for one in fields(Settings)}
+)

@@ -10,7 +10,7 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 
 LAYERS = [
     ["types"],
-    ["errors"],
+    ["errors", "checks"],
     ["protocols", "settings", "bundles", "wire", "state"],
     ["routing", "store", "programs", "logs", "people", "vault", "streams", "state"],
     ["capabilities", "runtime"],

@@ -8,12 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from aiwe_engine import __version__
 from aiwe_engine.errors import AiweError
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import ROWS, Settings
 
 ENVIRONMENTS = ("dev", "staging", "production")
 
@@ -101,15 +100,15 @@ def _where_it_runs(command: argparse.ArgumentParser, env: str) -> None:
 def _settings(command: argparse.ArgumentParser) -> None:
     """An option for each row of the table of settings."""
     group = command.add_argument_group("settings")
-    for field in fields(Settings):
-        default = field.default
+    for row in ROWS.values():
+        default = row.default
         shown = ",".join(default) if isinstance(default, tuple) else str(default)
-        meaning = field.metadata["help"] + (f" ({shown})" if shown else "")
+        meaning = row.help + (f" ({shown})" if shown else "")
         group.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            type=_port if field.name == "port" else _names if default == () else type(default),
+            row.option,
+            type=_port if row.name == "port" else _names if default == () else type(default),
             default=default,
-            metavar=field.name.rpartition("_")[2].upper(),
+            metavar=row.name.rpartition("_")[2].upper(),
             help=meaning.replace("%", "%%"),
         )
 
@@ -133,7 +132,7 @@ def _lab(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from aiwe_engine.serve import Plan, run, serve_until_told
 
-    settings = Settings(**{field.name: getattr(options, field.name) for field in fields(Settings)})
+    settings = Settings(**{name: getattr(options, name) for name in ROWS})
     root = Path.cwd()
     data = options.data or root / ".aiwe"
     paths = tuple(options.paths)

@@ -1,0 +1,69 @@
+"""What the text of a setting must look like: host names, addresses, networks.
+
+Each check takes one text and says what is wrong with it, or None. Which setting has which check
+stands in the table of settings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+
+Check = Callable[[str], str | None]
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE)
+_NUMBERS = re.compile(r"[\d.]+")
+_HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):(\d{1,5})")
+
+
+def host(text: str) -> str | None:
+    """An address or a host name, without a port."""
+    if _is_address(text) or _is_name(text):
+        return None
+    return f'"{text}" is neither an address nor a host name'
+
+
+def allowed_host(text: str) -> str | None:
+    """A host name, `*.` and a domain, or `*`."""
+    if text == "*" or host(text.removeprefix("*.")) is None:
+        return None
+    return f'"{text}" is no host name; expected one such as "example.org", "*.example.org" or "*"'
+
+
+def network(text: str) -> str | None:
+    """An address or a network in CIDR notation."""
+    try:
+        ip_network(text)
+    except ValueError as error:
+        if "host bits" in str(error):
+            return f'"{text}" is no network; did you mean "{ip_network(text, strict=False)}"?'
+        return f'"{text}" is no address or network; expected one such as "10.0.0.1" or "10.0.0.0/8"'
+    return None
+
+
+def host_port(text: str) -> str | None:
+    """A host name or an address with a port; an IPv6 address stands in brackets."""
+    found = _HOST_PORT.fullmatch(text)
+    if found and 0 < int(found[2]) < 1 << 16:
+        name = found[1]
+        if name.startswith("["):
+            if ":" in name and _is_address(name[1:-1]):
+                return None
+        elif host(name) is None:
+            return None
+    return f'"{text}" is no host:port; expected one such as "127.0.0.1:8080" or "[::1]:8080"'
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_name(text: str) -> bool:
+    """A host name; numbers with dots would be an address, and are none."""
+    return len(text) < 254 and bool(_NAME.fullmatch(text)) and not _NUMBERS.fullmatch(text)
