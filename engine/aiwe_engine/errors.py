@@ -12,6 +12,7 @@ are for developers and leave only in the dev environment.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -30,6 +31,7 @@ class AiweError(Exception):
         where: the place in the author's text.
         stack: the JavaScript stack, already in terms of the author's text.
         name: the JavaScript name of the error, for cell outputs ("TypeError").
+        headers: what an HTTP answer that tells of it carries besides, such as Retry-After.
     """
 
     code = "internal_error"
@@ -46,6 +48,7 @@ class AiweError(Exception):
         where: Where | None = None,
         stack: str | None = None,
         name: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -56,6 +59,7 @@ class AiweError(Exception):
         self.where = where
         self.stack = stack
         self.name = name or "Error"
+        self.headers = list(headers)
         self.frames: list[dict[str, Any]] = []  # the stack's frames in the author's text
         self.excerpt: str | None = None  # the source around `where`, with a caret
 

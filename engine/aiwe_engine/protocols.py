@@ -9,6 +9,22 @@ from typing import Any, Protocol
 from aiwe_engine.types import Cell, Deployment, Invocation, Json, LogLine, Request, Response
 
 
+class Source(Protocol):
+    """Bytes that come piece by piece: a body under way, a file, what a program streams."""
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end.
+
+        Raises:
+            AiweError: it broke off.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Says that nobody wants the rest. May be called more than once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """What the gate must know of one host call."""

@@ -34,11 +34,17 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One HTTP answer, whole. Header names are in lower case."""
+    """One HTTP answer. Header names are in lower case.
+
+    `stream`, where there is one, is the body instead of `body`; it is chunked unless the headers
+    hold its length. `close` ends the connection with this answer.
+    """
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
+    stream: Any = None  # protocols.Source
+    close: bool = False
 
 
 @dataclass(frozen=True, slots=True)

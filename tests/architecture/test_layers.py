@@ -12,7 +12,7 @@ LAYERS = [
     ["types"],
     ["errors", "checks"],
     ["protocols", "settings", "bundles", "wire", "state"],
-    ["routing", "store", "programs", "logs", "people", "vault", "streams", "state"],
+    ["routing", "store", "files", "programs", "logs", "people", "vault", "streams", "state"],
     ["capabilities", "runtime"],
     ["deployments"],
     ["http", "graphql", "mcp"],

@@ -1,0 +1,1 @@
+"""Files of programs: what clients upload, and what of it is kept."""
