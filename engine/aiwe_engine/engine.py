@@ -22,6 +22,7 @@ from typing import Any, Self
 from aiwe_engine import __version__
 from aiwe_engine.capabilities.data import Data
 from aiwe_engine.capabilities.gate import Gate
+from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.deployments.notebook import Emit, Notebook
 from aiwe_engine.deployments.release import Release, Workshop
 from aiwe_engine.deployments.session import Session
@@ -56,6 +57,7 @@ class Engine:
     """Apps, served and edited.
 
     Args:
+        settings: what it is told; an app may have settings of its own in a `Configuration`.
         env: the environment that this engine serves.
         root: the project's folder; paths of notebooks are relative to it.
         data: where state lives (`.aiwe`).
@@ -64,22 +66,25 @@ class Engine:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Settings | Configuration,
         *,
         env: str = "dev",
         root: Path,
         data: Path,
         locate: Locate | None = None,
     ) -> None:
-        self.settings, self.env, self.root, self.data = settings, env, root, data
+        if isinstance(settings, Settings):
+            settings = Configuration(settings)
+        self.configuration, self.settings = settings, settings.settings
+        self.env, self.root, self.data = env, root, data
         self.apps_url = ""  # told by whoever opens the listener
-        self.log = Log(settings.log_lines)
-        self._store = DuckDBStore(data / "data.duckdb", settings)
-        self._pool = WorkerPool(settings)
+        self.log = Log(self.settings.log_lines)
+        self._store = DuckDBStore(data / "data.duckdb", self.settings)
+        self._pool = WorkerPool(self.settings)
         self._workshop = Workshop(
             settings, self._pool, Gate([Data(self._store, self.log)]).call, self.log
         )
-        self._compiler = Compiler(settings, cache=data / "cache")
+        self._compiler = Compiler(self.settings, cache=data / "cache")
         self._language: Any = None
         self._locate = locate
         self._live: dict[str, Release] = {}
@@ -208,7 +213,7 @@ class Engine:
             if release is None:
                 raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
             match = release.table.match(request.method, request.path)
-            route, settings = match.route, self.settings
+            route, settings = match.route, release.settings
             deployment = release.deployment
             invocation = Invocation(
                 request.id,

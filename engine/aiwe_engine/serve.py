@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.programs.resolve import SUFFIXES
-from aiwe_engine.settings import Settings
 from aiwe_engine.state import DataFolder
 from aiwe_engine.types import LogLine
 
@@ -31,7 +31,7 @@ class Plan:
     """What to serve, and where."""
 
     paths: tuple[Path, ...]
-    settings: Settings
+    configuration: Configuration
     env: str
     root: Path
     data: Path
@@ -66,7 +66,7 @@ async def serving(plan: Plan, *, log: Callable[[int, LogLine], None]) -> AsyncIt
     from aiwe_engine.http.listener import Listener, bind
     from aiwe_engine.http.management import ManagementFace
 
-    settings = plan.settings
+    settings = plan.configuration.settings
     token = secrets.token_urlsafe(32)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(DataFolder(plan.data))
@@ -75,7 +75,7 @@ async def serving(plan: Plan, *, log: Callable[[int, LogLine], None]) -> AsyncIt
         apps_url = _url(*apps_socket.getsockname()[:2])
         management_url = _url(*management_socket.getsockname()[:2])
 
-        engine = Engine(settings, env=plan.env, root=plan.root, data=plan.data)
+        engine = Engine(plan.configuration, env=plan.env, root=plan.root, data=plan.data)
         engine.apps_url = apps_url
         engine.log.followers.append(log)
         await stack.enter_async_context(engine)

@@ -12,6 +12,7 @@ LAYERS = [
     ["types"],
     ["errors", "checks"],
     ["protocols", "settings", "bundles", "wire", "state"],
+    ["configuration"],
     ["routing", "store", "files", "programs", "logs", "people", "vault", "streams", "state"],
     ["capabilities", "runtime"],
     ["deployments"],

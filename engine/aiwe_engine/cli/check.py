@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from aiwe_engine.cli.report import place
-from aiwe_engine.settings import Settings
+from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.types import Deployment, Route
 
 
-def check(paths: list[Path], env: str, *, json: bool) -> int:
+def check(paths: list[Path], env: str, configuration: Configuration, *, json: bool) -> int:
     """Tells what can be known without serving.
 
     Raises:
         ProgramError: a program does not load, clashes with itself or with another one.
     """
-    apps = asyncio.run(_load(paths, env))
+    apps = asyncio.run(_load(paths, env, configuration))
     if json:
         print(json_module.dumps({"ok": True, "apps": [_summary(app) for app in apps]}))
         return 0
@@ -36,13 +36,13 @@ def check(paths: list[Path], env: str, *, json: bool) -> int:
     return 0
 
 
-def routes(paths: list[Path], env: str, *, json: bool) -> int:
+def routes(paths: list[Path], env: str, configuration: Configuration, *, json: bool) -> int:
     """Lists the routes.
 
     Raises:
         ProgramError: as `check`.
     """
-    apps = asyncio.run(_load(paths, env))
+    apps = asyncio.run(_load(paths, env, configuration))
     if json:
         print(json_module.dumps({"apps": [_summary(app) for app in apps]}))
         return 0
@@ -58,13 +58,13 @@ def routes(paths: list[Path], env: str, *, json: bool) -> int:
     return 0
 
 
-async def _load(paths: list[Path], env: str) -> list[Deployment]:
+async def _load(paths: list[Path], env: str, configuration: Configuration) -> list[Deployment]:
     from aiwe_engine.engine import Engine
     from aiwe_engine.serve import programs
 
     with tempfile.TemporaryDirectory(prefix="aiwe-check-") as folder:
-        settings = Settings(spare_workers=0)
-        async with Engine(settings, env=env, root=Path.cwd(), data=Path(folder)) as engine:
+        alone = configuration.changed(spare_workers=0)
+        async with Engine(alone, env=env, root=Path.cwd(), data=Path(folder)) as engine:
             return [await engine.load(path) for path in programs(paths)]
 
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from aiwe_engine import __version__
+from aiwe_engine.configuration.configuration import Configuration, read_configuration
+from aiwe_engine.configuration.given import ENVIRONMENTS, Given
+from aiwe_engine.configuration.values import Unfit, shown, value_of
 from aiwe_engine.errors import AiweError
-from aiwe_engine.settings import ROWS, Settings
-
-ENVIRONMENTS = ("dev", "staging", "production")
+from aiwe_engine.settings import ROWS, Row
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,6 +96,9 @@ def _paths(command: argparse.ArgumentParser, count: str) -> None:
 
 def _where_it_runs(command: argparse.ArgumentParser, env: str) -> None:
     command.add_argument("--env", choices=ENVIRONMENTS, default=env, help=f"({env})")
+    command.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings; aiwe.toml of this folder, if there"
+    )
     command.add_argument("--json", action="store_true", help="answer in JSON, errors too")
 
 
@@ -101,26 +106,43 @@ def _settings(command: argparse.ArgumentParser) -> None:
     """An option for each row of the table of settings."""
     group = command.add_argument_group("settings")
     for row in ROWS.values():
-        default = row.default
-        shown = ",".join(default) if isinstance(default, tuple) else str(default)
-        meaning = row.help + (f" ({shown})" if shown else "")
         group.add_argument(
             row.option,
-            type=_port if row.name == "port" else _names if default == () else type(default),
-            default=default,
-            metavar=row.name.rpartition("_")[2].upper(),
-            help=meaning.replace("%", "%%"),
+            type=_value(row),
+            default=argparse.SUPPRESS,  # what is not given is looked for elsewhere
+            metavar=row.key.rpartition("_")[2].upper(),
+            help=f"{row.help} ({shown(row, row.default)})".replace("%", "%%"),
         )
+
+
+def _value(row: Row) -> Callable[[str], Any]:
+    def value(text: str) -> Any:
+        try:
+            return value_of(row, text, "option")
+        except Unfit as unfit:
+            raise argparse.ArgumentTypeError(str(unfit)) from None
+
+    return value
+
+
+def _configuration(options: argparse.Namespace) -> Configuration:
+    """What file, variables and options say, in this folder.
+
+    Raises:
+        InvalidConfiguration: with every mistake.
+    """
+    given = [
+        Given(row.option, row.section, row.key, getattr(options, name), "option")
+        for name, row in ROWS.items()
+        if hasattr(options, name)
+    ]
+    return read_configuration(root=Path.cwd(), env=options.env, file=options.config, options=given)
 
 
 def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and int(text) < 1 << 16:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text} is not a port, 0 to 65535")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _lab(options: argparse.Namespace) -> int:
@@ -132,11 +154,15 @@ def _lab(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from aiwe_engine.serve import Plan, run, serve_until_told
 
-    settings = Settings(**{name: getattr(options, name) for name in ROWS})
     root = Path.cwd()
-    data = options.data or root / ".aiwe"
-    paths = tuple(options.paths)
-    plan = Plan(paths, settings, options.env, root, data, options.management_port)
+    plan = Plan(
+        tuple(options.paths),
+        _configuration(options),
+        options.env,
+        root,
+        options.data or root / ".aiwe",
+        options.management_port,
+    )
     run(serve_until_told(plan, lambda line: print(line, flush=True)))
     return 0
 
@@ -144,13 +170,13 @@ def _serve(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from aiwe_engine.cli.check import check
 
-    return check(options.paths, options.env, json=options.json)
+    return check(options.paths, options.env, _configuration(options), json=options.json)
 
 
 def _routes(options: argparse.Namespace) -> int:
     from aiwe_engine.cli.check import routes
 
-    return routes(options.paths, options.env, json=options.json)
+    return routes(options.paths, options.env, _configuration(options), json=options.json)
 
 
 def _version(_: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import json as json_module
 import sys
 from pathlib import Path
 
+from aiwe_engine.configuration.mistakes import InvalidConfiguration
 from aiwe_engine.errors import AiweError
 from aiwe_engine.types import Where
 
@@ -27,6 +28,8 @@ def as_text(error: AiweError) -> str:
     where = error.where
     if where is not None and place(where):
         lines.append(f"  at {place(where)}")
+    if isinstance(error, InvalidConfiguration):
+        lines += [f"  {mistake}" for mistake in error.mistakes]
     if error.excerpt:
         lines += ["", *(f"  {line}" for line in error.excerpt.splitlines()), ""]
     if error.hint:

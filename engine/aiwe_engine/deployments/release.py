@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.deployments.failures import explain, place
 from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.logs import Log
@@ -17,17 +18,19 @@ from aiwe_engine.runtime.parts import needed
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.runtime.serving import OnLost, Serving
-from aiwe_engine.settings import Settings
 from aiwe_engine.types import Compiled, Deployment, EffectLog, Invocation, Program, Route, Where
 
 LOAD_DEADLINE = 30.0  # seconds a program may take to load, waiting included
 
 
 class Workshop:
-    """What it takes to make releases: the workers, the gate, the log."""
+    """What it takes to make releases: the configuration, the workers, the gate, the log."""
 
-    def __init__(self, settings: Settings, pool: WorkerPool, gate: HostCall, log: Log) -> None:
-        self.settings, self.pool, self.gate, self.log = settings, pool, gate, log
+    def __init__(
+        self, configuration: Configuration, pool: WorkerPool, gate: HostCall, log: Log
+    ) -> None:
+        self.configuration = configuration
+        self.pool, self.gate, self.log = pool, gate, log
 
     def isolate(
         self,
@@ -49,12 +52,13 @@ class Workshop:
             output: may take a log line (True) before it goes to the log.
         """
         app, env, version = owner
-        settings = self.settings
+        settings = self.configuration.for_app(app)
         config = {
             "settings": {
                 "app": app,
                 "env": env,
                 "version": version,
+                "config": self.configuration.app_config(app),
                 "logLimit": settings.log_limit,
                 "responseLimit": settings.response_limit,
             },
@@ -115,13 +119,14 @@ class Release:
         path: str | None,
     ) -> None:
         self._workshop = workshop
+        self.settings = workshop.configuration.for_app(app)
         self.effects = effects
         warnings = tuple(text for piece in program.pieces for text in piece.warnings)
         self.deployment = Deployment(
             app, env, program.id, program, (), path=path, warnings=warnings
         )
         key = f"{app}/{env}"
-        self.serving = Serving(workshop.pool, workshop.settings, key, self._load)
+        self.serving = Serving(workshop.pool, self.settings, key, self._load)
         self.table = RouteTable(())
         self._registered: list[dict[str, Any]] = []
         self._names = {name for piece in program.pieces for name in piece.names}
@@ -132,7 +137,7 @@ class Release:
         return self.deployment.app, self.deployment.env, self.deployment.version
 
     async def _load(self, process: WorkerProcess, on_lost: OnLost) -> Isolate:
-        settings = self._workshop.settings
+        settings = self.settings
         isolate = self._workshop.isolate(
             process, self.owner, self._names, on_lost, settings.load_cpu_limit
         )

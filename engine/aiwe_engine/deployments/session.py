@@ -13,6 +13,7 @@ from aiwe_engine.deployments.release import Workshop
 from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.runtime.isolate import Display, Flight, Isolate, lost_error
 from aiwe_engine.runtime.loading import init_names
+from aiwe_engine.settings import Settings
 from aiwe_engine.types import Compiled, EffectLog, Invocation
 
 Print = Callable[[str, str], None]
@@ -73,7 +74,7 @@ class Session:
     async def _ready(self) -> Isolate:
         if self._isolate is None or not self._isolate.alive:
             process = await self._workshop.pool.lease(self._key)
-            limit = self._workshop.settings.cell_cpu_limit
+            limit = self._settings.cell_cpu_limit
             isolate = self._workshop.isolate(
                 process, self._owner, ["*"], self._lost, limit, self._log
             )
@@ -130,13 +131,17 @@ class Session:
         isolate.cut()
         isolate.abandon(number, interrupted())
         isolate.process.loop.call_later(
-            self._workshop.settings.kill_grace, self._end_stuck, isolate, isolate.waiting_since
+            self._settings.kill_grace, self._end_stuck, isolate, isolate.waiting_since
         )
         return True
 
     def _end_stuck(self, isolate: Isolate, since: float) -> None:
         if isolate.alive and since and isolate.waiting_since == since:
             isolate.process.kill()
+
+    @property
+    def _settings(self) -> Settings:
+        return self._workshop.configuration.for_app(self._owner[0])
 
     def close(self) -> None:
         """Ends the isolate and its worker."""

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import fields
 
 import pytest
 
@@ -14,7 +13,7 @@ from aiwe_engine.cli.lab import lab_command
 from aiwe_engine.cli.main import parser
 from aiwe_engine.cli.report import as_text, report
 from aiwe_engine.errors import ProgramError
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import ROWS
 from aiwe_engine.types import Where
 
 HEAVY = (
@@ -46,13 +45,23 @@ def test_help_loads_nothing_that_it_does_not_need():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
-def test_every_setting_is_an_option_of_serve(name):
-    default = getattr(Settings(), name)
-    value, expected = "7", type(default)(7) if default != () else ("7",)
-    options = parser().parse_args(["serve", "--" + name.replace("_", "-"), value])
-    assert getattr(options, name) == expected
-    assert getattr(parser().parse_args(["serve"]), name) == default
+def another(row):
+    """A value that a setting may have, as text and as it is."""
+    if isinstance(row.default, tuple):
+        return "[]", ()
+    if isinstance(row.default, bool):
+        return str(not row.default), not row.default
+    if isinstance(row.default, str):
+        value = row.choices[-1] if row.choices else row.default
+        return value, value
+    return f"{row.most:.0f}", type(row.default)(row.most)
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.full)
+def test_every_setting_is_an_option_of_serve(row):
+    text, value = another(row)
+    assert getattr(parser().parse_args(["serve", row.option, text]), row.name) == value
+    assert not hasattr(parser().parse_args(["serve"]), row.name)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +76,9 @@ def test_every_setting_is_an_option_of_serve(name):
         ["serve", "--env", "test"],
         ["serve", "--dead", "5"],
         ["serve", "--body-limit", "much"],
+        ["serve", "--deadline", "0"],
+        ["serve", "--isolation", "none"],
+        ["serve", "--config"],
         ["check"],
         ["routes"],
     ],

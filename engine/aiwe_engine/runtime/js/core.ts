@@ -47,7 +47,8 @@ define("display", display);
 
 /** Called once, before a program: fixes the settings and removes what the worker needed. */
 function boot(text: string): void {
-  Object.assign(settings, JSON.parse(text));
+  // Frozen: what a request changed in `app.config` would be there for the next one.
+  Object.assign(settings, JSON.parse(text, (_, value) => Object.freeze(value)));
   installParts(I);
   prepare(__aiwe_checkpoint, words);
   hang(__aiwe_ring);

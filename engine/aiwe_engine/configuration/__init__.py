@@ -1,0 +1,1 @@
+"""What an engine is told: settings and apps' own values, out of files, variables and options."""

@@ -1,0 +1,193 @@
+"""The configuration in effect: the settings, each app's own, and where every value came from.
+
+    configuration = read_configuration(root=Path.cwd(), env="production")
+    configuration.for_app("shop").body_limit
+
+Later wins: defaults, `aiwe.toml`, its `[env.NAME.…]` tables, environment variables, options. What
+is said for one app (`[apps.NAME.…]`) goes before what is said for all, wherever that was said.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, time
+from pathlib import Path
+from typing import Any
+
+from aiwe_engine.configuration.given import CONFIG, Given, read_file, read_variables
+from aiwe_engine.configuration.mistakes import InvalidConfiguration, Mistake, suggest
+from aiwe_engine.configuration.values import Unfit, value_of
+from aiwe_engine.settings import ROWS, SECTIONS, Row, Settings
+from aiwe_engine.types import Json
+
+_EXACT = 1 << 53  # numbers of JavaScript are exact below
+
+
+@dataclass(frozen=True, slots=True)
+class AppConfiguration:
+    """What holds for one app.
+
+    Attributes:
+        settings: the engine's, with what is said for this app.
+        origins: where that was said, by the setting's attribute.
+        config: the program's own values: `app.config`.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What an engine is told.
+
+    Attributes:
+        settings: those of the engine, and of every app that says nothing else.
+        origins: where a setting was given, by its attribute; what is not here is the default.
+        apps: those that something is said for.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    origins: Mapping[str, str] = field(default_factory=dict)
+    apps: Mapping[str, AppConfiguration] = field(default_factory=dict)
+
+    def for_app(self, name: str) -> Settings:
+        """The settings of one app."""
+        app = self.apps.get(name)
+        return self.settings if app is None else app.settings
+
+    def app_config(self, name: str) -> Mapping[str, Json]:
+        """The values that a program reads as `app.config`."""
+        app = self.apps.get(name)
+        return {} if app is None else app.config
+
+    def changed(self, **values: Any) -> Configuration:
+        """The same with other values of some of the engine's settings, for every app."""
+        apps = {
+            name: replace(app, settings=replace(app.settings, **values))
+            for name, app in self.apps.items()
+        }
+        return replace(self, settings=replace(self.settings, **values), apps=apps)
+
+
+def read_configuration(
+    *,
+    root: Path,
+    env: str,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    options: Iterable[Given] = (),
+) -> Configuration:
+    """Reads every source.
+
+    Args:
+        root: the project's folder, where `aiwe.toml` may stand.
+        env: the environment that the engine serves.
+        file: a file instead of `aiwe.toml`; it must be there.
+        environ: environment variables, the process's own if None.
+        options: what else was given; it wins.
+
+    Raises:
+        InvalidConfiguration: with all mistakes there are, also those for other environments.
+    """
+    mistakes: list[Mistake] = []
+    given = [
+        *read_file(root, file, mistakes),
+        *read_variables(os.environ if environ is None else environ),
+        *options,
+    ]
+    accepted = _Accepted(env)
+    mistakes += [one.wrong(said) for one in given if (said := accepted.take(one))]
+    if mistakes:
+        raise InvalidConfiguration(mistakes)
+    return accepted.configuration()
+
+
+class _Accepted:
+    """Values found good, by app (None: all)."""
+
+    def __init__(self, env: str) -> None:
+        self._env = env
+        self._values: dict[str | None, dict[str, Any]] = {None: {}}
+        self._origins: dict[str | None, dict[str, str]] = {None: {}}
+        self._configs: dict[str, dict[str, Json]] = {}
+
+    def take(self, given: Given) -> str | None:
+        """Looks at one value and keeps it, if it is for this environment; or what is wrong."""
+        try:
+            if given.section == CONFIG and given.app is not None:
+                own = _json(given.value)
+                if given.env in {None, self._env}:
+                    self._configs.setdefault(given.app, {})[given.key] = own
+                return None
+            row = _row(given)
+            value = value_of(row, given.value, given.form)
+        except Unfit as unfit:
+            return str(unfit)
+        if given.env in {None, self._env}:
+            self._values.setdefault(given.app, {})[row.name] = value
+            origin = given.source if given.form != "file" else f"{given.source}, {given.place}"
+            self._origins.setdefault(given.app, {})[row.name] = origin
+        return None
+
+    def configuration(self) -> Configuration:
+        """All of it together."""
+        general = Settings(**self._values[None])
+        names = {name for name in (*self._values, *self._configs) if name is not None}
+        apps = {
+            name: AppConfiguration(
+                replace(general, **self._values.get(name, {})),
+                self._origins.get(name, {}),
+                self._configs.get(name, {}),
+            )
+            for name in sorted(names)
+        }
+        return Configuration(general, self._origins[None], apps)
+
+
+def _row(given: Given) -> Row:
+    """The setting that is meant.
+
+    Raises:
+        Unfit: there is none, or not for one app alone.
+    """
+    section, key = given.section, given.key
+    for row in ROWS.values():
+        if (row.section, row.key) == (section, key):
+            if given.app is not None and not row.app:
+                raise Unfit(f"It holds for all apps alike. Write it below [{section}].")
+            return row
+    if section == "apps" and given.form == "variable":
+        raise Unfit("What is for one app alone stands in aiwe.toml, below [apps.NAME.SECTION].")
+    elsewhere = [row for row in ROWS.values() if key in {row.key, row.name}]
+    if elsewhere:
+        row = elsewhere[0]
+        written = row.variable if given.form == "variable" else row.full
+        raise Unfit(f"There is no setting {section}.{key}. Did you mean {written}?")
+    if section not in SECTIONS:
+        raise Unfit(f"There is no section {section}.{suggest(section, SECTIONS)}")
+    keys = [row.key for row in ROWS.values() if row.section == section]
+    raise Unfit(f"The section {section} has no setting {key}.{suggest(key, keys)}")
+
+
+def _json(value: Any) -> Json:
+    """A value of a file as a program gets it; dates and times become text in ISO 8601.
+
+    Raises:
+        Unfit: it is no value of JSON, or JavaScript could not hold it exactly.
+    """
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_json(item) for item in value]
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Unfit(f"{value} is no value of JSON")
+    if isinstance(value, int) and abs(value) > _EXACT:
+        raise Unfit(f"{value} is too large for a number of JavaScript; write it as text")
+    return value  # type: ignore[no-any-return]
