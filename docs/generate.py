@@ -38,8 +38,10 @@ def _section(name: str, meaning: str) -> str:
 
 def _plain(row: Row) -> str:
     value = row.default
-    if value == ():
-        return "none"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if row.unit == "bytes" and value >= KB and value % KB == 0:
         return f"{value // MB} MB" if value % MB == 0 else f"{value // KB} KB"
     if row.unit == "seconds":

@@ -1,4 +1,4 @@
-"""What the text of a setting must look like: host names, addresses, networks.
+"""What the text of a setting must look like: host names, addresses, networks, origins.
 
 Each check takes one text and says what is wrong with it, or None. Which setting has which check
 stands in the table of settings.
@@ -15,6 +15,15 @@ Check = Callable[[str], str | None]
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE | re.ASCII)
 _NUMBERS = re.compile(r"[\d.]+")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ONE_LINE = re.compile(r"[\t\x20-\x7e]*")
+#: Scheme, `*.`, host and port of an origin.
+ORIGIN = re.compile(
+    r"([a-z][a-z0-9+.-]*)://(\*\.)?([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?",
+    re.IGNORECASE | re.ASCII,
+)
+#: The codings in which answers can be compressed.
+CODINGS = ("zstd", "br", "gzip")
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):([0-9]{1,5})")
 
 
@@ -54,6 +63,37 @@ def host_port(text: str) -> str | None:
         elif host(name) is None:
             return None
     return f'"{text}" is no host:port; expected one such as "127.0.0.1:8080" or "[::1]:8080"'
+
+
+def origin(text: str) -> str | None:
+    """An origin, one with `*.` before its host, `null`, or `*`."""
+    if text in {"*", "null"} or ORIGIN.fullmatch(text):
+        return None
+    return (
+        f'"{text}" is no origin; expected a scheme, a host and where needed a port, without a path: '
+        '"https://example.org", "http://localhost:3000", "https://*.example.org" or "*"'
+    )
+
+
+def token(text: str) -> str | None:
+    """A method or the name of a header."""
+    if _TOKEN.fullmatch(text):
+        return None
+    return f'"{text}" is no name of a method or a header; expected letters, digits and dashes'
+
+
+def one_line(text: str) -> str | None:
+    """What can stand in a header."""
+    if _ONE_LINE.fullmatch(text):
+        return None
+    return "it has a line break or a character that is not ASCII, which no header can hold"
+
+
+def coding(text: str) -> str | None:
+    """A content coding that answers can have."""
+    if text in CODINGS:
+        return None
+    return f'"{text}" is no coding of answers; expected one of {", ".join(CODINGS)}'
 
 
 def _is_address(text: str) -> bool:

@@ -23,6 +23,8 @@ Unit = Literal["", "bytes", "seconds"]
 SECTIONS = {
     "server": "Where apps are served",
     "http": "Requests and answers",
+    "security": "What browsers are told of pages",
+    "cors": "Pages of other origins",
     "limits": "What a program may use",
     "runtime": "Workers and isolates",
     "log": "What programs write to the log",
@@ -102,6 +104,65 @@ class Settings:
     idle_timeout: float = _time("http", 75.0, "Seconds a connection may be idle between requests")
     body_limit: int = _size("http", 10 * MB, "Largest request body", least=0, app=True)
     response_limit: int = _size("http", 10 * MB, "Largest answer of a handler", app=True)
+    compression: tuple[str, ...] = _list(
+        "http",
+        checks.CODINGS,
+        "Codings that answers may have, the preferred one first; none: they are not compressed",
+        check=checks.coding,
+        app=True,
+    )
+    compress_min: int = _size(
+        "http", 1 * KB, "Smallest answer that is compressed", least=0, app=True
+    )
+
+    security_csp: str = _text(
+        "security",
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data: blob: https:; font-src 'self' data: https:; "
+        "media-src 'self' data: blob: https:; connect-src 'self'; object-src 'none'; "
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
+        "Content-Security-Policy of pages that set none themselves; empty: none",
+        check=checks.one_line,
+        app=True,
+    )
+    security_hsts: float = _time(
+        "security",
+        0.0,
+        "Seconds for which browsers, told so over https, use nothing else; 0: they are not told",
+        least=0,
+        app=True,
+    )
+
+    cors_origins: tuple[str, ...] = _list(
+        "cors",
+        (),
+        "Origins whose pages may read answers: https://example.org, https://*.example.org, or *",
+        check=checks.origin,
+        app=True,
+    )
+    cors_methods: tuple[str, ...] = _list(
+        "cors",
+        ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
+        "Methods that such pages may use",
+        check=checks.token,
+        app=True,
+    )
+    cors_headers: tuple[str, ...] = _list(
+        "cors",
+        ("*",),
+        "Request headers that such pages may send; *: any that they ask for",
+        check=checks.token,
+        app=True,
+    )
+    cors_expose: tuple[str, ...] = _list(
+        "cors", (), "Further answer headers that such pages may read", check=checks.token, app=True
+    )
+    cors_credentials: bool = _row(
+        "cors", default=False, meaning="Whether requests of such pages may carry cookies", app=True
+    )
+    cors_max_age: float = _time(
+        "cors", 600.0, "Seconds for which browsers remember what is allowed", least=0, app=True
+    )
 
     cpu_limit: float = _time(
         "limits", 1.0, "Seconds of CPU one turn of a handler may use", app=True

@@ -22,12 +22,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEPENDENCIES = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["dependencies"])}
 
 # Where an import and its distribution differ in name, and what comes with another one of ours.
-DISTRIBUTIONS = {"py-mini-racer": "mini-racer"}
+DISTRIBUTIONS = {"backports": "backports-zstd", "py-mini-racer": "mini-racer"}
 COMES_WITH = {
     "traitlets": "jupyter-server",
     "ipython": "ipykernel",
     "jupyter-events": "jupyter-server",
 }
+# In the standard library of a later Python than the one that runs this.
+LATER = {"compression"}
 # Needed as programs or plugins, not as imports.
 WITHOUT_IMPORT = {"jupyterlab", "httptools", "uvloop"}
 
@@ -44,7 +46,7 @@ def committed() -> list[Path]:
 def third_party_imports() -> set[str]:
     names = {name.split(".")[0] for path in modules().values() for name in imports(path)}
     ours = {"aiwe_engine", "aiwe_kernel", "aiwe_server_extension", "__future__"}
-    return {canonicalize_name(name) for name in names - ours - set(sys.stdlib_module_names)}
+    return {canonicalize_name(name) for name in names - ours - LATER - set(sys.stdlib_module_names)}
 
 
 def test_the_lab_extension_has_the_version_of_the_engine() -> None:
@@ -84,7 +86,7 @@ def conda_packages() -> dict[str, str]:
 
 def test_environment_yml_has_the_dependencies_in_the_same_ranges() -> None:
     conda = conda_packages()
-    names = {"duckdb": "python-duckdb"}
+    names = {"brotli": "brotli-python", "duckdb": "python-duckdb"}
     for name, requirement in DEPENDENCIES.items():
         if requirement.marker:  # not on every platform: pip decides
             continue

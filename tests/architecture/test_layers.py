@@ -24,6 +24,8 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 VENDORS = {
+    "backports": ("aiwe_engine.http",),
+    "brotli": ("aiwe_engine.http",),
     "duckdb": ("aiwe_engine.store",),
     "py_mini_racer": ("aiwe_engine.runtime", "aiwe_engine.programs"),
     "uvicorn": ("aiwe_engine.http", "aiwe_engine.serve"),

@@ -8,11 +8,37 @@ from __future__ import annotations
 import re
 from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
+from hashlib import blake2b
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.types import Request
 
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
+_TAG_BYTES = 12  # one changed answer in 2^96 would be taken for the one before
+
+
+def entity_tag(body: bytes) -> str:
+    """A weak tag made of bytes: an answer that comes out the same again has the same tag."""
+    return f'W/"{blake2b(body, digest_size=_TAG_BYTES).hexdigest()}"'
+
+
+def weakened(etag: str) -> str:
+    """The tag of an answer that was compressed: the same in meaning, not byte for byte."""
+    return etag if _is_weak(etag) else f"W/{etag}"
+
+
+def is_known(none_match: str | None, since: str | None, etag: str, modified: float | None) -> bool:
+    """Whether a client that sent these has an answer to GET or HEAD already.
+
+    Args:
+        none_match: its If-None-Match; where there is one, the date counts for nothing.
+        since: its If-Modified-Since.
+        etag: the entity tag of what would be sent; empty where it has none.
+        modified: when it was last changed, in seconds since the epoch.
+    """
+    if none_match is not None:
+        return none_match.strip() == "*" or _bare(etag) in map(_bare, _TAG.findall(none_match))
+    return _is_after(modified, since) is False
 
 
 def is_unmodified(request: Request, etag: str, modified: float | None = None) -> bool:
@@ -35,10 +61,7 @@ def is_unmodified(request: Request, etag: str, modified: float | None = None) ->
             raise _failed("If-Match", etag)
     elif _is_after(modified, found.get("if-unmodified-since")):
         raise _failed("If-Unmodified-Since", etag)
-    none = found.get("if-none-match")
-    if none is not None:
-        return none.strip() == "*" or _bare(etag) in map(_bare, _TAG.findall(none))
-    return _is_after(modified, found.get("if-modified-since")) is False
+    return is_known(found.get("if-none-match"), found.get("if-modified-since"), etag, modified)
 
 
 def range_applies(if_range: str | None, etag: str, modified: float | None) -> bool:

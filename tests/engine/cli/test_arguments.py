@@ -79,6 +79,7 @@ def test_every_setting_is_an_option_of_serve(row):
         ["serve", "--deadline", "0"],
         ["serve", "--isolation", "none"],
         ["serve", "--config"],
+        ["serve", "--cors-credentials", "maybe"],
         ["check"],
         ["routes"],
     ],

@@ -1,0 +1,128 @@
+"""Pages of other origins (CORS, in the Fetch standard): which of them may read an app's answers.
+
+Nothing is allowed unless the configuration names an origin. Then the engine answers preflights
+itself, and says on every answer, errors included, whether the asking origin may read it. What a
+program says about CORS by itself is left as it is. Access from public sites to private networks is
+never granted. This is no protection against writes: a foreign form can still be sent to a route.
+"""
+
+from __future__ import annotations
+
+import re
+
+from aiwe_engine import checks
+from aiwe_engine.errors import EngineError, RequestError
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import Response
+
+ANY = "*"
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_TOKENS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
+_GRANT = "access-control-allow-origin"
+
+
+class Cors:
+    """What one app grants to other origins.
+
+    Args:
+        settings: that app's; `cors_origins` names one origin at least.
+
+    Raises:
+        EngineError: `invalid_setting`, an origin that is none, or `*` with credentials.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._any = ANY in settings.cors_origins
+        if self._any and settings.cors_credentials:
+            raise _invalid(
+                "cors.origins has * while cors.credentials is on: every site could act for a user.",
+                "Name the origins, or turn cors.credentials off.",
+            )
+        self._exact: set[str] = set()
+        self._below: list[tuple[str, str]] = []  # what an origin starts and ends with
+        for origin in settings.cors_origins:
+            self._add(origin)
+        self._methods = ", ".join(settings.cors_methods)
+        self._names = ", ".join(settings.cors_headers)
+        self._age = str(int(settings.cors_max_age))
+        self._common = []
+        if settings.cors_credentials:
+            self._common.append(("access-control-allow-credentials", "true"))
+        self._exposed = ", ".join(settings.cors_expose)
+
+    def _add(self, origin: str) -> None:
+        text = origin.strip().lower()
+        if text in {ANY, "null"}:
+            self._exact.add(text)
+            return
+        found = checks.ORIGIN.fullmatch(text)
+        if not found:
+            raise _invalid(f"cors.origins: {checks.origin(origin)}.", "Mend or remove it.")
+        scheme, wildcard, host, port = found.groups()
+        port = "" if port in {None, _DEFAULT_PORTS.get(scheme)} else port
+        if wildcard:
+            self._below.append((f"{scheme}://", f".{host}{port}"))
+        else:
+            self._exact.add(f"{scheme}://{host}{port}")
+
+    def allows(self, origin: str) -> bool:
+        """Whether pages of this origin may read answers."""
+        text = origin.lower()
+        return (
+            self._any
+            or text in self._exact
+            or any(
+                text.startswith(start)
+                and text.endswith(end)
+                and len(text) > len(start) + len(end)
+                and checks.ORIGIN.fullmatch(text)
+                for start, end in self._below
+            )
+        )
+
+    def preflight(self, origin: str, asked: str) -> Response:
+        """The answer to a browser that asks before it sends.
+
+        Args:
+            origin: whose page asks.
+            asked: `Access-Control-Request-Headers`, empty where there is none.
+
+        Raises:
+            RequestError: `origin_not_allowed`.
+        """
+        vary = ("vary", "origin, access-control-request-headers")
+        if not self.allows(origin):
+            raise RequestError(
+                f"Pages of {origin[:100]} may not use this app.",
+                code="origin_not_allowed",
+                status=403,
+                hint="Add the origin to the setting cors.origins.",
+                headers=[vary],
+            )
+        headers = [*self._granted(origin), ("access-control-allow-methods", self._methods), vary]
+        names = self._names
+        if names == ANY:
+            names = asked if _TOKENS.fullmatch(asked) else ""
+        if names:
+            headers.append(("access-control-allow-headers", names))
+        headers.append(("access-control-max-age", self._age))
+        return Response(204, headers)
+
+    def headers(self, origin: str) -> list[tuple[str, str]]:
+        """What an answer says to the origin that asked, empty where none did."""
+        headers = []
+        if origin and self.allows(origin):
+            headers = self._granted(origin)
+            if self._exposed:
+                headers.append(("access-control-expose-headers", self._exposed))
+        if not self._any:
+            headers.append(("vary", "origin"))
+        return headers
+
+    def _granted(self, origin: str) -> list[tuple[str, str]]:
+        return [(_GRANT, ANY if self._any else origin), *self._common]
+
+
+def _invalid(message: str, hint: str) -> EngineError:
+    return EngineError(message, code="invalid_setting", hint=hint)
