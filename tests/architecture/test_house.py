@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import aiwe_engine
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import ROWS
 from tests.architecture.source import ROOT, imports, modules
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -98,14 +97,25 @@ def test_environment_yml_has_the_dependencies_in_the_same_ranges() -> None:
     assert conda["python"].startswith(PROJECT["requires-python"])
 
 
-@pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
+@pytest.mark.parametrize("setting", ROWS)
 def test_every_setting_is_read(setting: str) -> None:
     readers = [path for module, path in modules().items() if module != "aiwe_engine.settings"]
     assert any(re.search(rf"settings\.{setting}\b", path.read_text()) for path in readers)
 
 
+def test_every_setting_has_a_test_that_shows_it_bind() -> None:
+    marks = re.compile(r"^@pytest\.mark\.binds\(([^)]*)\)$", re.MULTILINE)
+    texts = (path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    shown = {
+        name for text in texts for mark in marks.findall(text) for name in mark.split('"')[1::2]
+    }
+    missing, unknown = set(ROWS) - shown, shown - set(ROWS)
+    assert missing == set(), 'mark the test of each with @pytest.mark.binds("NAME")'
+    assert unknown == set(), "no settings, but marked"
+
+
 def test_every_setting_says_what_it_means() -> None:
-    assert [f.name for f in fields(Settings) if not f.metadata.get("help")] == []
+    assert [row.full for row in ROWS.values() if not row.help] == []
 
 
 def test_lock_files_name_no_registry() -> None:

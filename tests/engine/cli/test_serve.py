@@ -220,6 +220,7 @@ def test_an_error_in_json_has_the_one_shape(command, tmp_path):
     assert (error["where"]["line"], error["where"]["column"]) == (2, 11)
 
 
+@pytest.mark.binds("port")
 def test_a_port_in_use_is_told(shop, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from aiwe_engine.engine import Engine
+from aiwe_engine.settings import Settings
 from aiwe_engine.types import Cell
 from tests.engine.deployments.lab import Person
 
@@ -209,6 +211,23 @@ async def test_an_interrupt_ends_any_cell_and_the_session_goes_on(
     ran = await running
     assert ran.error["name"] in {"Interrupted", "CpuLimitError"}
     assert (await person.run("c", "kept")).result == "7"
+
+
+@pytest.mark.binds("cell_cpu_limit")
+@pytest.mark.parametrize(("limit", "code"), [(0.1, "cpu_limit"), (20.0, None)])
+async def test_cell_cpu_limit_is_that_of_cells_alone(
+    tmp_path: Path, limit: float, code: str | None
+) -> None:
+    busy = "{ let sum = 0; for (let i = 0; i < 4e8; i++) sum += i & 3; globalThis.kept = sum; }"
+    settings = Settings(cpu_limit=0.1, cell_cpu_limit=limit)
+    async with Engine(settings, root=tmp_path, data=tmp_path / ".aiwe") as engine:
+        person = Person(engine)
+        ran = await person.run("a", f'{busy} app.get("/x", () => {{ {busy} return 1; }})')
+        assert ran.ok is (code is None)
+        if code is not None:
+            assert ran.error["code"] == code
+        else:
+            assert (await person.ask("/x"))[0] == 500
 
 
 async def test_a_cell_that_kills_its_worker_costs_the_session_and_not_the_app(

@@ -94,6 +94,7 @@ async def test_two_host_headers_are_refused():
     assert (answer.status, answer.error["code"]) == (400, "host_not_allowed")
 
 
+@pytest.mark.binds("allowed_hosts")
 @pytest.mark.parametrize(
     ("allowed", "host", "status"),
     [
@@ -300,6 +301,7 @@ async def test_a_body_in_pieces_is_put_together():
 SMALL = Settings(body_limit=10)
 
 
+@pytest.mark.binds("body_limit")
 @pytest.mark.parametrize(
     ("size", "pieces", "status"),
     [
@@ -328,6 +330,7 @@ async def test_a_body_that_is_announced_as_too_large_is_not_even_sent():
     assert answer.status == 413
 
 
+@pytest.mark.binds("body_timeout")
 async def test_a_body_that_does_not_come_is_given_up():
     settings = Settings(body_timeout=0.01)
     never = asyncio.Event()

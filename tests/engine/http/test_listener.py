@@ -138,6 +138,7 @@ async def test_a_malformed_request_does_not_take_the_answer_of_the_one_before(se
 QUICK = Settings(header_timeout=0.2, body_timeout=0.2, idle_timeout=0.2)
 
 
+@pytest.mark.binds("header_timeout", "idle_timeout")
 @pytest.mark.parametrize(
     ("sent", "again", "status"),
     [
@@ -173,6 +174,7 @@ async def test_a_client_that_trickles_its_header_is_cut_off(sent, again, status)
             assert b"header_timeout" in rest
 
 
+@pytest.mark.binds("body_timeout")
 @pytest.mark.parametrize(("target", "status"), [("/echo", 408), ("/none", 408)])
 async def test_a_client_that_trickles_its_body_is_cut_off(target, status):
     async with listening(shop(QUICK)) as (_, port), Wire(port) as wire:
@@ -319,6 +321,7 @@ async def test_a_request_under_way_ends_and_new_ones_are_refused():
         await closing
 
 
+@pytest.mark.binds("grace")
 async def test_what_outlives_the_grace_time_is_told_so():
     started = asyncio.Event()
 

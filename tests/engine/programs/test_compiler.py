@@ -51,6 +51,7 @@ async def test_the_process_starts_on_first_use_and_ends_with_the_compiler() -> N
     await compiler.close()
 
 
+@pytest.mark.binds("compile_idle")
 async def test_an_idle_process_is_ended() -> None:
     async with Compiler(Settings(compile_idle=0.01)) as compiler:
         await compiler.compile_one(CELL)

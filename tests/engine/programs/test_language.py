@@ -185,6 +185,7 @@ async def test_what_is_no_question_is_refused(
     assert caught.value.hint
 
 
+@pytest.mark.binds("worker_idle")
 async def test_an_idle_process_is_ended() -> None:
     async with Language(Settings(worker_idle=0.01)) as language:
         await language.complete_check(source="1")

@@ -14,6 +14,7 @@ MB = 1024 * 1024
 BUSY = "let sum = 0; for (let i = 0; i < 4e8; i++) sum += i & 3; globalThis.kept = sum;"
 
 
+@pytest.mark.binds("cpu_limit")
 async def test_cpu_limit_stops_a_turn_that_uses_more(open_bench: Open) -> None:
     program = f'app.get("/x", () => {{ {BUSY} return 1; }})'
     strict: Bench = await open_bench(cpu_limit=0.1)
@@ -24,6 +25,7 @@ async def test_cpu_limit_stops_a_turn_that_uses_more(open_bench: Open) -> None:
     assert await patient.json("/x", "other") == 1
 
 
+@pytest.mark.binds("deadline")
 async def test_deadline_ends_a_request_that_waits_longer(open_bench: Open) -> None:
     program = 'app.get("/x", () => new Promise((go) => setTimeout(go, 400, "late")));'
     strict: Bench = await open_bench(deadline=0.1)
@@ -34,6 +36,7 @@ async def test_deadline_ends_a_request_that_waits_longer(open_bench: Open) -> No
     assert (await patient.get("/x", "other")).body == b"late"
 
 
+@pytest.mark.binds("heap_limit")
 async def test_heap_limit_bounds_what_an_isolate_keeps(open_bench: Open) -> None:
     program = """app.get("/x", () => {
       const a = [];
@@ -48,6 +51,7 @@ async def test_heap_limit_bounds_what_an_isolate_keeps(open_bench: Open) -> None
     assert await large.json("/x", "other") == 30
 
 
+@pytest.mark.binds("buffer_limit")
 async def test_buffer_limit_replaces_an_isolate_that_hoards(open_bench: Open) -> None:
     bench: Bench = await open_bench(buffer_limit=16 * MB, heap_limit=32 * MB)
     await bench.serve(
@@ -66,6 +70,7 @@ async def test_buffer_limit_replaces_an_isolate_that_hoards(open_bench: Open) ->
     assert held[-1] == 0
 
 
+@pytest.mark.binds("worker_memory")
 async def test_worker_memory_makes_an_allocation_fail_and_not_the_machine(
     open_bench: Open,
 ) -> None:
@@ -77,6 +82,7 @@ async def test_worker_memory_makes_an_allocation_fail_and_not_the_machine(
     assert (await bench.get("/x")).body == b"RangeError"
 
 
+@pytest.mark.binds("stack_size")
 async def test_stack_size_bounds_recursion(open_bench: Open) -> None:
     program = """app.get("/x", () => {
       let depth = 0;
@@ -92,6 +98,7 @@ async def test_stack_size_bounds_recursion(open_bench: Open) -> None:
     assert depths[0] * 2 < depths[1]
 
 
+@pytest.mark.binds("response_limit")
 async def test_response_limit_refuses_a_larger_answer(open_bench: Open) -> None:
     bench: Bench = await open_bench(response_limit=1000)
     await bench.serve('app.get("/x/:n", (req) => "é".repeat(+req.params.n));')
@@ -99,6 +106,7 @@ async def test_response_limit_refuses_a_larger_answer(open_bench: Open) -> None:
     assert await bench.code("/x/501") == (500, "response_too_large")
 
 
+@pytest.mark.binds("log_limit")
 async def test_log_limit_cuts_what_one_request_writes(open_bench: Open) -> None:
     bench: Bench = await open_bench(log_limit=1000)
     await bench.serve(
@@ -110,6 +118,7 @@ async def test_log_limit_cuts_what_one_request_writes(open_bench: Open) -> None:
     assert "cut at 1000" in lines[-1]
 
 
+@pytest.mark.binds("log_lines")
 async def test_log_lines_is_how_many_are_kept(open_bench: Open) -> None:
     bench: Bench = await open_bench(log_lines=5)
     await bench.serve('app.get("/x", () => { for (let i = 0; i < 9; i++) console.log(i); });')
@@ -117,6 +126,7 @@ async def test_log_lines_is_how_many_are_kept(open_bench: Open) -> None:
     assert [line.text for _, line in bench.engine.logs("app")] == ["4", "5", "6", "7", "8"]
 
 
+@pytest.mark.binds("isolation")
 async def test_isolation_by_request_gives_each_a_fresh_isolate(open_bench: Open) -> None:
     program = 'let hits = 0; app.get("/x", () => ++hits);'
     shared: Bench = await open_bench(isolation="shared")
@@ -137,6 +147,7 @@ async def test_isolation_by_request_ends_a_loop_and_answers_the_others(open_benc
     assert others == [1] * 4
 
 
+@pytest.mark.binds("worker_idle")
 async def test_worker_idle_ends_an_unused_worker_and_the_next_request_starts_one(
     open_bench: Open,
 ) -> None:
@@ -149,12 +160,32 @@ async def test_worker_idle_ends_an_unused_worker_and_the_next_request_starts_one
     assert bench.engine.status()["workers"]
 
 
-async def test_cell_cpu_limit_and_load_cpu_limit_are_their_own(open_bench: Open) -> None:
+@pytest.mark.binds("load_cpu_limit")
+async def test_load_cpu_limit_is_its_own(open_bench: Open) -> None:
     bench: Bench = await open_bench(cpu_limit=0.1, load_cpu_limit=10.0)
     await bench.serve(f'{BUSY} app.get("/x", () => {{ {BUSY} }});')
     assert await bench.code("/x") == (500, "cpu_limit")
 
 
+#: Minutes in V8's own code, which looks at no interrupt.
+DEAF = '"a".repeat(1e6).lastIndexOf("a".repeat(5e5) + "b")'
+
+
+@pytest.mark.binds("kill_grace")
+async def test_kill_grace_is_how_long_a_turn_may_ignore_that_it_was_stopped(
+    open_bench: Open,
+) -> None:
+    program = f'app.get("/x", () => {DEAF}); app.get("/y", () => "alive");'
+    strict: Bench = await open_bench(cpu_limit=0.1, kill_grace=0.1, deadline=20.0)
+    await strict.serve(program)
+    assert await strict.code("/x") == (500, "cpu_limit")
+    assert (await strict.get("/y")).body == b"alive"
+    patient: Bench = await open_bench(cpu_limit=0.1, kill_grace=60.0, deadline=1.0)
+    await patient.serve(program, "other")
+    assert await patient.code("/x", "other") == (504, "deadline")
+
+
+@pytest.mark.binds("spare_workers")
 @pytest.mark.parametrize("spares", [0, 2])
 async def test_spare_workers_are_ready_before_they_are_needed(
     open_bench: Open, spares: int

@@ -237,6 +237,7 @@ async def test_a_document_is_an_object(data, refused, doc):
     await refused(data.create("tasks", doc), "invalid_document")
 
 
+@pytest.mark.binds("document_limit")
 async def test_a_document_has_a_largest_size(opened, refused):
     data = Documents(opened(document_limit=1000), Scope("shop", "dev"))
     error = await refused(data.create("tasks", {"text": "x" * 1000}), "document_too_large")

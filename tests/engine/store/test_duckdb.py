@@ -102,6 +102,7 @@ async def test_a_file_that_is_no_database_is_told_so_and_left_alone(tmp_path, pl
     assert (tmp_path / "data.duckdb").read_bytes() == b"not a database" * 1000
 
 
+@pytest.mark.binds("database_memory", "database_threads")
 async def test_memory_and_threads_are_those_of_the_settings(place):
     data = place(database_memory=64 * MB, database_threads=1)
     await data.create("tasks", {})
@@ -112,6 +113,7 @@ async def test_memory_and_threads_are_those_of_the_settings(place):
     assert connection.execute(wanted, ["autoload_known_extensions"]).fetchone() == (False,)
 
 
+@pytest.mark.binds("document_cache")
 async def test_the_cache_has_the_size_of_the_settings(place):
     data = place(document_cache=10_000)
     docs = await data.create_many("tasks", [{"text": "x" * 1000} for _ in range(50)])
@@ -208,6 +210,7 @@ async def test_checkpoints_go_on_while_queries_run(place, monkeypatch, tmp_path)
     assert not log.exists() or log.stat().st_size < 500_000
 
 
+@pytest.mark.binds("query_limit")
 async def test_a_query_that_takes_too_long_is_ended(place):
     data = place(query_limit=0.05)
     await data.create_many("tasks", [{"n": n, "text": "x" * 100} for n in range(10_000)])

@@ -230,6 +230,7 @@ async def test_equal_questions_at_one_time_are_told_apart_by_type(people):
     assert [len(found) for found in results] == [1, 0, 0, 0, 1]
 
 
+@pytest.mark.binds("result_limit")
 async def test_a_query_has_a_largest_result(opened, refused):
     data = Documents(opened(result_limit=10_000), Scope("shop", "dev"))
     await data.create_many("tasks", [{"text": "x" * 1000} for _ in range(20)])
