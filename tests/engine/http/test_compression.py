@@ -173,6 +173,7 @@ async def test_head_says_what_get_says():
     assert (get.headers, len(get.body)) == (head.headers, len(head.body))
 
 
+@pytest.mark.binds("compression", "compress_min")
 @pytest.mark.parametrize(
     ("settings", "encodings"),
     [

@@ -117,6 +117,14 @@ async def test_everybody_is_one_answer_for_all():
     assert said(response) == {"access-control-allow-origin": "*"}
 
 
+@pytest.mark.binds(
+    "cors_origins",
+    "cors_methods",
+    "cors_headers",
+    "cors_expose",
+    "cors_credentials",
+    "cors_max_age",
+)
 async def test_the_settings_bind():
     one = finish(
         origins=(PAGE,), methods=("GET", "PURGE"), headers=("x-one", "x-two"), expose=("x-total",),

@@ -67,6 +67,7 @@ async def test_a_policy_of_the_program_is_not_narrowed_by_an_older_header():
     assert named(response, "x-frame-options") is None
 
 
+@pytest.mark.binds("security_csp")
 @pytest.mark.parametrize(
     ("csp", "policy", "framed"),
     [
@@ -92,6 +93,7 @@ async def test_in_dev_a_notebook_of_this_machine_may_show_a_page():
     assert named(response, "x-frame-options") is None
 
 
+@pytest.mark.binds("security_hsts")
 @pytest.mark.parametrize(
     ("seconds", "scheme", "expected"),
     [(0, "https", None), (600, "http", None), (600, "https", "max-age=600")],
