@@ -103,6 +103,15 @@ class Settings:
     body_timeout: float = _time("http", 30.0, "Seconds a client has between two pieces of a body")
     idle_timeout: float = _time("http", 75.0, "Seconds a connection may be idle between requests")
     body_limit: int = _size("http", 10 * MB, "Largest request body", least=0, app=True)
+    form_fields: int = _count("http", 1000, "Fields that a form may have", app=True)
+    form_files: int = _count("http", 100, "Files that a form may have", app=True)
+    form_field_limit: int = _size(
+        "http", 1 * MB, "Largest text field of a form with files", app=True
+    )
+    form_text_limit: int = _size(
+        "http", 4 * MB, "Text of all fields of a form with files", app=True
+    )
+    form_header_limit: int = _size("http", 8 * KB, "Largest header of a part of a form", app=True)
     response_limit: int = _size("http", 10 * MB, "Largest answer of a handler", app=True)
     compression: tuple[str, ...] = _list(
         "http",
