@@ -304,6 +304,8 @@ LIMITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.binds("form_fields", "form_files")
+@pytest.mark.binds("form_field_limit", "form_text_limit", "form_header_limit")
 @pytest.mark.parametrize(("setting", "value", "within", "over", "status", "code"), LIMITS)
 def test_each_limit_of_a_form_binds(tmp_path, setting, value, within, over, status, code):
     assert read(tmp_path, [form(*within)], **{setting: value})
