@@ -2,9 +2,10 @@
 import { DISPLAY } from "./display";
 import { failure, notAvailable } from "./failure";
 import { type Table, current, defineProperty, settings, stringify, table } from "./invocation";
+import { type Promised, ruleOf } from "./validation";
 
 type Handler = (...args: any[]) => any;
-export interface Registered { chain: (Handler | string)[] }
+export interface Registered extends Promised { chain: (Handler | string)[] }
 
 /** Every handler of this isolate, by the key under which the host knows it. */
 export const handlers: Table<Registered> = table();
@@ -28,11 +29,12 @@ function route(method: string, path: unknown, chain: unknown[]): object {
     if (typeof one !== "function" && typeof one !== "string") throw missing(call, path, one === null ? "null" : typeof one);
   }
   const key = `${method} ${path}`;
-  handlers[key] = { chain: chain as Handler[] };
+  const registered: Registered = { path: key, chain: chain as Handler[] };
+  handlers[key] = registered;
   const info: Record<string, unknown> = { __proto__: null } as any;
   const entry = { method, path, handler: key, info, at: new Error().stack ?? "" };
   invocation.routes[invocation.routes.length] = entry;
-  return handle(info);
+  return handle(info, registered);
 }
 
 function missing(call: string, path: string, got: string): Error {
@@ -41,12 +43,13 @@ function missing(call: string, path: string, got: string): Error {
 }
 
 /** What a registration returns: describe, limit and require chain. */
-function handle(info: Record<string, unknown>): object {
+function handle(info: Record<string, unknown>, registered: Registered): object {
   const self = {
     describe(more: Record<string, unknown>) {
       if (typeof more !== "object" || more === null) {
         throw failure("TypeError", "invalid_route", "describe takes an object, as in .describe({ summary: \"…\" }).");
       }
+      promise(registered, more);
       Object.assign(info, more);
       return self;
     },
@@ -55,6 +58,12 @@ function handle(info: Record<string, unknown>): object {
   };
   // A cell that ends in a registration shows what went live, not this object.
   return defineProperty(self, DISPLAY, { value: () => null });
+}
+
+/** Makes rules of the schemas with which a route is described. */
+function promise(registered: Registered, { input, output }: Record<string, unknown>): void {
+  if (input !== undefined) registered.input = ruleOf(input, `The input of ${registered.path}`);
+  if (output !== undefined) registered.output = ruleOf(output, `The output of ${registered.path}`);
 }
 
 function use(first: unknown, second?: unknown): void {

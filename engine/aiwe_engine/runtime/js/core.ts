@@ -17,6 +17,7 @@ import { installParts } from "./platform/parts";
 import { asked } from "./platform/response";
 import { installProgram } from "./program";
 import { installRequest } from "./request";
+import { installValidation } from "./validation";
 import { display, prepare, resume, turn } from "./turn";
 
 declare const __aiwe_checkpoint: () => void;
@@ -41,6 +42,7 @@ useInspect(inspect);
 useShow(inspect);
 installApp();
 installRequest(I);
+installValidation(I);
 installData(I);
 installProgram();
 define("display", display);

@@ -4,6 +4,7 @@ import { type Invocation, fromBase64, parse, settings } from "./invocation";
 import type { Internals } from "./internals";
 import { AbortController, type AbortSignal } from "./platform/abort";
 import { bodyOf, decode, encode, streamOf } from "./platform/body";
+import { type Rule, hasQueryOnly, ruleOf, validated } from "./validation";
 
 /** Where the classes of parts that are made on first use come from. */
 let parts: Internals;
@@ -59,6 +60,9 @@ function unescapeCookie(value: string): string {
   }
 }
 
+/** Checks a request by the input that its route describes; a form's fields become what the schema says. */
+export let accept: (request: AppRequest, rule: Rule) => void;
+
 export class AppRequest {
   readonly id: string;
   readonly method: string;
@@ -75,6 +79,7 @@ export class AppRequest {
   #invocation: Invocation;
   #query: Record<string, string | string[]> | undefined;
   #cookies: Record<string, string> | undefined;
+  #accepted: { value: unknown } | undefined;
 
   constructor(invocation: Invocation, payload: Payload) {
     this.id = invocation.id;
@@ -124,5 +129,18 @@ export class AppRequest {
 
   stream(): unknown { return streamOf(bodyOf(this.#bytes())); }
 
-  validate(): never { throw notAvailable("req.validate"); }
+  validate(schema?: unknown): unknown {
+    if (schema !== undefined) return validated(this, ruleOf(schema, "The schema given to req.validate"));
+    if (this.#accepted !== undefined) return this.#accepted.value;
+    throw failure("TypeError", "invalid_schema", "req.validate was called without a JSON Schema, and the route has none.",
+      "Pass one, as in req.validate({ type: \"object\", required: [\"title\"] }), or describe the route with { input: … }.");
+  }
+
+  static {
+    accept = (request, rule) => {
+      const value = validated(request, rule);
+      if (!hasQueryOnly(request)) request.body = value;
+      request.#accepted = { value };
+    };
+  }
 }

@@ -28,6 +28,7 @@ import { DOMException } from "./platform/exception";
 import { Response, isResponse } from "./platform/response";
 import { initialise, run } from "./program";
 import { AppRequest } from "./request";
+import { guarded } from "./validation";
 
 let inbox: any[] = [];
 let cursor = 0;
@@ -116,7 +117,7 @@ function begin(invocation: Invocation, key: string, payload: any): Invocation {
   try {
     const request = new AppRequest(invocation, payload);
     const plain = middleware.length === 0 && errorHandlers.length === 0 && handler.chain.length === 1;
-    const value = plain ? one(handler.chain[0]!)(request) : compose(handler, request);
+    const value = plain ? last(handler)(request) : compose(handler, request);
     if (typeof value === "object" && value !== null && typeof value.then === "function") {
       promiseThen(resolved(value), (v: unknown) => settle(invocation, v), (e: unknown) => fail(invocation, e));
     } else {
@@ -136,6 +137,12 @@ function one(handler: Registered["chain"][number]): (...args: any[]) => any {
     `Declare function ${handler}(req) at the top level of a cell or file of this app.`);
 }
 
+/** The handler at the end of a chain, with the checks of its description. */
+function last(handler: Registered): (...args: any[]) => any {
+  const run = one(handler.chain[handler.chain.length - 1]!);
+  return handler.input === undefined && handler.output === undefined ? run : guarded(handler, run);
+}
+
 /** Middleware and the route's own chain, outermost first; `next()` gives the Response of what follows. */
 async function compose(handler: Registered, request: AppRequest): Promise<unknown> {
   const steps: ((...args: any[]) => any)[] = [];
@@ -143,7 +150,8 @@ async function compose(handler: Registered, request: AppRequest): Promise<unknow
     const within = prefix === "/" || request.path === prefix || request.path.startsWith(prefix.endsWith("/") ? prefix : prefix + "/");
     if (within) steps[steps.length] = step;
   }
-  for (const step of handler.chain) steps[steps.length] = one(step);
+  for (let at = 0; at < handler.chain.length - 1; at++) steps[steps.length] = one(handler.chain[at]!);
+  steps[steps.length] = last(handler);
   const invocation = current();
   const call = async (at: number): Promise<unknown> => {
     enter(invocation);

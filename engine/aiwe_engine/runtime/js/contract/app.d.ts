@@ -38,8 +38,12 @@ interface AppRequest {
   bytes(): Promise<Uint8Array>;
   stream(): ReadableStream<Uint8Array>;
   formData(): Promise<FormData>;
-  /** 400 `invalid_input` with a list of {path, message} unless the body matches the JSON Schema. */
-  validate<T = any>(schema: JsonSchema): T;
+  /**
+   * What the request brings, checked by a JSON Schema (2020-12, formats included): the body; for GET, HEAD and a DELETE
+   * without a body the query, whose texts become the types that the schema names, as do a form's. 400 `invalid_input`
+   * with a list of {path, message} unless it fits. Without a schema: what the route's `describe({ input })` checked.
+   */
+  validate<T = any>(schema?: JsonSchema): T;
 }
 
 interface UploadedFile {
@@ -70,7 +74,23 @@ type HandlerResult = Response | Html | Json | object | string | void;
 type Handler = (req: AppRequest) => Awaitable<HandlerResult>;
 type Middleware = (req: AppRequest, next: () => Promise<Response>) => Awaitable<HandlerResult>;
 
-interface RouteInfo { /** "stream": the body is not parsed before the handler runs; req.stream() has it. */ body?: "parsed" | "stream"; bodyLimit?: number; summary?: string; description?: string; tags?: string[]; input?: JsonSchema; output?: JsonSchema; public?: boolean }
+interface RouteInfo {
+  /** "stream": the body is not parsed before the handler runs; req.stream() has it. */
+  body?: "parsed" | "stream";
+  bodyLimit?: number;
+  summary?: string;
+  description?: string;
+  tags?: string[];
+  /** What the route takes, body or query: checked just before the handler runs, as by `req.validate`. */
+  input?: JsonSchema;
+  /** What it answers on success. In dev an answer that does not fit is told in the log. */
+  output?: JsonSchema;
+  /** Answers by status, where `output` does not say it all: `{ 201: "Made", 404: { description: "No such task" } }`. */
+  responses?: Record<number | string, string | { description?: string; schema?: JsonSchema; contentType?: string }>;
+  public?: boolean;
+  /** Leaves the route out of /openapi.json. */
+  hidden?: boolean;
+}
 
 /** Patterns: "/tasks/:id", "/files/*path". Most specific wins. In a draft the later of two equal routes wins and is reported; in serve, check and deploy a clash is an error. */
 interface App {

@@ -19,6 +19,9 @@ const WEB = [
   "WritableStream", "queueMicrotask",
 ];
 
+/** typebox asks the global object for the language, and hashes text with the encoder that the core has. */
+const TYPEBOX = { globalThis: "__I.language", TextEncoder: "__I.TextEncoder" };
+
 /** Large tables as text that is read when it is wanted: V8 only skims a string until then. */
 const tables = {
   name: "tables",
@@ -66,6 +69,7 @@ export default async function makeParts(kit) {
         globalThis: "__I.global",
         // Packages use these where they are native: here they never are.
         TextDecoder: "undefined", TextEncoder: "undefined",
+        ...(name === "schema" ? TYPEBOX : {}),
       },
       plugins: [tables, replacements(join(kit.sources, FOLDER, "parts"))],
       keepNames: name !== "tr46",

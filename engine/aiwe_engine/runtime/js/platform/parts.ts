@@ -33,6 +33,7 @@ export const PARTS: Record<string, Part> = {
   zlib: { globals: ["CompressionStream", "DecompressionStream"], needs: ["streams"] },
   crypto: { globals: ["SubtleCrypto", "CryptoKey"], needs: [], bring: ["crypto"] },
   "structured-clone": { globals: ["structuredClone"], needs: [] },
+  schema: { globals: [], needs: [], bring: [".validate", ".describe"] },
 };
 
 /** Functions of the global object are enumerable, its classes are not. */
@@ -60,7 +61,8 @@ function load(I: Internals, part: string): any {
 
 /** The error of what needs a part that did not come with the program. */
 export function missing(part: string): Error {
-  const name = PARTS[part]?.globals[0] ?? "URL";
+  const { globals = [], bring = [] } = PARTS[part] ?? {};
+  const name = globals[0] ?? bring[0] ?? "URL";
   return Object.assign(new Error(`This needs the platform part "${part}", which was not loaded with the program.`), {
     code: "part_not_loaded",
     hint: `Parts are loaded by name: name ${name} somewhere in the program, as in a line "${name};".`,
