@@ -10,17 +10,16 @@ type Class = { prototype: object };
 export function idl(target: Class, name: string): void {
   defineProperty(target, "name", { value: name, configurable: true });
   defineProperty(target.prototype, Symbol.toStringTag, { value: name, configurable: true });
-  enumerate(target.prototype);
-  enumerate(target);
+  enumerate(target.prototype, ["constructor"]);
+  enumerate(target, ["prototype", "name", "length"]);
   markPlatform(target);
 }
 
 const listed = { enumerable: true };
 
-function enumerate(object: object): void {
+function enumerate(object: object, not: string[]): void {
   for (const key of ownKeys(object)) {
-    if (typeof key === "symbol" || key === "constructor" || key === "prototype" || key === "name" || key === "length") continue;
-    defineProperty(object, key, listed);
+    if (typeof key !== "symbol" && !not.includes(key)) defineProperty(object, key, listed);
   }
 }
 

@@ -150,6 +150,9 @@ function applyWords(state: State, given: RequestInit): void {
   if (given.priority !== undefined && !["high", "low", "auto"].includes(`${given.priority}`)) throw new TypeError('new Request: priority is one of "high", "low", "auto".');
   if (given.duplex !== undefined && `${given.duplex}` !== "half") throw new TypeError('new Request: duplex can only be "half".');
   if (given.method !== undefined) state.method = methodOf(`${given.method}`);
+  if (state.mode === "no-cors" && !["GET", "HEAD", "POST"].includes(state.method)) {
+    throw new TypeError(`new Request: the mode "no-cors" allows GET, HEAD and POST, not ${state.method}. Leave the mode out.`);
+  }
 }
 
 function referrerOf(referrer: string): string {

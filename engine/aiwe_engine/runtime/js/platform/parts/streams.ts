@@ -34,6 +34,10 @@ export const ReadableStream = binding(streams.ReadableStream);
 export const WritableStream = binding(streams.WritableStream);
 export const TransformStream = binding(streams.TransformStream);
 
+// The polyfill's own stand-in for this prototype is as good, but not the same object.
+const AsyncIteratorPrototype: object = Object.getPrototypeOf(Object.getPrototypeOf(async function* () {}).prototype);
+Object.setPrototypeOf(Object.getPrototypeOf(new ReadableStream().values()), AsyncIteratorPrototype);
+
 for (const kind of [ReadableStream, WritableStream]) {
   Object.defineProperty(kind.prototype, __I.shown, { value(this: any) { return { locked: this.locked, state: this._state }; } });
 }
