@@ -27,7 +27,7 @@ PACKAGE = pyproject.toml hatch_build.py $(shell git ls-files 'engine/*.ts' 'engi
 run: $(VENV)/installed
 	$(VENV)/bin/aiwe lab notebooks/01_hello.ipynb $(LAB)
 
-test: $(VENV)/installed-dev browser lint
+test: $(VENV)/installed-dev tests/node_modules/.package-lock.json browser lint
 	$(PY) -m pytest $(ARGS)
 
 build: $(VENV)/installed-dev
@@ -48,7 +48,7 @@ docs: $(VENV)/installed-dev
 	$(PY) docs/generate.py
 
 clean:
-	rm -rf $(VENV) dist engine/node_modules engine/aiwe_engine/built labextension/node_modules \
+	rm -rf $(VENV) dist engine/node_modules engine/aiwe_engine/built labextension/node_modules tests/node_modules \
 	  labextension/lib aiwe_server_extension/labextension .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/bin/python:
@@ -68,6 +68,10 @@ $(VENV)/installed-dev: $(VENV)/bin/python $(PACKAGE)
 	@echo "Installing aiwe with its tools into $(VENV): a minute or two the first time"
 	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/installed
+
+# Suites by others that the tests run.
+tests/node_modules/.package-lock.json: tests/package-lock.json $(VENV)/installed-dev
+	$(NPM) --prefix tests ci
 
 # Chromium of the system where there is one, Playwright's own otherwise.
 browser: $(VENV)/installed-dev
