@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 Check = Callable[[str], str | None]
 
@@ -24,7 +25,9 @@ ORIGIN = re.compile(
 )
 #: The codings in which answers can be compressed.
 CODINGS = ("zstd", "br", "gzip")
-_HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):([0-9]{1,5})")
+_HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):(\*|[0-9]{1,5})")
+_PROXY = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#@]+)/?", re.IGNORECASE)
+_PEM = b"-----BEGIN CERTIFICATE-----"
 
 
 def host(text: str) -> str | None:
@@ -53,9 +56,9 @@ def network(text: str) -> str | None:
 
 
 def host_port(text: str) -> str | None:
-    """A host name or an address with a port; an IPv6 address stands in brackets."""
+    """A host name or an address with a port or `*`; an IPv6 address stands in brackets."""
     found = _HOST_PORT.fullmatch(text)
-    if found and 0 < int(found[2]) < 1 << 16:
+    if found and (found[2] == "*" or 0 < int(found[2]) < 1 << 16):
         name = found[1]
         if name.startswith("["):
             if ":" in name and _is_address(name[1:-1]):
@@ -63,6 +66,34 @@ def host_port(text: str) -> str | None:
         elif host(name) is None:
             return None
     return f'"{text}" is no host:port; expected one such as "127.0.0.1:8080" or "[::1]:8080"'
+
+
+def proxy(text: str) -> str | None:
+    """The URL of a proxy, or nothing."""
+    found = _PROXY.fullmatch(text)
+    place = found[1] if found else ""
+    if not text or host_port(place) is None or host_port(f"{place}:80") is None:
+        return None
+    return f'"{text}" is no proxy; expected one such as "http://user:password@proxy.example:3128"'
+
+
+def unproxied(text: str) -> str | None:
+    """A host name with all below it, a network, or `*`; with a port where needed."""
+    name, colon, port = text.rpartition(":")
+    bare = name if colon and port.isdigit() and "]" not in port else text
+    if bare == "*" or network(bare.strip("[]")) is None or host(bare.removeprefix(".")) is None:
+        return None
+    return f'"{text}" is no host; expected one such as "localhost", ".example.org", "10.0.0.0/8" or "*"'
+
+
+def certificates(text: str) -> str | None:
+    """A file of certificates in PEM form, or nothing."""
+    try:
+        if not text or _PEM in Path(text).read_bytes():
+            return None
+    except OSError as error:
+        return f'"{text}" cannot be read: {error.strerror}'
+    return f'"{text}" holds no certificates in PEM form'
 
 
 def origin(text: str) -> str | None:

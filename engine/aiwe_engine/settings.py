@@ -27,6 +27,7 @@ SECTIONS = {
     "cors": "Pages of other origins",
     "limits": "What a program may use",
     "runtime": "Workers and isolates",
+    "fetch": "Requests of programs to other servers",
     "log": "What programs write to the log",
     "data": "Documents and the database",
 }
@@ -213,6 +214,45 @@ class Settings:
     )
     compile_idle: float = _time(
         "runtime", 20.0, "Seconds after which an unused compile worker is ended"
+    )
+
+    fetch_allow_private: tuple[str, ...] = _list(
+        "fetch",
+        (),
+        "What fetch may reach although it is not on the public internet: host:port, host:*, [::1]:port",
+        check=checks.host_port,
+        app=True,
+    )
+    fetch_timeout: float = _time(
+        "fetch",
+        30.0,
+        "Seconds in which an answer must begin, and go on, where fetch names no timeout",
+        app=True,
+    )
+    fetch_redirects: int = _count(
+        "fetch", 20, "Redirects that one fetch follows", least=0, most=100, app=True
+    )
+    fetch_request_limit: int = _size("fetch", 128 * MB, "Largest body that is sent", app=True)
+    fetch_response_limit: int = _size(
+        "fetch", 128 * MB, "Largest body of an answer, decompressed", app=True
+    )
+    fetch_connections: int = _count("fetch", 256, "Connections open at a time", app=True)
+    fetch_proxy: str = _text(
+        "fetch", "", "Proxy: http://user:password@host:port", check=checks.proxy, app=True
+    )
+    fetch_no_proxy: tuple[str, ...] = _list(
+        "fetch",
+        (),
+        "Hosts that are reached without the proxy: names with all below them, networks, *",
+        check=checks.unproxied,
+        app=True,
+    )
+    fetch_ca_file: str = _text(
+        "fetch",
+        "",
+        "File of certificates of further authorities to trust, in PEM form",
+        check=checks.certificates,
+        app=True,
     )
 
     log_limit: int = _size(

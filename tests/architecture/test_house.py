@@ -23,6 +23,8 @@ DEPENDENCIES = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["
 # Where an import and its distribution differ in name, and what comes with another one of ours.
 DISTRIBUTIONS = {"backports": "backports-zstd", "py-mini-racer": "mini-racer"}
 COMES_WITH = {
+    "certifi": "httpx",
+    "yarl": "aiohttp",
     "traitlets": "jupyter-server",
     "ipython": "ipykernel",
     "jupyter-events": "jupyter-server",

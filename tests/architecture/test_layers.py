@@ -13,7 +13,18 @@ LAYERS = [
     ["errors", "checks"],
     ["protocols", "settings", "bundles", "wire", "state"],
     ["configuration"],
-    ["routing", "store", "files", "programs", "logs", "people", "vault", "streams", "state"],
+    [
+        "routing",
+        "store",
+        "outbound",
+        "files",
+        "programs",
+        "logs",
+        "people",
+        "vault",
+        "streams",
+        "state",
+    ],
     ["capabilities", "runtime"],
     ["deployments"],
     ["http", "graphql", "mcp"],
@@ -24,6 +35,7 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 VENDORS = {
+    "aiohttp": ("aiwe_engine.outbound",),
     "backports": ("aiwe_engine.http",),
     "brotli": ("aiwe_engine.http",),
     "duckdb": ("aiwe_engine.store",),

@@ -22,7 +22,27 @@ GOOD = {
         "db.internal:5432",
         "localhost:1",
         "a.b:65535",
+        "db.internal:*",
+        "[::1]:*",
     ],
+    checks.proxy: [
+        "",
+        "http://proxy:3128",
+        "https://u:p%40@[::1]:3128/",
+        "http://proxy",
+        "HTTP://10.0.0.1:1",
+    ],
+    checks.unproxied: [
+        "*",
+        "localhost",
+        ".example.org",
+        "10.0.0.0/8",
+        "fd00::/8",
+        "[::1]:80",
+        "localhost:80",
+        "10.0.0.1:80",
+    ],
+    checks.certificates: [""],
 }
 BAD = {
     checks.host: ["", " ", "a b", "localhost:80", "http://a", "256.1.1.1", "1.2.3", "-a", "a..b"],
@@ -44,7 +64,19 @@ BAD = {
         "a:80/x",
         "1.2.3.999:80",
         "a b:80",
+        "a:**",
+        "*:80",
     ],
+    checks.proxy: [
+        "proxy:3128",
+        "socks5://proxy:1",
+        "http://",
+        "http://a b",
+        "http://proxy/path",
+        "http://proxy:0",
+    ],
+    checks.unproxied: ["", "a b", "http://a", "10.0.0.0/33", "a/b", "*.x.*", "localhost:x"],
+    checks.certificates: ["/", "/no/such.pem", "/dev/null"],
 }
 
 
