@@ -6,30 +6,36 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from aiwe_engine.types import Cell, Deployment, Invocation, Json, LogLine, Request, Response
+from aiwe_engine.types import (
+    ByteSource as Source,
+)
+from aiwe_engine.types import (
+    Cell,
+    Deployment,
+    Invocation,
+    Json,
+    LogLine,
+    Request,
+    Response,
+)
 
-
-class Source(Protocol):
-    """Bytes that come piece by piece: a body under way, a file, what a program streams."""
-
-    async def read(self) -> bytes:
-        """The next piece; empty at the end.
-
-        Raises:
-            AiweError: it broke off.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Says that nobody wants the rest. May be called more than once."""
-        ...
+__all__ = ["Capability", "Management", "Method", "Scope", "Source", "Store"]
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What the gate must know of one host call."""
+    """What the gate must know of one host call.
 
-    write: bool = False  # changes the world: recorded while loading, forbids a second run
+    Attributes:
+        write: it changes the world, which forbids a second run of the invocation.
+        recorded: while a program loads, its result is kept for other isolates of the version; a
+            write always is.
+        free: it moves bytes of what another call began, and counts as no call of its own.
+    """
+
+    write: bool = False
+    recorded: bool = False
+    free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,12 @@ class Settings:
         "limits", 1.0, "Seconds of CPU one turn of a handler may use", app=True
     )
     deadline: float = _time("limits", 5.0, "Seconds a handler may take, waiting included", app=True)
+    stream_timeout: float = _time(
+        "limits",
+        60.0,
+        "Seconds a streamed answer may go without a piece that the client takes",
+        app=True,
+    )
     cell_cpu_limit: float = _time(
         "limits", 30.0, "Seconds of CPU a notebook cell may use at a stretch", app=True
     )

@@ -8,9 +8,9 @@ the engine. Every arrow in `docs/architecture.md` carries one of these types.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
@@ -18,9 +18,29 @@ Environment: TypeAlias = Literal["dev", "staging", "production"]
 Kind: TypeAlias = Literal["http", "cell", "load", "live", "test"]
 
 
+class ByteSource(Protocol):
+    """Bytes that come piece by piece: a body under way, a file, what a program streams."""
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end.
+
+        Raises:
+            AiweError: it broke off.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Says that nobody wants the rest. May be called more than once."""
+        ...
+
+
 @dataclass(slots=True)
 class Request:
-    """One HTTP request as it came over the wire. `path` is raw: still percent-encoded."""
+    """One HTTP request as it came over the wire. `path` is raw: still percent-encoded.
+
+    `body` is what was read whole; `arrival` is what is still to come. `left` is set by whoever
+    answers, and called by the face when the client leaves before its answer.
+    """
 
     method: str
     path: str
@@ -30,6 +50,8 @@ class Request:
     client: str = ""
     scheme: str = "http"
     id: str = ""  # made by the face that took the request; an answer and its log lines carry it
+    arrival: ByteSource | None = None
+    left: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -43,7 +65,7 @@ class Response:
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
-    stream: Any = None  # protocols.Source
+    stream: ByteSource | None = None
     close: bool = False
 
 
@@ -119,6 +141,7 @@ class Invocation:
     effects: EffectLog | None = None
     replay: Iterator[tuple[str, bytes, Any, bool]] | None = None  # of an earlier activation
     piece: str = ""  # the cell or file being loaded, for effects
+    bodies: dict[int, Any] = field(default_factory=dict)  # streams of bytes it may read or write
 
 
 @dataclass(slots=True)

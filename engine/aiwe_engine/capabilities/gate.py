@@ -33,6 +33,8 @@ class Gate:
             AiweError: `unknown_call`, `too_many_calls`, `init_diverged`, or the capability's own.
         """
         capability, declared = self._find(name, method)
+        if declared.free:
+            return await capability.call(invocation, method, args)
         invocation.calls += 1
         if invocation.calls > CALLS:
             raise ProgramError(
@@ -40,10 +42,9 @@ class Gate:
                 code="too_many_calls",
                 hint="Read or write many documents in one call: query, createMany, deleteMany.",
             )
-        if not declared.write:
-            return await capability.call(invocation, method, args)
-        invocation.wrote = True
-        if invocation.effects is None:
+        if declared.write:
+            invocation.wrote = True
+        if invocation.effects is None or not (declared.write or declared.recorded):
             return await capability.call(invocation, method, args)
         return await self._effect(capability, invocation, invocation.effects, method, args)
 

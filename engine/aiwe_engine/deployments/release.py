@@ -20,6 +20,7 @@ from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.runtime.serving import OnLost, Serving
 from aiwe_engine.types import Compiled, Deployment, EffectLog, Invocation, Program, Route, Where
 
+HOOKS = frozenset({"use", "onError"})  # registrations that are no routes
 LOAD_DEADLINE = 30.0  # seconds a program may take to load, waiting included
 
 
@@ -65,6 +66,7 @@ class Workshop:
             "parts": needed(names),
             "cpu_limit": cpu_limit,
             "kill_grace": settings.kill_grace,
+            "stream_timeout": settings.stream_timeout,
         }
 
         def log(invocation: Invocation | None, level: str, text: str) -> None:
@@ -129,6 +131,7 @@ class Release:
         self.serving = Serving(workshop.pool, self.settings, key, self._load)
         self.table = RouteTable(())
         self._registered: list[dict[str, Any]] = []
+        self._prefixes: tuple[str, ...] = ()  # of its middleware
         self._names = {name for piece in program.pieces for name in piece.names}
 
     @property
@@ -172,7 +175,8 @@ class Release:
         Raises:
             ProgramError: a route is malformed or reserved; `route_clash` when strict.
         """
-        routes = tuple(self._route(entry) for entry in self._registered)
+        routes = tuple(self._route(one) for one in self._registered if one["method"] not in HOOKS)
+        self._prefixes = tuple(one["path"] for one in self._registered if one["method"] == "use")
         for first, second in conflicts(routes):
             if strict:
                 raise ProgramError(
@@ -189,6 +193,13 @@ class Release:
         latest = {(r.method, r.path): r for r in routes}
         self.deployment.routes = tuple(latest.values())
 
+    def watches(self, path: str) -> bool:
+        """Whether some middleware sees requests for this raw path, whatever routes there are."""
+        return any(
+            path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/")
+            for prefix in (prefix.rstrip("/") for prefix in self._prefixes)
+        )
+
     def _route(self, entry: dict[str, Any]) -> Route:
         where = explain(ProgramError("", stack=entry["at"]), self.deployment.program).where
         where = where or place(entry["piece"], self.deployment.program)
@@ -196,18 +207,15 @@ class Release:
             entry["method"], entry["path"], entry["handler"], where or Where(), entry["info"]
         )
 
-    async def invoke(self, invocation: Invocation, message: tuple[Any, ...]) -> Any:
-        """Runs one invocation here; what the handler answered, raw.
-
-        Raises:
-            AiweError: the handler failed, ran over a limit, or its worker was lost.
-        """
+    def begin(self, invocation: Invocation, message: tuple[Any, ...]) -> Flight:
+        """Sets an invocation on its way here; its future tells what the handler answered, raw."""
         flight = Flight(self.serving.loop, invocation, message)
         self.serving.invoke(flight)
-        try:
-            return await flight.future
-        except ProgramError as error:
-            raise explain(error, self.deployment.program) from error
+        return flight
+
+    def explain(self, error: AiweError) -> AiweError:
+        """An error of this program, in its author's terms."""
+        return explain(error, self.deployment.program) if isinstance(error, ProgramError) else error
 
     async def evaluate(self, piece: Compiled) -> dict[str, Any]:
         """The value of an expression in the isolate that serves, as a mime bundle.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
@@ -16,6 +15,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 WHOLE = "aiwe.whole"  # the ASGI extension by which an answer leaves in one call
 #: Answers the request of a scope with status, headers and body in one go; False where it cannot.
 Whole: TypeAlias = Callable[[Message, int, list[tuple[str, str]], bytes], bool]
+LEFT = "aiwe.left"  # the extension that calls back when the client leaves before its answer
+OnLeft: TypeAlias = Callable[[Callable[[], None]], None]
+BROKEN = "aiwe.broken"  # the extension that ends a connection whose answer cannot be finished
 
 UNKNOWN = -1  # the length of a body that only its end tells
 # Many clients lose an answer that comes while they still send: read on for a while.
@@ -26,14 +28,17 @@ class BodyRefused(RequestError):
     """The rest of the body was not read, so the connection cannot go on."""
 
 
-class ClientGone(Exception):
+class ClientGone(RequestError):
     """The client left before its request was whole."""
 
+    code = "client_gone"
 
-async def receive_body(
-    receive: Receive, length: int, headers: list[tuple[str, str]], settings: Settings
-) -> bytes:
-    """The whole body.
+    def __init__(self) -> None:
+        super().__init__("The client left before its request was whole.")
+
+
+class Arrival:
+    """The body of one request, under way. A `Source`.
 
     Args:
         receive: the ASGI callable.
@@ -41,58 +46,100 @@ async def receive_body(
         headers: the request's, for Expect.
         settings: for `body_limit` and `body_timeout`.
 
-    Raises:
-        BodyRefused: `body_too_large` (413) or `body_timeout` (408).
-        ClientGone: the client left.
+    Attributes:
+        limit: the most bytes that may come; set anew where a route has a limit of its own.
+        finished: the body has come to its end.
+        gone: the client has left.
     """
-    limit = settings.body_limit
-    if length > limit:
-        if ("expect", "100-continue") not in headers:
-            await _drop(receive)
-        raise _too_large(limit)
-    pieces = []
-    size = 0
-    while True:
-        try:
-            async with asyncio.timeout(settings.body_timeout):
-                message = await receive()
-        except TimeoutError:
-            raise BodyRefused(
-                f"Nothing more of the body came for {settings.body_timeout:g} s.",
-                code="body_timeout",
-                status=408,
-                hint="Send it faster, or raise body_timeout.",
-            ) from None
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > limit:
-            if message.get("more_body"):
-                await _drop(receive)
-            raise _too_large(limit)
-        pieces.append(piece)
-        if not message.get("more_body"):
-            return b"".join(pieces) if len(pieces) > 1 else piece
 
-
-async def _drop(receive: Receive) -> None:
-    """Reads on and forgets, until the body ends or its time is over."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_DROP_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                if not message.get("more_body"):
-                    return
-
-
-def _too_large(limit: int) -> BodyRefused:
-    return BodyRefused(
-        f"The body is larger than {limit} bytes.",
-        code="body_too_large",
-        status=413,
-        hint="Send less at a time, or raise body_limit.",
-        details={"limit": limit},
+    __slots__ = (
+        "_receive",
+        "_silent",
+        "_size",
+        "_timeout",
+        "finished",
+        "gone",
+        "length",
+        "limit",
     )
+
+    def __init__(
+        self, receive: Receive, length: int, headers: list[tuple[str, str]], settings: Settings
+    ) -> None:
+        self._receive = receive
+        self._timeout = settings.body_timeout
+        self._size = 0
+        # Nothing comes by itself: the client waits to be asked, or has stopped sending.
+        self._silent = ("expect", "100-continue") in headers
+        self.length = length
+        self.limit = settings.body_limit
+        self.finished = self.gone = False
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end.
+
+        Raises:
+            BodyRefused: `body_too_large` (413) or `body_timeout` (408).
+            ClientGone: the client left.
+        """
+        if self.length > self.limit:
+            raise self._too_large()
+        while not self.finished:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    piece = await self._next()
+            except TimeoutError:
+                self._silent = True
+                raise BodyRefused(
+                    f"Nothing more of the body came for {self._timeout:g} s.",
+                    code="body_timeout",
+                    status=408,
+                    hint="Send it faster, or raise body_timeout.",
+                ) from None
+            if self._size > self.limit:
+                raise self._too_large()
+            if piece:
+                return piece
+        return b""
+
+    async def whole(self) -> bytes:
+        """All of the body.
+
+        Raises:
+            AiweError: as `read`.
+        """
+        pieces = []
+        while piece := await self.read():
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def close(self) -> None:
+        """Reads on and forgets, until the body ends or the time for that is over."""
+        if self._silent:
+            return
+        try:
+            async with asyncio.timeout(min(_DROP_SECONDS, self._timeout)):
+                while not self.finished:
+                    await self._next()
+        except (TimeoutError, ClientGone):
+            pass
+
+    async def _next(self) -> bytes:
+        self._silent = False
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.gone = self.finished = True
+            raise ClientGone
+        self.finished = not message.get("more_body")
+        piece: bytes = message.get("body", b"")
+        self._size += len(piece)
+        return piece
+
+    def _too_large(self) -> BodyRefused:
+        return BodyRefused(
+            f"The body is larger than {self.limit} bytes.",
+            code="body_too_large",
+            status=413,
+            hint="Send less at a time, or raise body_limit, or the route's own bodyLimit.",
+            details={"limit": self.limit},
+        )

@@ -1,9 +1,9 @@
 """The apps' face: one ASGI 3 application that serves every app of an engine.
 
-It decides which app a request is for, reads the body within its limits, hands a `Request` to the
-engine and writes the `Response` down. What it does not do: routing, parsing, running handlers (the
-engine's), and connections (the listener's). This is the hot path: a request without a body costs
-no task, no timer and no call of `receive`.
+It decides which app a request is for, hands a `Request` to the engine and writes the `Response` down.
+What it does not do: routing, reading bodies, running handlers (the engine's), and connections (the
+listener's). This is the hot path: a request without a body costs no task, no timer and no call of
+`receive`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,14 @@ from typing import Any
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import (
+    BROKEN,
+    LEFT,
     UNKNOWN,
     WHOLE,
-    BodyRefused,
-    ClientGone,
+    Arrival,
     Message,
     Receive,
     Send,
-    Whole,
-    receive_body,
 )
 from aiwe_engine.http.cookies import allowed_cookies, own_cookies
 from aiwe_engine.http.origin import Hosts
@@ -51,8 +50,7 @@ class AppsFace:
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._settings = settings = serving.settings
-        self._hosts = Hosts(settings.allowed_hosts, settings.host)
+        self._hosts = Hosts(serving.settings.allowed_hosts, serving.settings.host)
         self._public = serving.env != "dev"
         self._random = random.Random(secrets.randbits(128))  # noqa: S311 - names, not secrets
 
@@ -62,21 +60,33 @@ class AppsFace:
             await decline(scope, receive, send)
             return
         request, hosts, length = self._request(scope)
+        arrival = None
+        if length:
+            settings = self._serving.settings
+            request.arrival = arrival = Arrival(receive, length, request.headers, settings)
+        extensions = scope.get("extensions", _NONE)
+        if LEFT in extensions:
+            extensions[LEFT](lambda: request.left() if request.left else None)
+        response = await self._response(request, hosts)
+        if arrival is not None:
+            if not arrival.finished and response.stream is None:
+                await arrival.close()
+            if arrival.gone:
+                return
+            response.close = response.close or not arrival.finished
+        await write(send, request, response, scope)
+
+    async def _response(self, request: Request, hosts: list[bytes]) -> Response:
+        """The answer to a request, whatever happens."""
         place = None
-        close = False
         try:
             place = find_place(self._serving, self._hosts.named(hosts), request)
-            if length:
-                request.body = await receive_body(receive, length, request.headers, self._settings)
             response = await self._answer(place, request)
-        except ClientGone:
-            return
         except asyncio.CancelledError:
             # The server's grace time is over; this task ends with its answer.
             response = refuse(stopping(), request, public=self._public)
-            close = True
+            response.close = True
         except AiweError as error:
-            close = isinstance(error, BodyRefused)
             response = refuse(error, request, public=self._public)
         except Exception:  # noqa: BLE001 - whatever it was, the caller is told and the log knows
             _LOG.exception("request %s failed", request.id)
@@ -85,8 +95,7 @@ class AppsFace:
         if place is not None and place.sandboxed:
             response.headers = [pair for pair in response.headers if pair[0] != "set-cookie"]
             response.headers.append(("content-security-policy", SANDBOX))
-        whole = scope.get("extensions", _NONE).get(WHOLE)
-        await write(send, request, response, close=close, whole=whole, scope=scope)
+        return response
 
     async def _answer(self, place: Place, request: Request) -> Response:
         if place.answer is not None:
@@ -130,38 +139,76 @@ class AppsFace:
         return request, hosts, length
 
 
-async def write(
-    send: Send,
-    request: Request,
-    response: Response,
-    *,
-    close: bool = False,
-    whole: Whole | None = None,
-    scope: Message | None = None,
-) -> None:
-    """Sends a whole answer: its length, no body where there must be none, and our own headers.
+async def write(send: Send, request: Request, response: Response, scope: Message) -> None:
+    """Sends an answer: its length, no body where there must be none, and our own headers.
 
     Args:
         send: ASGI's.
         request: what is answered.
         response: the answer.
-        close: whether the connection ends with it.
-        whole: sends an answer in one go, where our own listener is the server.
-        scope: the request's, for `whole`.
+        scope: the request's, for the extensions of our own listener.
     """
     body = response.body
     headers = [*response.headers, _NOSNIFF, ("x-request-id", request.id)]
+    bodyless = request.method == "HEAD" or response.status in _BODYLESS
+    if response.stream is not None:
+        await _stream(send, request, response, headers, scope, bodyless=bodyless)
+        return
     if response.status not in _BODYLESS:
         headers.append(("content-length", str(len(body))))
-    if request.method == "HEAD" or response.status in _BODYLESS:
+    if bodyless:
         body = b""
-    if whole and scope and not close and whole(scope, response.status, headers, body):
+    whole = scope.get("extensions", _NONE).get(WHOLE)
+    if whole and not response.close and whole(scope, response.status, headers, body):
         return
-    if close:
+    await send(_start(response, headers))
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _stream(
+    send: Send,
+    request: Request,
+    response: Response,
+    headers: list[tuple[str, str]],
+    scope: Message,
+    *,
+    bodyless: bool,
+) -> None:
+    """Sends an answer piece by piece, as fast as the client takes it."""
+    stream = response.stream
+    assert stream is not None
+    extensions = scope.get("extensions", _NONE)
+    closing: list[asyncio.Task[None]] = []
+
+    def left() -> None:
+        closing.append(asyncio.create_task(stream.close()))
+        if request.left:
+            request.left()
+
+    if LEFT in extensions:
+        extensions[LEFT](left)
+    try:
+        await send(_start(response, headers))
+        while not bodyless and (piece := await stream.read()):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    except AiweError as error:
+        # The head is out: all that is left to say is that this is not the whole of it.
+        if BROKEN not in extensions:
+            raise RuntimeError(error.message) from error
+        extensions[BROKEN]()
+    except asyncio.CancelledError:  # the server's grace time is over
+        if BROKEN in extensions:
+            extensions[BROKEN]()
+    finally:
+        await stream.close()
+
+
+def _start(response: Response, headers: list[tuple[str, str]]) -> Message:
+    if response.close:
         headers.append(("connection", "close"))
     pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    await send({"type": "http.response.start", "status": response.status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body})
+    return {"type": "http.response.start", "status": response.status, "headers": pairs}
 
 
 def stopping() -> EngineError:

@@ -15,11 +15,15 @@ from typing import Any, cast
 import httptools
 import orjson
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.http.arrival import WHOLE, Message
+from aiwe_engine.http.arrival import BROKEN, LEFT, WHOLE, Message
 from aiwe_engine.settings import KB, Settings
 
 HEADER_LIMIT = 64 * KB
@@ -91,6 +95,13 @@ class Connection(HttpToolsProtocol):
         self._lingering: float | None = None  # answered, and still receiving a body since
         self._deaf = False  # what comes now is not read any more
         self._fault: RequestError | None = None
+        self._on_left: Callable[[], None] | None = None  # waits for an answer
+        self._running: RequestResponseCycle | None = None  # what the application answers now
+        self._extensions: dict[str, Any] = {
+            WHOLE: self._whole,
+            LEFT: self._call_when_left,
+            BROKEN: self._break_off,
+        }
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected: its first header is awaited."""
@@ -99,6 +110,12 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""
+        running = self._running
+        if running is not None and not running.response_complete:
+            running.disconnected = True
+            if self._on_left is not None:
+                self._on_left()
+        self._on_left = self._running = None
         super().connection_lost(exc)
         self._left()
 
@@ -139,7 +156,21 @@ class Connection(HttpToolsProtocol):
             raise self._because(_upgrade_with_body())
         super().on_headers_complete()
         self._heading = None
-        self.scope["extensions"] = {WHOLE: self._whole}  # type: ignore[dict-item]
+        self.scope["extensions"] = self._extensions
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running, self._on_left = cycle, None
+        super()._start_asgi_task(cycle, app)
+
+    def _call_when_left(self, callback: Callable[[], None]) -> None:
+        """The ASGI extension `aiwe.left`: `callback` runs if the client leaves before its answer."""
+        self._on_left = callback
+
+    def _break_off(self) -> None:
+        """The ASGI extension `aiwe.broken`: the answer under way stops short, with its connection."""
+        if self._running is not None:
+            self._running.disconnected = True
+        self.transport.close()
 
     def _whole(
         self, scope: Message, status: int, headers: list[tuple[str, str]], body: bytes

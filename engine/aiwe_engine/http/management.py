@@ -18,15 +18,15 @@ from urllib.parse import quote, urlsplit
 import orjson
 
 from aiwe_engine.errors import AiweError, EngineError
-from aiwe_engine.http.arrival import UNKNOWN, ClientGone, Message, Receive, Send, receive_body
+from aiwe_engine.http.arrival import UNKNOWN, Arrival, ClientGone, Message, Receive, Send
 from aiwe_engine.http.asgi import decline, write
 from aiwe_engine.http.ask import Ask, invalid, read_ask
 from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.refusal import JSON, refuse
-from aiwe_engine.http.streaming import stream
+from aiwe_engine.http.streaming import stream, whole_body
 from aiwe_engine.protocols import Management
 from aiwe_engine.routing.table import RouteTable
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import MB, Settings
 from aiwe_engine.types import Cell, Deployment, Json, LogLine, Request, Response, Route, Where
 
 Handler: TypeAlias = Callable[[Ask], Awaitable[Response]]
@@ -34,6 +34,7 @@ Streamer: TypeAlias = Callable[[Ask], AsyncIterator[bytes]]
 
 API = "/aiwe/api"
 MOST_LINES = 1000
+MOST_SHOWN = 10 * MB  # of the body of an answer that a person tries
 BEAT = 15.0  # seconds of silence on an event stream
 LANGUAGE = frozenset({"complete", "hover", "diagnostics", "complete_check"})
 
@@ -100,7 +101,7 @@ class ManagementFace:
             _LOG.exception("management request %s failed", request.id)
             failure = EngineError("The engine failed.", code="internal_error", status=500)
             response = refuse(failure, request, public=False)
-        await write(send, request, response)
+        await write(send, request, response, scope)
 
     async def _read(self, params: Any, scope: Message, receive: Receive) -> Ask:
         headers = dict(scope["headers"])
@@ -108,7 +109,13 @@ class ManagementFace:
         if b"content-length" in headers or b"transfer-encoding" in headers:
             size = headers.get(b"content-length", b"")
             length = int(size) if size.isdigit() else UNKNOWN
-            body = await receive_body(receive, length, [], self._settings) if length else b""
+            if length:
+                arrival = Arrival(receive, length, [], self._settings)
+                try:
+                    body = await arrival.whole()
+                except AiweError:
+                    await arrival.close()
+                    raise
         query = scope["query_string"].decode("latin-1")
         return read_ask(params, query, headers.get(b"content-type", b"").decode("latin-1"), body)
 
@@ -157,11 +164,12 @@ class ManagementFace:
         request = self._trial(app, ask)
         began = time.perf_counter()
         response = await self._management.handle(app, request, public=False)
+        whole = await whole_body(response, MOST_SHOWN)
         milliseconds = (time.perf_counter() - began) * 1000
         try:
-            body, encoding = response.body.decode(), "text"
+            body, encoding = whole.decode(), "text"
         except UnicodeDecodeError:
-            body, encoding = base64.b64encode(response.body).decode(), "base64"
+            body, encoding = base64.b64encode(whole).decode(), "base64"
         return _json(
             {
                 "status": response.status,

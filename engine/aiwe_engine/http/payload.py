@@ -14,8 +14,9 @@ from typing import Any
 
 from aiwe_engine.errors import EngineError, ProgramError, RequestError
 from aiwe_engine.http.body import parsed
+from aiwe_engine.http.intake import streams
 from aiwe_engine.routing.table import Match
-from aiwe_engine.types import Request, Response
+from aiwe_engine.types import ByteSource, Request, Response
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -54,7 +55,7 @@ def payload(request: Request, match: Match) -> dict[str, Any]:
         headers = _joined(request.headers)
     query = request.query
     target = f"{request.path}?{query}" if query else request.path
-    value = {
+    value: dict[str, Any] = {
         "method": request.method,
         "url": f"{request.scheme}://{headers.get('host', 'localhost')}{target}",
         "path": request.path,
@@ -63,7 +64,9 @@ def payload(request: Request, match: Match) -> dict[str, Any]:
         "headers": headers,
         "ip": request.client,
     }
-    if request.body:
+    if request.arrival is not None and streams(match.route):
+        value["stream"] = True
+    elif request.body:
         encoding = headers.get("content-encoding", "identity")
         if encoding.lower() != "identity":
             raise RequestError(
@@ -87,8 +90,13 @@ def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
     return headers
 
 
-def answer(raw: Any, *, limit: int | None = None) -> Response:
+def answer(raw: Any, *, limit: int | None = None, stream: ByteSource | None = None) -> Response:
     """The response that a worker's `[status, [[name, value], …], body, encoding]` stands for.
+
+    Args:
+        raw: what came from the worker.
+        limit: the most bytes of a whole body.
+        stream: what the program streams, where the encoding is "stream".
 
     Raises:
         EngineError: `invalid_answer`, the worker did not keep to that form.
@@ -98,7 +106,7 @@ def answer(raw: Any, *, limit: int | None = None) -> Response:
     try:
         status, pairs, text, encoding = raw
         headers = [(str.lower(name), str.strip(value, " \t")) for name, value in pairs]
-        body = _ENCODINGS[encoding](text)
+        body = b"" if encoding == "stream" and stream is not None else _ENCODINGS[encoding](text)
     except (TypeError, ValueError, AttributeError, KeyError):
         raise EngineError(
             "The worker's answer has not the form of one.", code="invalid_answer", status=500
@@ -115,7 +123,7 @@ def answer(raw: Any, *, limit: int | None = None) -> Response:
             code="response_too_large",
             hint="Answer in pages, or raise response_limit.",
         )
-    return Response(status, [pair for pair in headers if _kept(*pair)], body)
+    return Response(status, [pair for pair in headers if _kept(*pair)], body, stream)
 
 
 @functools.lru_cache(1024)  # programs send the same few headers again and again

@@ -9,6 +9,7 @@ from __future__ import annotations
 import orjson
 
 from aiwe_engine.errors import AiweError
+from aiwe_engine.http.arrival import BodyRefused
 from aiwe_engine.http.pages import error_page
 from aiwe_engine.routing.table import WrongMethod
 from aiwe_engine.types import Request, Response
@@ -24,16 +25,16 @@ def refuse(error: AiweError, request: Request, *, public: bool) -> Response:
 
     An OPTIONS request that no route asked for is no error: it gets 204 and `Allow`.
     """
-    headers = [("cache-control", "no-store")]
-    if isinstance(error, WrongMethod):
-        headers.append(("allow", error.allow))
-        if request.method == "OPTIONS":
-            return Response(204, headers)
+    headers = [("cache-control", "no-store"), *error.headers]
+    if isinstance(error, WrongMethod) and request.method == "OPTIONS":
+        return Response(204, headers)
     shape = error.to_json(request.id or None, public=public)
+    close = isinstance(error, BodyRefused)
     if not public and wants_html(request):
         page = error_page(error, shape["error"])
-        return Response(error.status, [HTML, STILL, ("vary", "accept"), *headers], page)
-    return Response(error.status, [JSON, *headers], _dump(shape))
+        headers = [HTML, STILL, ("vary", "accept"), *headers]
+        return Response(error.status, headers, page, close=close)
+    return Response(error.status, [JSON, *headers], _dump(shape), close=close)
 
 
 def wants_html(request: Request) -> bool:

@@ -4,10 +4,54 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from aiwe_engine.errors import AiweError
 from aiwe_engine.http.arrival import Receive, Send
+from aiwe_engine.types import ByteSource, Response
+
+
+class Told:
+    """A source that tells of its failure, for the log, before who reads it learns of it.
+
+    Args:
+        source: what is read.
+        tell: told the error, once.
+    """
+
+    def __init__(self, source: ByteSource, tell: Callable[[AiweError], None]) -> None:
+        self._source, self._tell = source, tell
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end.
+
+        Raises:
+            AiweError: as the source.
+        """
+        try:
+            return await self._source.read()
+        except AiweError as error:
+            self._tell(error)
+            raise
+
+    async def close(self) -> None:
+        """Says that nobody wants the rest."""
+        await self._source.close()
+
+
+async def whole_body(response: Response, most: int) -> bytes:
+    """The body of an answer, also of one that streams, cut at `most` bytes."""
+    if response.stream is None:
+        return response.body
+    pieces, size = [], 0
+    try:
+        while size < most and (piece := await response.stream.read()):
+            pieces.append(piece)
+            size += len(piece)
+    finally:
+        await response.stream.close()
+    return b"".join(pieces)[:most]
 
 
 async def stream(

@@ -32,7 +32,7 @@ class NoSuchRoute(RequestError):
 
 
 class WrongMethod(RequestError):
-    """The path has routes, but none for this method. `allow` is the value of the `Allow` header.
+    """The path has routes, but none for this method; its headers hold `Allow`.
 
     For OPTIONS it is not a failure: the answer is 204 with that header.
     """
@@ -41,8 +41,11 @@ class WrongMethod(RequestError):
     status = 405
 
     def __init__(self, method: str, path: str, allow: str) -> None:
-        super().__init__(f"{_short(path)} does not answer {method}.", hint=f"It answers {allow}.")
-        self.allow = allow
+        super().__init__(
+            f"{_short(path)} does not answer {method}.",
+            hint=f"It answers {allow}.",
+            headers=[("allow", allow)],
+        )
 
 
 @dataclass(frozen=True, slots=True)

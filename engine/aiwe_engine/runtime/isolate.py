@@ -2,7 +2,8 @@
 
 A `Flight` is an invocation on its way. Its future resolves to what the handler answered or fails
 with an AiweError; it is not tied to an isolate, so that a flight can be taken up by another one
-when this one is lost.
+when this one is lost. An answer that streams resolves the future when its head is there, and the
+flight goes on until the last piece.
 """
 
 from __future__ import annotations
@@ -17,18 +18,23 @@ import orjson
 
 from aiwe_engine import wire
 from aiwe_engine.errors import AiweError, ProgramError
+from aiwe_engine.runtime.channel import Channel
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.types import Invocation
 
 HostCall = Callable[[Invocation, str, str, list[Any]], Awaitable[Any]]
 LogSink = Callable[[Invocation | None, str, str], None]
 Display = Callable[[Any], None]
+ANSWER, REQUEST = (
+    0,
+    1,
+)  # numbers of the bodies that a program writes and reads as its answer and request
 
 
 class Flight:
     """One invocation on its way, from its first message to its answer."""
 
-    __slots__ = ("display", "future", "invocation", "message")
+    __slots__ = ("channel", "display", "future", "invocation", "isolate", "message", "number")
 
     def __init__(
         self,
@@ -41,11 +47,47 @@ class Flight:
         self.message = message  # op letter and what follows the number
         self.future: asyncio.Future[Any] = loop.create_future()
         self.display = display
+        self.channel: Channel | None = None  # what the program streams as its answer
+        self.isolate: Isolate | None = None  # where it is
+        self.number = 0  # what it is called there
+
+    def begin_stream(self, head: Any, deadline: float) -> None:
+        """The head of an answer is there; its pieces come through a channel."""
+        if self.future.done():
+            return
+        self.channel = Channel()
+        invocation = self.invocation
+        invocation.bodies[ANSWER] = self.channel
+        invocation.wrote = True  # an answer begun cannot be begun again
+        invocation.deadline = deadline
+        self.future.set_result(head)
+
+    def finish(self, value: Any) -> None:
+        """Ends the flight with what the handler answered."""
+        if self.channel is not None:
+            self.channel.end()
+        elif not self.future.done():
+            self.future.set_result(value)
+        self._let_go()
 
     def fail(self, error: AiweError) -> None:
         """Ends the flight with an error, unless it has ended."""
-        if not self.future.done():
+        if self.channel is not None:
+            self.channel.fail(error)
+        elif not self.future.done():
             self.future.set_exception(error)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Closes what the invocation was reading; its request and its answer are the face's."""
+        for number, body in self.invocation.bodies.items():
+            if number not in {ANSWER, REQUEST}:
+                self.future.get_loop().create_task(body.close())
+
+    def leave(self) -> None:
+        """The client has left: the program is told, and may go on."""
+        if self.isolate is not None:
+            self.isolate.tell_left(self.number)
 
 
 class Isolate:
@@ -53,7 +95,7 @@ class Isolate:
 
     Args:
         process: the worker.
-        config: what the isolate is made with: settings for JavaScript, parts, CPU limit.
+        config: what the isolate is made with: settings for JavaScript, parts, limits.
         gate: how a host call is made.
         log: where log lines go.
         on_lost: told with the reason, the flights that were under way, and those among them that
@@ -70,6 +112,7 @@ class Isolate:
     ) -> None:
         self.process = process
         self.cpu_limit: float = config["cpu_limit"]
+        self._stream_timeout: float = config["stream_timeout"]
         self.flights: dict[int, Flight] = {}
         self.alive = True
         self.heavy = False
@@ -90,6 +133,7 @@ class Isolate:
         """Sends an invocation on its way here; returns its number in this isolate."""
         self._last = number = self._last + 1
         self.flights[number] = flight
+        flight.isolate, flight.number = self, number
         letter, *rest = flight.message
         self._message(number, orjson.dumps([letter, number, *rest]))
         return number
@@ -129,6 +173,11 @@ class Isolate:
         if self.alive:
             self._message(number, orjson.dumps(["a", number, error.code, error.message]))
         self._rest()
+
+    def tell_left(self, number: int) -> None:
+        """Tells an invocation that its client has left."""
+        if self.alive and number in self.flights:
+            self._message(number, orjson.dumps(["g", number]))
 
     def dispose(self) -> None:
         """Ends the isolate; its flights must have ended."""
@@ -174,14 +223,15 @@ class Isolate:
         elif letter == "v":
             if flight.display is not None:
                 flight.display(message[2])
+        elif letter == "h":
+            flight.begin_stream(message[2], self._loop.time() + self._stream_timeout)
         else:
             del self.flights[number]
             self._end(flight, letter, message)
 
     def _end(self, flight: Flight, letter: str, message: list[Any]) -> None:
         if letter == "d":
-            if not flight.future.done():
-                flight.future.set_result(message[2])
+            flight.finish(message[2])
         elif letter == "x":
             flight.fail(_thrown(message[2]))
         elif letter == "k":

@@ -204,7 +204,7 @@ class Serving:
         remaining = None if deadline is None else max(0.0, deadline - self.loop.time())
         done, _ = await asyncio.wait([flight.future], timeout=remaining)
         if not done:
-            isolate.abandon(number, deadline_error(self._settings.deadline))
+            isolate.abandon(number, overdue(flight, self._settings))
 
     def _convict(
         self, isolate: Isolate, reason: str, flights: list[Flight], _: list[Flight]
@@ -230,13 +230,10 @@ class Serving:
             expired = []
             for number, flight in isolate.flights.items():
                 deadline = flight.invocation.deadline
-                if deadline is not None and deadline > now:
-                    break  # in order of arrival, which is the order of their deadlines
-                if deadline is None:
-                    continue
-                expired.append(number)
-            for number in expired:
-                isolate.abandon(number, deadline_error(settings.deadline))
+                if deadline is not None and deadline <= now:
+                    expired.append((number, flight))
+            for number, flight in expired:
+                isolate.abandon(number, overdue(flight, settings))
             stuck = isolate.cpu_limit * 5 + settings.kill_grace
             if isolate.waiting_since and now - isolate.waiting_since > stuck:
                 isolate.process.kill()
@@ -284,10 +281,23 @@ class Serving:
 def worker_lost() -> EngineError:
     """The error of an innocent request that must not be run a second time."""
     return EngineError(
-        "The worker that ran this request was lost after the request had written data.",
+        "The worker that ran this request was lost after the request had written data or streamed.",
         code="worker_lost",
         status=503,
         hint="Look at what was written before you send the request again.",
+    )
+
+
+def overdue(flight: Flight, settings: Settings) -> RequestError:
+    """The error of an invocation whose time is over."""
+    if flight.channel is None:
+        return deadline_error(settings.deadline)
+    return RequestError(
+        f"The streamed answer made no progress for {settings.stream_timeout:g} s.",
+        code="stream_timeout",
+        status=504,
+        hint="Send a piece more often (a comment line keeps server-sent events alive), or raise the "
+        "setting `stream_timeout`.",
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from aiwe_engine.errors import AiweError
 from aiwe_engine.http.asgi import AppsFace
+from aiwe_engine.http.intake import take_in
 from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
 from aiwe_engine.routing.table import RouteTable
@@ -31,10 +32,11 @@ class FakeEngine:
         return self.apps.keys()
 
     async def handle(self, app, request, *, public=True):
-        self.requests.append((app, request))
         table, handlers = self.apps[app]
         try:
             match = table.match(request.method, request.path)
+            await take_in(request, match.route, self.settings)
+            self.requests.append((app, request))
             value = json.loads(dumps(payload(request, match)))
             raw = handlers[match.route.handler](value)
             if hasattr(raw, "__await__"):

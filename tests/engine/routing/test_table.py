@@ -120,7 +120,7 @@ def test_a_wrong_method_says_which_are_right(method, path, allow):
                    "POST /only")  # fmt: skip
     with pytest.raises(WrongMethod) as caught:
         routes.match(method, path)
-    assert (caught.value.status, caught.value.allow) == (405, allow)
+    assert (caught.value.status, caught.value.headers) == (405, [("allow", allow)])
 
 
 def test_a_hint_names_near_routes_only_where_it_may():

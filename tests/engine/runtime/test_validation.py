@@ -387,7 +387,9 @@ async def test_an_output_that_is_not_as_described_is_told_once_in_the_log(shop):
 
 
 async def test_a_schema_in_describe_that_is_wrong_keeps_the_program_from_loading(tmp_path):
-    text = 'app.post("/a", () => 1)\n  .describe({ input: { properties: { n: { type: "int" } } } });'
+    text = (
+        'app.post("/a", () => 1)\n  .describe({ input: { properties: { n: { type: "int" } } } });'
+    )
     async with Engine(settings(), root=tmp_path, data=tmp_path / "data") as engine:
         with pytest.raises(ProgramError, match="/properties/n/type must be one of") as caught:
             await Bench(engine, tmp_path).serve(text)

@@ -1,7 +1,7 @@
 /** What a handler returned, as the message that carries it to the host. */
 import { failure } from "./failure";
-import { type Invocation, enter, promiseThen, settings, stringify, toBase64, wellFormed } from "./invocation";
-import { encode } from "./platform/body";
+import { pump } from "./bodies";
+import { type Invocation, emit, promiseThen, settings, stringify, toBase64, wellFormed } from "./invocation";
 import { Html } from "./platform/html";
 import { type Response, isResponse, snapshot } from "./platform/response";
 
@@ -9,7 +9,10 @@ const JSON_TYPE = '[["content-type","application/json"]]';
 const TEXT_TYPE = '[["content-type","text/plain; charset=utf-8"]]';
 const HTML_TYPE = '[["content-type","text/html; charset=utf-8"]]';
 
-/** `[status, headers, body, encoding]` as JSON text; a promise of it where a stream must be read. */
+/**
+ * `[status, headers, body, encoding]` as JSON text. For a stream its head is sent at once, and the
+ * promise is fulfilled when the last piece was taken.
+ */
 export function answer(value: any, invocation: Invocation): string | Promise<string> {
   if (value === undefined) return '[204,[],"","text"]';
   if (typeof value === "string") return whole(200, TEXT_TYPE, wellFormed(value));
@@ -58,29 +61,6 @@ function respond(response: Response, invocation: Invocation): string | Promise<s
   if (body === null) return `[${status},${list},"","text"]`;
   if (typeof body === "string") return whole(status, list, wellFormed(body));
   if (body instanceof Uint8Array) return binary(status, list, body);
-  return promiseThen(drain(body, invocation), (bytes: Uint8Array) => binary(status, list, bytes)) as Promise<string>;
-}
-
-/** A streamed body, whole: what yields it runs under the invocation that answers. */
-async function drain(body: AsyncIterable<unknown>, invocation: Invocation): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  enter(invocation);
-  const source = body[Symbol.asyncIterator]();
-  for (;;) {
-    enter(invocation);
-    const step = await source.next();
-    if (step.done) break;
-    const piece = typeof step.value === "string" ? encode(step.value) : (step.value as Uint8Array);
-    pieces[pieces.length] = piece;
-    size += piece.length;
-    guard(size);
-  }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
+  emit(`["h",${invocation.n},[${status},${list},"","stream"]]`);
+  return promiseThen(pump(body, invocation), () => "null") as Promise<string>;
 }

@@ -1,7 +1,8 @@
 /** Registration: `app`, `register`, and what the contract names that later versions bring. */
 import { DISPLAY } from "./display";
 import { failure, notAvailable } from "./failure";
-import { type Table, current, defineProperty, settings, stringify, table } from "./invocation";
+import { type Invocation, type Table, current, defineProperty, settings, stringify, table } from "./invocation";
+import { isInteger } from "./platform/primordials";
 import { type Promised, ruleOf } from "./validation";
 
 type Handler = (...args: any[]) => any;
@@ -32,9 +33,13 @@ function route(method: string, path: unknown, chain: unknown[]): object {
   const registered: Registered = { path: key, chain: chain as Handler[] };
   handlers[key] = registered;
   const info: Record<string, unknown> = { __proto__: null } as any;
-  const entry = { method, path, handler: key, info, at: new Error().stack ?? "" };
-  invocation.routes[invocation.routes.length] = entry;
+  note(invocation, method, path, key, info);
   return handle(info, registered);
+}
+
+/** Tells the host of a registration: a route, or a hook of the app ("use", "onError"). */
+function note(invocation: Invocation, method: string, path: string, handler: string, info: object): void {
+  invocation.routes[invocation.routes.length] = { method, path, handler, info, at: new Error().stack ?? "" };
 }
 
 function missing(call: string, path: string, got: string): Error {
@@ -50,7 +55,7 @@ function handle(info: Record<string, unknown>, registered: Registered): object {
         throw failure("TypeError", "invalid_route", "describe takes an object, as in .describe({ summary: \"…\" }).");
       }
       promise(registered, more);
-      Object.assign(info, more);
+      Object.assign(info, checked(more));
       return self;
     },
     limit() { throw notAvailable("limit()"); },
@@ -66,6 +71,18 @@ function promise(registered: Registered, { input, output }: Record<string, unkno
   if (output !== undefined) registered.output = ruleOf(output, `The output of ${registered.path}`);
 }
 
+/** What describe was given, where the engine acts on it. */
+function checked(info: Record<string, unknown>): object {
+  const { body, bodyLimit } = info;
+  if (body !== undefined && body !== "parsed" && body !== "stream") {
+    throw failure("TypeError", "invalid_route", `describe: body is "parsed" or "stream", not ${stringify(body) ?? typeof body}.`);
+  }
+  if (bodyLimit !== undefined && !(isInteger(bodyLimit) && (bodyLimit as number) > 0)) {
+    throw failure("TypeError", "invalid_route", "describe: bodyLimit is a whole number of bytes, as in 50 * 1024 * 1024.");
+  }
+  return info;
+}
+
 function use(first: unknown, second?: unknown): void {
   const invocation = current();
   const prefix = typeof first === "string" ? first : "/";
@@ -76,7 +93,21 @@ function use(first: unknown, second?: unknown): void {
   if (typeof run !== "function") {
     throw failure("TypeError", "invalid_handler", "app.use takes a function (req, next) => ….");
   }
+  if (prefix[0] !== "/") {
+    throw failure("TypeError", "invalid_route", `app.use takes a path that begins with a slash, not ${stringify(prefix)}.`);
+  }
   middleware[middleware.length] = { prefix, run: run as Handler };
+  note(invocation, "use", prefix, "", {});
+}
+
+function onError(run: unknown): void {
+  const invocation = current();
+  if (typeof run !== "function") throw failure("TypeError", "invalid_handler", "app.onError takes a function (error, req) => ….");
+  if (invocation === null || invocation.piece === null) {
+    throw failure("Error", "registration_closed", "app.onError was called while a handler runs.", "Call it at the top level.");
+  }
+  errorHandlers[errorHandlers.length] = run as Handler;
+  note(invocation, "onError", "/", "", {});
 }
 
 const LATER = [
@@ -102,10 +133,7 @@ export function installApp(): void {
   for (const method of METHODS) app[method] = (path: unknown, ...chain: unknown[]) => route(method.toUpperCase(), path, chain);
   app.all = (path: unknown, ...chain: unknown[]) => route("*", path, chain);
   app.use = use;
-  app.onError = (run: unknown) => {
-    if (typeof run !== "function") throw failure("TypeError", "invalid_handler", "app.onError takes a function (error, req) => ….");
-    errorHandlers[errorHandlers.length] = run as Handler;
-  };
+  app.onError = onError;
   for (const name of ["name", "env", "version", "config"] as const) {
     const field = name === "name" ? "app" : name;
     defineProperty(app, name, { get: () => settings[field], enumerable: true });

@@ -1,9 +1,10 @@
 /** The request as a handler sees it: AppRequest of aiwe.d.ts, read lazily from what the host sent. */
 import { failure, notAvailable } from "./failure";
+import { REQUEST, readable } from "./bodies";
 import { type Invocation, fromBase64, parse, settings } from "./invocation";
 import type { Internals } from "./internals";
 import { AbortController, type AbortSignal } from "./platform/abort";
-import { bodyOf, decode, encode, streamOf } from "./platform/body";
+import { type Body, bodyOf, consume, decode, encode, streamOf } from "./platform/body";
 import { type Rule, hasQueryOnly, ruleOf, validated } from "./validation";
 
 /** Where the classes of parts that are made on first use come from. */
@@ -13,6 +14,10 @@ export function installRequest(I: Internals): void { parts = I; }
 export interface Payload {
   method: string; url: string; path: string; params: Record<string, string>; query: string;
   headers: Record<string, string>; ip: string; body?: unknown; text?: string; base64?: string;
+  /** The body has not come yet: it streams. */
+  stream?: boolean;
+  /** Where no route matched: the status, headers and body with which the engine answers. */
+  missing?: [status: number, headers: [string, string][], body: string];
 }
 
 /** "a=1&a=2&b" → {a: ["1", "2"], b: ""}: names and values as sent, decoded once. */
@@ -80,6 +85,8 @@ export class AppRequest {
   #query: Record<string, string | string[]> | undefined;
   #cookies: Record<string, string> | undefined;
   #accepted: { value: unknown } | undefined;
+  /** The body as it streams in, where it does. */
+  #incoming: Body | null;
 
   constructor(invocation: Invocation, payload: Payload) {
     this.id = invocation.id;
@@ -93,6 +100,7 @@ export class AppRequest {
     this.body = payload.base64 === undefined ? payload.body : fromBase64(payload.base64);
     this.#payload = payload;
     this.#invocation = invocation;
+    this.#incoming = payload.stream ? bodyOf(readable(REQUEST)) : null;
   }
 
   get query(): Record<string, string | string[]> { return (this.#query ??= parseQuery(this.#payload.query)); }
@@ -100,7 +108,9 @@ export class AppRequest {
   get signal(): AbortSignal { return (this.#invocation.controller ??= new AbortController()).signal; }
   get session(): never { throw notAvailable("req.session"); }
 
-  async text(): Promise<string> { return this.#payload.text ?? decode(this.#bytes()); }
+  async text(): Promise<string> {
+    return this.#incoming === null ? this.#payload.text ?? decode(this.#bytes()) : decode(await this.#streamed());
+  }
 
   async json(): Promise<any> {
     const text = await this.text();
@@ -111,7 +121,12 @@ export class AppRequest {
     }
   }
 
-  async bytes(): Promise<Uint8Array> { return this.#bytes(); }
+  async bytes(): Promise<Uint8Array> { return this.#incoming === null ? this.#bytes() : this.#streamed(); }
+
+  /** A body that streams, read whole. */
+  #streamed(): Promise<Uint8Array> {
+    return consume(this.#incoming).then((whole) => (typeof whole === "string" ? encode(whole) : whole));
+  }
 
   #bytes(): Uint8Array {
     const { text, base64, body } = this.#payload;
@@ -127,7 +142,7 @@ export class AppRequest {
     return form;
   }
 
-  stream(): unknown { return streamOf(bodyOf(this.#bytes())); }
+  stream(): unknown { return streamOf(this.#incoming ?? bodyOf(this.#bytes())); }
 
   validate(schema?: unknown): unknown {
     if (schema !== undefined) return validated(this, ruleOf(schema, "The schema given to req.validate"));

@@ -9,7 +9,9 @@
  *        ["r", call, ok, value]              a host call's answer
  *        ["t", timer]                        a timer is due
  *        ["a", n, code, message]             an invocation ends from outside
+ *        ["g", n]                            its client has left, and it may go on
  *   out  ["d", n, answer]  ["x", n, error]   an invocation is over
+ *        ["h", n, answer]                    its answer begins, and streams from here on
  *        ["c", n, call, capability, method, args]   a host call
  *        ["l", n, level, text]  ["v", n, data]      a log line, a displayed value
  *        ["k", n]  ["s", n]                  ran over its CPU limit; lost its continuation by that
@@ -17,7 +19,7 @@
 import { answer } from "./answer";
 import { type Registered, errorHandlers, handlers, middleware } from "./app";
 import { describe, failure } from "./failure";
-import { dropCalls, dropTimers, fire, isWaiting, log, reply } from "./host";
+import { dropCalls, dropTimers, fire, isWaiting, log, reply, report } from "./host";
 import {
   Invocation, current, emit, enter, handOver, parse, promiseThen, resolved, running, stringify,
 } from "./invocation";
@@ -27,7 +29,7 @@ import { inspect } from "./platform/inspect";
 import { DOMException } from "./platform/exception";
 import { Response, isResponse } from "./platform/response";
 import { initialise, run } from "./program";
-import { AppRequest } from "./request";
+import { AppRequest, type Payload } from "./request";
 import { guarded } from "./validation";
 
 let inbox: any[] = [];
@@ -101,6 +103,7 @@ function take(message: any[]): Invocation | null {
     case "p": return load(message);
     case "f": return load(message);
     case "a": return abort(message[1], message[2], message[3]);
+    case "g": return left(message[1]);
     default: return null;
   }
 }
@@ -113,9 +116,9 @@ function start(invocation: Invocation): void {
 
 function begin(invocation: Invocation, key: string, payload: any): Invocation {
   start(invocation);
-  const handler = handlers[key]!;
   try {
     const request = new AppRequest(invocation, payload);
+    const handler = payload.missing === undefined ? handlers[key]! : unmatched(payload.missing);
     const plain = middleware.length === 0 && errorHandlers.length === 0 && handler.chain.length === 1;
     const value = plain ? last(handler)(request) : compose(handler, request);
     if (typeof value === "object" && value !== null && typeof value.then === "function") {
@@ -127,6 +130,11 @@ function begin(invocation: Invocation, key: string, payload: any): Invocation {
     fail(invocation, error);
   }
   return invocation;
+}
+
+/** What stands at the end of the chain where no route matched: the engine's own answer. */
+function unmatched([status, headers, body]: NonNullable<Payload["missing"]>): Registered {
+  return { path: "", chain: [() => new Response(status === 204 ? null : body, { status, headers })] };
 }
 
 function one(handler: Registered["chain"][number]): (...args: any[]) => any {
@@ -260,6 +268,19 @@ function abort(n: number, code: string, message: string): Invocation | null {
     invocation.controller?.abort(new DOMException(message, code === "deadline" ? "TimeoutError" : "AbortError"));
   } catch {
     // A listener of the program threw: the invocation is over all the same.
+  }
+  return invocation;
+}
+
+/** The client has left: `req.signal` says so, and what runs may go on. */
+function left(n: number): Invocation | null {
+  const invocation = running[n];
+  if (invocation === undefined) return null;
+  enter(invocation);
+  try {
+    invocation.controller?.abort(new DOMException("The client has left.", "AbortError"));
+  } catch (error) {
+    report(error);
   }
   return invocation;
 }
