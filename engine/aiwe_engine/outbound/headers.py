@@ -90,13 +90,14 @@ def for_another(pairs: Pairs) -> Pairs:
 def incoming(raw: Iterable[tuple[bytes, bytes]], *, has_body: bool) -> Pairs:
     """The headers of an answer, names in lower case, one character a byte.
 
-    A compressed body arrives decoded. Content-Encoding and Content-Length speak of what was on the
+    Those of the connection end here. A compressed body arrives decoded. Content-Encoding and Content-Length speak of what was on the
     wire; they are left out with it, so that an answer can be handed on as it is.
     """
     pairs = [
         (name.decode("latin-1").lower(), value.decode("latin-1").strip("\t "))
         for name, value in raw
     ]
+    pairs = without(pairs, _OF_CONNECTIONS)
     encodings = [value.lower() for name, value in pairs if name == "content-encoding"]
     if has_body and len(encodings) == 1 and encodings[0] in _DECODED:
         pairs = without(pairs, frozenset(["content-encoding", "content-length"]))

@@ -1,16 +1,16 @@
 """Where a request goes: an address of the web, taken apart once, by the rules of the URL standard.
 
-What is checked is what is connected to: the same host that is judged stands in the URL that
-travels on. JavaScript has parsed what a program gave; the host trusts that as little as the
-Location of a redirect, and reads both here.
+What is checked is what is connected to: the host that is judged here stands in the URL that travels
+on. A program's own `new URL` counts for nothing, and the Location of a redirect is read by the same
+rules. See https://url.spec.whatwg.org/#concept-basic-url-parser, of which this is what http needs.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
-from urllib.parse import quote, unquote, urljoin
+from urllib.parse import unquote_to_bytes
 
 from yarl import URL
 
@@ -18,12 +18,17 @@ from aiwe_engine.errors import AiweError
 from aiwe_engine.outbound import errors
 from aiwe_engine.outbound.addresses import Address, read_address
 
-_PARTS = re.compile(r"([a-z][a-z0-9+.-]*):(?://([^/?#]*))?(.*)", re.IGNORECASE)
-_PLACE = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(\d{0,5}))?")
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\uffff#/:<>?@\[\\\]^|%]")  # in a host: the URL standard's
-_KEPT = "".join(map(chr, range(0x21, 0x7F))).translate({ord(c): None for c in '"<>'})
 _PORTS = {"http": 80, "https": 443}
-_CLEAN = re.compile(r"[\x21-\x7e]{1,65536}")
+_LONGEST = 65_536
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):(.*)", re.IGNORECASE)
+_AUTHORITY = re.compile(r"([^/?#]*)(.*)")
+_PLACE = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{0,5}))?")
+_SPACES = re.compile(r"^[\x00-\x20]+|[\x00-\x20]+$|[\t\n\r]")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\uffff#/:<>?@\[\\\]^|%]")  # in a host
+# What is escaped, by place: https://url.spec.whatwg.org/#percent-encoded-bytes
+_IN_PATH = re.compile(r'[\x00-\x20"#<>?^`{}\x7f-\U0010ffff]')
+_IN_QUERY = re.compile(r"[\x00-\x20\"#<>'\x7f-\U0010ffff]")
+_IN_FRAGMENT = re.compile(r'[\x00-\x20"<>`\x7f-\U0010ffff]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +63,12 @@ class Target:
 
 
 def read_target(text: str) -> Target:
-    """Takes a URL apart.
+    """Takes an absolute URL apart.
 
     Raises:
         AiweError: `fetch_bad_url`, `fetch_bad_scheme`; `fetch_credentials` where it holds a password.
     """
-    found = _PARTS.fullmatch(text) if _CLEAN.fullmatch(text) else None
-    if found is None:
-        raise errors.bad_url(text)
-    scheme, place, rest = found[1].lower(), found[2], found[3]
-    if scheme not in _PORTS:
-        raise errors.bad_scheme(text, scheme)
-    if place is not None and "@" in place:
-        raise errors.credentials()
-    split = _PLACE.fullmatch(place or "")
-    if not place or split is None:
-        raise errors.bad_url(text)
-    port = int(split[2] or _PORTS[scheme])
-    host = _host(text, split[1])
-    if not 0 < port < 1 << 16:
-        raise errors.bad_url(text)
-    before, _, fragment = rest.partition("#")
-    shown = _written(host) if port == _PORTS[scheme] else f"{_written(host)}:{port}"
-    path = before if before.startswith("/") else f"/{before}"
-    return Target(f"{scheme}://{shown}{path}", scheme, host, port, fragment)
+    return _read(text, None)
 
 
 def follow(base: Target, location: str) -> Target:
@@ -92,32 +79,75 @@ def follow(base: Target, location: str) -> Target:
         location: the header as it came, one character a byte.
 
     Raises:
-        AiweError: as `read_target`.
+        AiweError: as `read_target`; `fetch_bad_redirect` where it cannot be understood.
     """
-    text = location.encode("latin-1", "replace").decode("utf-8", "replace").strip("\t\n\f\r ")
-    text = re.sub(r"[\t\n\r]", "", text)
-    before, mark, after = text.partition("?")
-    text = quote(before.replace("\\", "/") + mark + after, safe=_KEPT)
+    text = location.encode("latin-1", "replace").decode("utf-8", "replace")
     try:
-        target = read_target(urljoin(base.text, text))
-    except ValueError:
-        raise errors.bad_redirect(base.place, location) from None
+        target = _read(text, base)
     except AiweError as error:
         if error.code != "fetch_bad_url":
             raise
         raise errors.bad_redirect(base.place, location) from None
-    if "#" in text:
-        return target
-    return Target(target.text, target.scheme, target.host, target.port, base.fragment)
+    return target if "#" in text else replace(target, fragment=base.fragment)
+
+
+def _read(given: str, base: Target | None) -> Target:
+    text = _SPACES.sub("", given)
+    found = _SCHEME.fullmatch(text)
+    scheme, rest = (found[1].lower(), found[2]) if found else ("", text)
+    if len(text) > _LONGEST or (not found and base is None):
+        raise errors.bad_url(given)
+    if found and scheme not in _PORTS:
+        raise errors.bad_scheme(given, scheme)
+    rest, _, fragment = rest.partition("#")
+    path, question, query = rest.partition("?")
+    path = path.replace("\\", "/")
+    relative = base is not None and (not found or scheme == base.scheme)
+    if base is not None and relative and not path.startswith("//"):
+        target, path, query = base, *_joined(base, path, question + query)
+    else:
+        place, path = _AUTHORITY.fullmatch(path.lstrip("/")).groups()  # type: ignore[union-attr]
+        target = _at(given, scheme or (base.scheme if base else ""), place)
+        query = question + query
+    shown = _written(target.host)
+    if target.port != _PORTS[target.scheme]:
+        shown += f":{target.port}"
+    whole = f"{target.scheme}://{shown}{_plain(path)}{_escape(_IN_QUERY, query)}"
+    return replace(target, text=whole, fragment=_escape(_IN_FRAGMENT, fragment))
+
+
+def _joined(base: Target, path: str, query: str) -> tuple[str, str]:
+    """Path and query of a relative reference."""
+    before, mark, asked = base.text.split("/", 3)[3].partition("?")
+    if path.startswith("/"):
+        return path, query
+    if not path:
+        return f"/{before}", query or mark + asked
+    return f"/{before}".rpartition("/")[0] + f"/{path}", query
+
+
+def _at(url: str, scheme: str, place: str) -> Target:
+    """Scheme, host and port, without what is asked for there."""
+    if "@" in place:
+        raise errors.credentials()
+    split = _PLACE.fullmatch(place)
+    if split is None:
+        raise errors.bad_url(url)
+    port = int(split[2] or _PORTS[scheme])
+    host = _host(url, split[1])
+    if not 0 < port < 1 << 16:
+        raise errors.bad_url(url)
+    return Target("", scheme, host, port)
 
 
 def _host(url: str, text: str) -> str | Address:
     try:
         if text.startswith("["):
             return IPv6Address(text[1:-1].replace("%", "?"))  # a zone makes no sense to others
-        if "%" in text:
-            text = URL.build(scheme="http", host=unquote(text, errors="strict")).raw_host or ""
-        name = text.lower()
+        name = unquote_to_bytes(text.encode()).decode()
+        if not name.isascii():
+            name = URL.build(scheme="http", host=name).raw_host or ""
+        name = name.lower()
         address = read_address(name)
     except ValueError:
         raise errors.bad_url(url) from None
@@ -126,6 +156,27 @@ def _host(url: str, text: str) -> str | Address:
     if not name.strip(".") or len(name) > 253 or _FORBIDDEN.search(name):
         raise errors.bad_url(url)
     return name
+
+
+def _plain(path: str) -> str:
+    """A path without `.` and `..`, escaped where it must be."""
+    kept: list[str] = []
+    steps = path.removeprefix("/").split("/")
+    for at, step in enumerate(steps):
+        dots = step.lower().replace("%2e", ".")
+        if dots == ".." and kept:
+            kept.pop()
+        if dots not in (".", ".."):
+            kept.append(_escape(_IN_PATH, step))
+        elif at == len(steps) - 1:
+            kept.append("")
+    return "/" + "/".join(kept)
+
+
+def _escape(forbidden: re.Pattern[str], text: str) -> str:
+    return forbidden.sub(
+        lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "replace")), text
+    )
 
 
 def _written(host: str | Address) -> str:

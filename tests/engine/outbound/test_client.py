@@ -47,7 +47,15 @@ class Pieces:
 
 
 async def test_an_answer_comes_with_status_headers_and_body(client: Client) -> None:
-    head = ("X-A: 1", "X-A: 2", "Set-Cookie: a=1", "Set-Cookie: b=2", "X-Bytes: \xe9")
+    head = (
+        "Connection: keep-alive",
+        "Keep-Alive: timeout=5",
+        "X-A: 1",
+        "X-A: 2",
+        "Set-Cookie: a=1",
+        "Set-Cookie: b=2",
+        "X-Bytes: \xe9",
+    )
     async with serving({"/x": answer("hello", "418 I'm a teapot", *head)}) as server:
         found = await client.send(server.url("/x?q=%7e#part"))
         assert (found.status, found.reason, found.redirected) == (418, "I'm a teapot", False)
