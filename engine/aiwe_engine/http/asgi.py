@@ -16,10 +16,8 @@ from typing import Any
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import (
-    BROKEN,
     LEFT,
     UNKNOWN,
-    WHOLE,
     Arrival,
     Message,
     Receive,
@@ -30,6 +28,7 @@ from aiwe_engine.http.origin import Hosts
 from aiwe_engine.http.place import Place, find_place
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.serving import Serving
+from aiwe_engine.http.writing import write
 from aiwe_engine.types import Request, Response
 
 #: What a page may do that shares its origin with other apps: everything but be of that origin.
@@ -37,8 +36,6 @@ SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-dow
 
 _LOG = logging.getLogger("aiwe.http")
 _NONE: dict[str, Any] = {}
-_NOSNIFF = ("x-content-type-options", "nosniff")
-_BODYLESS = frozenset({204, 304})
 
 
 class AppsFace:
@@ -137,78 +134,6 @@ class AppsFace:
             f"{self._random.getrandbits(80):020x}",
         )
         return request, hosts, length
-
-
-async def write(send: Send, request: Request, response: Response, scope: Message) -> None:
-    """Sends an answer: its length, no body where there must be none, and our own headers.
-
-    Args:
-        send: ASGI's.
-        request: what is answered.
-        response: the answer.
-        scope: the request's, for the extensions of our own listener.
-    """
-    body = response.body
-    headers = [*response.headers, _NOSNIFF, ("x-request-id", request.id)]
-    bodyless = request.method == "HEAD" or response.status in _BODYLESS
-    if response.stream is not None:
-        await _stream(send, request, response, headers, scope, bodyless=bodyless)
-        return
-    if response.status not in _BODYLESS:
-        headers.append(("content-length", str(len(body))))
-    if bodyless:
-        body = b""
-    whole = scope.get("extensions", _NONE).get(WHOLE)
-    if whole and not response.close and whole(scope, response.status, headers, body):
-        return
-    await send(_start(response, headers))
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _stream(
-    send: Send,
-    request: Request,
-    response: Response,
-    headers: list[tuple[str, str]],
-    scope: Message,
-    *,
-    bodyless: bool,
-) -> None:
-    """Sends an answer piece by piece, as fast as the client takes it."""
-    stream = response.stream
-    assert stream is not None
-    extensions = scope.get("extensions", _NONE)
-    closing: list[asyncio.Task[None]] = []
-
-    def left() -> None:
-        closing.append(asyncio.create_task(stream.close()))
-        if request.left:
-            request.left()
-
-    if LEFT in extensions:
-        extensions[LEFT](left)
-    try:
-        await send(_start(response, headers))
-        while not bodyless and (piece := await stream.read()):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    except AiweError as error:
-        # The head is out: all that is left to say is that this is not the whole of it.
-        if BROKEN not in extensions:
-            raise RuntimeError(error.message) from error
-        extensions[BROKEN]()
-    except asyncio.CancelledError:  # the server's grace time is over
-        if BROKEN in extensions:
-            extensions[BROKEN]()
-    finally:
-        await stream.close()
-
-
-def _start(response: Response, headers: list[tuple[str, str]]) -> Message:
-    if response.close:
-        headers.append(("connection", "close"))
-    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    return {"type": "http.response.start", "status": response.status, "headers": pairs}
 
 
 def stopping() -> EngineError:

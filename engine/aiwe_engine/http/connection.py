@@ -9,6 +9,7 @@ in the engine's error shape, in its turn, and after it the connection is deaf an
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.http.arrival import BROKEN, LEFT, WHOLE, Message
+from aiwe_engine.http.arrival import BROKEN, LEFT, UNFRAMED, WHOLE, Message
 from aiwe_engine.settings import KB, Settings
 
 HEADER_LIMIT = 64 * KB
@@ -101,6 +102,7 @@ class Connection(HttpToolsProtocol):
             WHOLE: self._whole,
             LEFT: self._call_when_left,
             BROKEN: self._break_off,
+            UNFRAMED: self._leave_unframed,
         }
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -165,6 +167,12 @@ class Connection(HttpToolsProtocol):
     def _call_when_left(self, callback: Callable[[], None]) -> None:
         """The ASGI extension `aiwe.left`: `callback` runs if the client leaves before its answer."""
         self._on_left = callback
+
+    def _leave_unframed(self) -> None:
+        """The ASGI extension `aiwe.unframed`: the answer about to begin ends with its connection."""
+        assert self._running is not None
+        self._running.chunked_encoding = False
+        self._running.expected_content_length = sys.maxsize
 
     def _break_off(self) -> None:
         """The ASGI extension `aiwe.broken`: the answer under way stops short, with its connection."""
