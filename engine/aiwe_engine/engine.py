@@ -93,6 +93,7 @@ class Engine:
         self._sessions: dict[str, tuple[Session, Notebook]] = {}
         self._followers: list[asyncio.Queue[dict[str, Json]]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._configuring = asyncio.Lock()
         self._started = time.time()
         self._requests = 0
 
@@ -174,6 +175,8 @@ class Engine:
 
     async def _go_live(self, app: str, release: Release | None) -> None:
         """Swaps a version in, atomically: requests under way end on the one they began on."""
+        if release is not None:
+            await release.renew()  # the configuration may have changed while it loaded
         before = self._live.get(app)
         if release is None:
             self._live.pop(app, None)
@@ -205,6 +208,32 @@ class Engine:
     def deployments(self) -> list[Deployment]:
         """What is live, one entry an app."""
         return [release.deployment for release in self._live.values()]
+
+    async def configure(self, configuration: Configuration) -> list[str]:
+        """Takes another configuration while requests are answered.
+
+        Isolates made under other limits are replaced: what is under way ends where it began. The
+        names of what waits for the next start are given back; that stays as it was.
+        """
+        async with self._configuring:
+            configuration, waiting = configuration.keeping(self.settings)
+            settings = configuration.settings
+            self.configuration, self.settings = configuration, settings
+            self._workshop.configuration = configuration
+            self.log.resize(settings.log_lines)
+            self._store.configure(settings)
+            self._pool.configure(settings)
+            self._compiler.process.idle = settings.compile_idle
+            if self._language is not None:
+                self._language.process.idle = settings.worker_idle
+            for app, release in list(self._live.items()):
+                try:
+                    await release.renew()
+                except AiweError as error:
+                    text = f"It goes on under its old limits: {error.message}"
+                    version = release.deployment.version
+                    self.log.write(LogLine(time.time(), app, self.env, version, "error", text))
+            return waiting
 
     # ── requests ──
 

@@ -12,7 +12,9 @@ import asyncio
 import logging
 import random
 import secrets
-from typing import Any
+from typing import Any, cast
+
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import (
@@ -36,6 +38,7 @@ SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-dow
 
 _LOG = logging.getLogger("aiwe.http")
 _NONE: dict[str, Any] = {}
+_FORWARDED = "aiwe.forwarded"  # in the scope of a request whose proxy has been heard
 
 
 class AppsFace:
@@ -47,7 +50,7 @@ class AppsFace:
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._hosts = Hosts(serving.settings.allowed_hosts, serving.settings.host)
+        self._configure()
         self._public = serving.env != "dev"
         self._random = random.Random(secrets.randbits(128))  # noqa: S311 - names, not secrets
 
@@ -56,11 +59,15 @@ class AppsFace:
         if scope["type"] != "http":
             await decline(scope, receive, send)
             return
+        if self._settings is not self._serving.settings:
+            self._configure()
+        if self._proxies is not None and _FORWARDED not in scope:
+            await self._proxies(cast(Any, scope), cast(Any, receive), cast(Any, send))
+            return
         request, hosts, length = self._request(scope)
         arrival = None
         if length:
-            settings = self._serving.settings
-            request.arrival = arrival = Arrival(receive, length, request.headers, settings)
+            request.arrival = arrival = Arrival(receive, length, request.headers, self._settings)
         extensions = scope.get("extensions", _NONE)
         if LEFT in extensions:
             extensions[LEFT](lambda: request.left() if request.left else None)
@@ -93,6 +100,18 @@ class AppsFace:
             response.headers = [pair for pair in response.headers if pair[0] != "set-cookie"]
             response.headers.append(("content-security-policy", SANDBOX))
         return response
+
+    def _configure(self) -> None:
+        """Settings may change while requests are answered."""
+        settings = self._settings = self._serving.settings
+        self._hosts = Hosts(settings.allowed_hosts, settings.host)
+        trusted = list(settings.trusted_proxies)
+        self._proxies = ProxyHeadersMiddleware(self._forwarded, trusted) if trusted else None
+
+    async def _forwarded(self, scope: Any, receive: Any, send: Any) -> None:
+        """A request in whose scope now stands what a proxy that is trusted said of its client."""
+        scope[_FORWARDED] = True
+        await self(scope, receive, send)
 
     async def _answer(self, place: Place, request: Request) -> Response:
         if place.answer is not None:

@@ -77,16 +77,12 @@ class Connection(HttpToolsProtocol):
     Args:
         config: uvicorn's, loaded.
         state: uvicorn's, shared by the connections of one listener.
-        settings: for the timeouts.
         left: called when the connection has ended.
     """
 
-    def __init__(
-        self, config: Config, state: ServerState, settings: Settings, left: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: Config, state: ServerState, left: Callable[[], None]) -> None:
         super().__init__(config, state, {})
         self.access_log = False
-        self._settings = settings
         self._left = left
         self._heading: float | None = None  # since when a header is awaited
         self._idle: float | None = None  # since when the connection waits between two requests
@@ -234,20 +230,20 @@ class Connection(HttpToolsProtocol):
         if self.cycle.response_complete and self.cycle.more_body:
             self._lingering = self.loop.time()
 
-    def check(self, now: float) -> None:
+    def check(self, now: float, settings: Settings) -> None:
         """Ends the connection if it is over its time. Called by the listener, coarsely."""
-        if self._lingering is not None and now - self._lingering > self._settings.body_timeout:
+        if self._lingering is not None and now - self._lingering > settings.body_timeout:
             self.transport.close()
-        if self._idle is not None and now - self._idle > self._settings.idle_timeout:
+        if self._idle is not None and now - self._idle > settings.idle_timeout:
             self.transport.close()
         owed = self.cycle is not None and not self.cycle.response_complete
         since = None if owed else self._heading
-        if since is not None and now - since > self._settings.header_timeout:
-            self._give_up()
+        if since is not None and now - since > settings.header_timeout:
+            self._give_up(settings.header_timeout)
 
-    def _give_up(self) -> None:
+    def _give_up(self, waited: float) -> None:
         if self._begun or self._received:
-            self._refuse(_too_slow(self._settings.header_timeout))
+            self._refuse(_too_slow(waited))
         else:  # Not a byte came, so nobody waits for an answer.
             self.transport.close()
 

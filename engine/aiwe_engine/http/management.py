@@ -75,6 +75,10 @@ class ManagementFace:
         lines = [key.split(" ") for key in (*self._answers, *self._streams)]
         self._table = RouteTable(Route(one, API + path, f"{one} {path}") for one, path in lines)
 
+    def configure(self, settings: Settings) -> None:
+        """Other limits of bodies."""
+        self._settings = settings
+
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
