@@ -29,6 +29,7 @@ SECTIONS = {
     "runtime": "Workers and isolates",
     "fetch": "Requests of programs to other servers",
     "log": "What programs write to the log",
+    "files": "What programs keep of uploads",
     "data": "Documents and the database",
 }
 
@@ -103,12 +104,6 @@ class Settings:
     header_timeout: float = _time("http", 10.0, "Seconds a client has to send its request's header")
     body_timeout: float = _time("http", 30.0, "Seconds a client has between two pieces of a body")
     idle_timeout: float = _time("http", 75.0, "Seconds a connection may be idle between requests")
-    trusted_proxies: tuple[str, ...] = _list(
-        "http",
-        (),
-        "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
-        check=checks.network,
-    )
     body_limit: int = _size("http", 10 * MB, "Largest request body", least=0, app=True)
     form_fields: int = _count("http", 1000, "Fields that a form may have", app=True)
     form_files: int = _count("http", 100, "Files that a form may have", app=True)
@@ -284,6 +279,8 @@ class Settings:
         "data", 256 * MB, "Memory that the database may use", least=32 * MB, restart=True
     )
     database_threads: int = _count("data", 2, "Threads of the database", most=256, restart=True)
+
+    files_limit: int = _size("files", 10 * GB, "Bytes of files that one app may keep", app=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Request:
     scheme: str = "http"
     id: str = ""  # made by the face that took the request; an answer and its log lines carry it
     arrival: ByteSource | None = None
+    form: dict[str, Any] | None = None  # what a form with files holds, for the program
     left: Callable[[], None] | None = None
 
 
@@ -142,6 +143,7 @@ class Invocation:
     replay: Iterator[tuple[str, bytes, Any, bool]] | None = None  # of an earlier activation
     piece: str = ""  # the cell or file being loaded, for effects
     bodies: dict[int, Any] = field(default_factory=dict)  # streams of bytes it may read or write
+    uploads: Any = None  # the files of its request: files.Uploads
 
 
 @dataclass(slots=True)

@@ -28,7 +28,6 @@ LAYERS = [
     ["capabilities", "runtime"],
     ["deployments"],
     ["http", "graphql", "mcp"],
-    ["answering"],
     ["engine"],
     ["serve"],
     ["cli"],

@@ -45,10 +45,19 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Fields and files in the order in which they came."""
+    """What came, in its order."""
 
-    fields: list[Text] = field(default_factory=list)
-    uploads: list[Upload] = field(default_factory=list)
+    parts: list[Text | Upload] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[Text]:
+        """The fields that are no files."""
+        return [part for part in self.parts if isinstance(part, Text)]
+
+    @property
+    def uploads(self) -> list[Upload]:
+        """The files."""
+        return [part for part in self.parts if isinstance(part, Upload)]
 
 
 async def read_form(
@@ -113,7 +122,8 @@ class FormReader:
         self._ended = False
         self._part = _Part()
         self._parts = 0
-        self._text = 0  # bytes of all fields
+        self._texts = self._files = 0  # how many there are
+        self._size = 0  # bytes of all texts
         self._parser = MultipartParser(
             boundary.encode("ascii"),
             {
@@ -234,14 +244,16 @@ class FormReader:
         if encoding not in _PLAIN:
             _refuse(f'part {self._parts} has the transfer encoding "{encoding[:40]}"')
         part.name, part.filename = name, form_name(values, "filename")
-        if part.filename is None and len(self._form.fields) >= self._settings.form_fields:
-            raise too_many_fields(self._settings.form_fields)
+        if part.filename is None:
+            self._texts += 1
+            if self._texts > self._settings.form_fields:
+                raise too_many_fields(self._settings.form_fields)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
         if part.filename is None:
             part.value += data[start:end]
-            self._text += end - start
+            self._size += end - start
             self._check_text(part)
             return
         if part.writer is None:
@@ -253,13 +265,14 @@ class FormReader:
         if len(part.value) > settings.form_field_limit:
             what = f'field "{part.name[:60]}" of the form is'
             raise _too_large("field_too_large", what, "form_field_limit", settings.form_field_limit)
-        if self._text > settings.form_text_limit:
+        if self._size > settings.form_text_limit:
             what = "fields of the form are together"
             raise _too_large("fields_too_large", what, "form_text_limit", settings.form_text_limit)
 
     def _open(self) -> Writer:
         limit = self._settings.form_files
-        if len(self._form.uploads) >= limit:
+        self._files += 1
+        if self._files > limit:
             raise RequestError(
                 f"The form has more than {limit} files.",
                 code="too_many_files",
@@ -272,7 +285,7 @@ class FormReader:
         part = self._part
         kind = part.headers.get("content-type", "")
         if part.filename is None:
-            self._form.fields.append(Text(part.name, bytes(part.value), kind))
+            self._form.parts.append(Text(part.name, bytes(part.value), kind))
             return
         if part.writer is None:
             if not part.filename:
@@ -282,7 +295,7 @@ class FormReader:
         upload = part.writer.finish(
             part.name, base_name(part.filename), media if kind else "text/plain"
         )
-        self._form.uploads.append(upload)
+        self._form.parts.append(upload)
 
     def _finish(self) -> None:
         self._ended = True

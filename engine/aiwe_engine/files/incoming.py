@@ -6,6 +6,7 @@ request ends, or at the next start where a crash came between.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import secrets
@@ -57,6 +58,11 @@ class Incoming:
         self._writers: list[Writer] = []
         self._closed = False
 
+    @property
+    def used(self) -> bool:
+        """Whether any file came."""
+        return bool(self._writers)
+
     def begin(self) -> Writer:
         """A new file to write to.
 
@@ -84,6 +90,24 @@ class Incoming:
                 writer.close()
             if self._writers:
                 shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class Uploads:
+    """The files of one request, while it is answered.
+
+    Args:
+        items: in their order in the form.
+        incoming: where they lie.
+    """
+
+    def __init__(self, items: list[Upload], incoming: Incoming) -> None:
+        self.items = items
+        self._incoming = incoming
+
+    async def close(self) -> None:
+        """Deletes the uploads; what was kept of them stays."""
+        if self._incoming.used:
+            await asyncio.to_thread(self._incoming.close)
 
 
 class Writer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import IO
 
-from aiwe_engine.errors import EngineError
+from aiwe_engine.errors import EngineError, RequestError
 from aiwe_engine.settings import KB
 
 PIECE = 256 * KB
@@ -24,6 +24,11 @@ class FileSource:
         self._file = file
         self._left = length
         self._file.seek(start)
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is nothing left to read."""
+        return self._file.closed
 
     async def read(self) -> bytes:
         """The next piece, empty at the end.
@@ -47,3 +52,13 @@ class FileSource:
         """Closes the file; a piece that a thread is reading is waited for."""
         self._left = 0
         self._file.close()
+
+
+def file_not_found() -> RequestError:
+    """What is said of a file that is not there, and of one that is somebody else's."""
+    return RequestError(
+        "There is no such file.",
+        code="file_not_found",
+        status=404,
+        hint="Ask with the id that save() returned; files belong to one app and environment.",
+    )

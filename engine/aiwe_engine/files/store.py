@@ -32,6 +32,7 @@ from aiwe_engine.files.incoming import (
     unwritable,
     upload_gone,
 )
+from aiwe_engine.files.reading import FileSource, file_not_found
 from aiwe_engine.protocols import Scope
 from aiwe_engine.types import Json
 
@@ -50,6 +51,17 @@ class StoredFile:
     sha256: str  # in hex
     created: float  # seconds since the epoch
     path: Path
+
+    def open(self) -> FileSource:
+        """Its bytes from the beginning.
+
+        Raises:
+            RequestError: `file_not_found`, it was deleted meanwhile.
+        """
+        try:
+            return FileSource(self.path.open("rb"), 0, self.size)
+        except FileNotFoundError:
+            raise file_not_found() from None
 
     def to_json(self) -> dict[str, Json]:
         """The `StoredFile` of aiwe.d.ts."""

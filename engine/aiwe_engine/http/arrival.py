@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.settings import Settings
+from aiwe_engine.types import ByteSource
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -18,7 +19,6 @@ Whole: TypeAlias = Callable[[Message, int, list[tuple[str, str]], bytes], bool]
 LEFT = "aiwe.left"  # the extension that calls back when the client leaves before its answer
 OnLeft: TypeAlias = Callable[[Callable[[], None]], None]
 BROKEN = "aiwe.broken"  # the extension that ends a connection whose answer cannot be finished
-UNFRAMED = "aiwe.unframed"  # the extension for a body that only the end of the connection ends
 
 UNKNOWN = -1  # the length of a body that only its end tells
 # Many clients lose an answer that comes while they still send: read on for a while.
@@ -84,7 +84,7 @@ class Arrival:
             ClientGone: the client left.
         """
         if self.length > self.limit:
-            raise self._too_large()
+            raise too_large(self.limit)
         while not self.finished:
             try:
                 async with asyncio.timeout(self._timeout):
@@ -98,21 +98,10 @@ class Arrival:
                     hint="Send it faster, or raise body_timeout.",
                 ) from None
             if self._size > self.limit:
-                raise self._too_large()
+                raise too_large(self.limit)
             if piece:
                 return piece
         return b""
-
-    async def whole(self) -> bytes:
-        """All of the body.
-
-        Raises:
-            AiweError: as `read`.
-        """
-        pieces = []
-        while piece := await self.read():
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def close(self) -> None:
         """Reads on and forgets, until the body ends or the time for that is over."""
@@ -136,11 +125,25 @@ class Arrival:
         self._size += len(piece)
         return piece
 
-    def _too_large(self) -> BodyRefused:
-        return BodyRefused(
-            f"The body is larger than {self.limit} bytes.",
-            code="body_too_large",
-            status=413,
-            hint="Send less at a time, or raise body_limit, or the route's own bodyLimit.",
-            details={"limit": self.limit},
-        )
+
+async def whole(source: ByteSource) -> bytes:
+    """All that a source gives.
+
+    Raises:
+        AiweError: as its `read`.
+    """
+    pieces = []
+    while piece := await source.read():
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def too_large(limit: int) -> BodyRefused:
+    """What is said of a body of more bytes than may come."""
+    return BodyRefused(
+        f"The body is larger than {limit} bytes.",
+        code="body_too_large",
+        status=413,
+        hint="Send less at a time, or raise body_limit, or the route's own bodyLimit.",
+        details={"limit": limit},
+    )

@@ -1,8 +1,8 @@
 """What a request's body means: its content type, turned into what `req.body` is.
 
 JSON and forms are parsed and checked here, so that a handler never sees a broken one; text becomes
-a string; anything else stays bytes. The exact text goes along with what was parsed, because a
-webhook's signature is made over it.
+a string; anything else stays bytes. The text goes along with what was parsed, because a webhook's
+signature is made over it; where the bytes are not that text in UTF-8, they go along too (`raw`).
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import binascii
 import contextlib
 import re
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from aiwe_engine.errors import RequestError
+from aiwe_engine.files.form import Form, Text, too_many_fields
 
-FORM_FIELDS = 1000  # more than any form has, fewer than an attack needs
+FORM = "application/x-www-form-urlencoded"
+FILES = "multipart/form-data"
 
+_MARK = b"\xef\xbb\xbf"  # a byte order mark is no part of a text
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]+)', re.IGNORECASE)
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _TEXTS = frozenset(
@@ -35,27 +38,64 @@ _CODECS = re.compile(
 )
 
 
-def parsed(content_type: str, body: bytes) -> dict[str, Any]:
-    """The `body`, `text` and `base64` of a request's payload; nothing for an empty body.
+def media_of(content_type: str) -> str:
+    """The type of a content type, without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def parsed(content_type: str, body: bytes, *, fields: int) -> dict[str, Any]:
+    """The `body`, `text`, `raw` and `base64` of a request's payload; nothing for an empty body.
+
+    Args:
+        content_type: the request's header.
+        body: all of it.
+        fields: the most that a form may have.
 
     Raises:
         RequestError: `invalid_json` with its position, `too_many_fields`, `unsupported_charset`.
     """
     if not body:
         return {}
-    media = content_type.partition(";")[0].strip().lower()
+    media = media_of(content_type)
     if media in {"application/json", "text/json"} or media.endswith("+json"):
-        return _json(body if _is_utf8(content_type) else _text(content_type, body).encode())
-    if media == "application/x-www-form-urlencoded":
-        return _form(_text(content_type, body))
+        return _json(_charset(content_type), body)
+    if media == FORM:
+        return _form(_charset(content_type), body, fields)
     if media.startswith("text/") or media in _TEXTS or media.endswith("+xml"):
-        return {"body": _text(content_type, body)}
-    return {"base64": binascii.b2a_base64(body, newline=False).decode()}
+        return _exactly(body, {"body": decoded(_charset(content_type), body)}, "body")
+    return {"base64": _base64(body)}
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def form_payload(form: Form) -> dict[str, Any]:
+    """The `form` and `files` of a request's payload.
+
+    `form` has pairs in their order: a name, and a text or the place of a file in `files`.
+
+    Raises:
+        RequestError: `unsupported_charset`.
+    """
+    usual = "utf-8"
+    for one in form.texts:
+        if one.name == "_charset_":  # RFC 7578, 4.6
+            usual = one.value.decode("ascii", "replace").strip().lower()
+            break
+    pairs: list[tuple[str, str | int]] = []
+    files: list[tuple[str, str, str, int]] = []
+    for part in form.parts:
+        if isinstance(part, Text):
+            charset = _charset(part.content_type, usual)
+            pairs.append((part.name, decoded(charset, part.value)))
+        else:
+            pairs.append((part.field, len(files)))
+            files.append((part.field, part.filename, part.content_type, part.size))
+    return {"form": pairs, "files": files}
+
+
+def _json(charset: str, body: bytes) -> dict[str, Any]:
+    plain = charset in _UTF8 and not body.startswith(_MARK)
+    text = body.removeprefix(_MARK) if charset in _UTF8 else decoded(charset, body).encode()
     try:
-        orjson.loads(body)
+        orjson.loads(text)
     except orjson.JSONDecodeError as error:
         problem = error.msg.partition(": line ")[0]
         raise RequestError(
@@ -64,20 +104,18 @@ def _json(body: bytes) -> dict[str, Any]:
             hint="Send JSON text, or the content type that the body has.",
             details={"line": error.lineno, "column": error.colno, "position": error.pos},
         ) from None
-    return {"body": orjson.Fragment(body), "text": body.decode()}
+    value: dict[str, Any] = {"body": orjson.Fragment(text), "text": text.decode()}
+    return value if plain else _exactly(body, value, "text")
 
 
-def _form(text: str) -> dict[str, Any]:
-    try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FORM_FIELDS)
-    except ValueError:
-        raise RequestError(
-            f"The form has more than {FORM_FIELDS} fields.",
-            code="too_many_fields",
-            hint="Send JSON instead.",
-        ) from None
+def _form(charset: str, body: bytes, most: int) -> dict[str, Any]:
+    """As the URL standard reads it: what is no escape stands for itself, and + is a space."""
+    pieces = [piece for piece in body.split(b"&") if piece]
+    if len(pieces) > most:
+        raise too_many_fields(most)
     form: dict[str, str | list[str]] = {}
-    for name, value in pairs:
+    for piece in pieces:
+        name, _, value = (_unescaped(charset, text) for text in piece.partition(b"="))
         before = form.get(name)
         if before is None:
             form[name] = value
@@ -85,26 +123,40 @@ def _form(text: str) -> dict[str, Any]:
             before.append(value)
         else:
             form[name] = [before, value]
-    return {"body": form, "text": text}
+    return _exactly(body, {"body": form, "text": decoded(charset, body)}, "text")
 
 
-def _charset(content_type: str) -> str:
+def _unescaped(charset: str, text: bytes) -> str:
+    return decoded(charset, unquote_to_bytes(text.replace(b"+", b" ")), marked=False)
+
+
+def _exactly(body: bytes, value: dict[str, Any], text: str) -> dict[str, Any]:
+    """The value, and the bytes as well where its text is not all that there is to know."""
+    if value[text].encode() != body:
+        value["raw"] = _base64(body)
+    return value
+
+
+def _base64(body: bytes) -> str:
+    return binascii.b2a_base64(body, newline=False).decode()
+
+
+def _charset(content_type: str, usual: str = "utf-8") -> str:
     found = _CHARSET.search(content_type)
-    return found[1].lower() if found else "utf-8"
+    return found[1].lower() if found else usual
 
 
-def _is_utf8(content_type: str) -> bool:
-    return _charset(content_type) in _UTF8
+def decoded(charset: str, body: bytes, *, marked: bool = True) -> str:
+    """Bytes as text; those that the charset does not have become U+FFFD, as in a browser.
 
-
-def _text(content_type: str, body: bytes) -> str:
-    """The body as text; bytes that its charset does not have become U+FFFD, as in a browser."""
-    charset = _charset(content_type)
+    Raises:
+        RequestError: `unsupported_charset` (415).
+    """
     if charset in _UTF8:
-        return body.decode("utf-8", "replace")
+        return (body.removeprefix(_MARK) if marked else body).decode("utf-8", "replace")
     if _CODECS.fullmatch(charset):
         with contextlib.suppress(LookupError):
-            return body.decode(charset, "replace")
+            return body.decode(charset, "replace").removeprefix("\ufeff")
     raise RequestError(
         f'The charset "{charset[:40]}" is not known.',
         code="unsupported_charset",

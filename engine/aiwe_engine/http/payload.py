@@ -12,10 +12,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from aiwe_engine.errors import EngineError, ProgramError, RequestError
+from aiwe_engine.errors import EngineError, ProgramError
 from aiwe_engine.http.body import parsed
 from aiwe_engine.http.intake import streams
 from aiwe_engine.routing.table import Match
+from aiwe_engine.settings import Settings
 from aiwe_engine.types import ByteSource, Request, Response
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -44,8 +45,13 @@ _ENCODINGS: dict[str, Callable[[str], bytes]] = {
 _FIRST_STATUS, _LAST_STATUS = 200, 599
 
 
-def payload(request: Request, match: Match) -> dict[str, Any]:
+def payload(request: Request, match: Match, settings: Settings) -> dict[str, Any]:
     """What the JavaScript `AppRequest` is made from.
+
+    Args:
+        request: its body, if it has one, was taken in (`intake.py`).
+        match: its route.
+        settings: of the app, for `form_fields`.
 
     Raises:
         RequestError: the body is not what its content type says.
@@ -66,16 +72,11 @@ def payload(request: Request, match: Match) -> dict[str, Any]:
     }
     if request.arrival is not None and streams(match.route):
         value["stream"] = True
+    elif request.form is not None:
+        value.update(request.form)
     elif request.body:
-        encoding = headers.get("content-encoding", "identity")
-        if encoding.lower() != "identity":
-            raise RequestError(
-                f'A body in the encoding "{encoding[:40]}" is not read.',
-                code="unsupported_encoding",
-                status=415,
-                hint="Send it without Content-Encoding.",
-            )
-        value.update(parsed(headers.get("content-type", ""), request.body))
+        kind = headers.get("content-type", "")
+        value.update(parsed(kind, request.body, fields=settings.form_fields))
     return value
 
 

@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiwe_engine.errors import RequestError
-from aiwe_engine.files.reading import FileSource
+from aiwe_engine.files.reading import FileSource, file_not_found
 from aiwe_engine.http.conditions import http_date, is_unmodified, range_applies
 from aiwe_engine.http.ranges import wanted_ranges
 from aiwe_engine.protocols import Source
@@ -168,13 +167,3 @@ def _slice(file: File, start: int, length: int) -> Source | bytes:
     with opened:
         opened.seek(start)
         return opened.read(length)
-
-
-def file_not_found() -> RequestError:
-    """What is said of a file that is not there, and of one that is somebody else's."""
-    return RequestError(
-        "There is no such file.",
-        code="file_not_found",
-        status=404,
-        hint="Ask with the id that save() returned; files belong to one app and environment.",
-    )

@@ -80,9 +80,12 @@ class Flight:
 
     def _let_go(self) -> None:
         """Closes what the invocation was reading; its request and its answer are the face's."""
+        loop = self.future.get_loop()
+        if self.invocation.uploads is not None:
+            loop.create_task(self.invocation.uploads.close())
         for number, body in self.invocation.bodies.items():
             if number not in {ANSWER, REQUEST}:
-                self.future.get_loop().create_task(body.close())
+                loop.create_task(body.close())
 
     def leave(self) -> None:
         """The client has left: the program is told, and may go on."""
@@ -197,7 +200,8 @@ class Isolate:
             self._defined(number, body.decode())
         elif op == wire.FAILED:
             report = orjson.loads(body)
-            self.process.dismiss(self.number)
+            self.process.residents.pop(self.number, None)
+            self.process.send(wire.DISPOSE, self.number)
             self._lose(str(report["reason"]), {int(report["running"])})
         elif op == wire.HEAVY and not self.heavy:
             self.heavy = True

@@ -43,7 +43,7 @@ def read(root, pieces, content_type=TYPE, **changes) -> Form:
 
 def seen(read_form: Form):
     """Fields as (name, text), files as (field, name, type, bytes)."""
-    fields = [(one.name, one.value.decode()) for one in read_form.fields]
+    fields = [(one.name, one.value.decode()) for one in read_form.texts]
     files = []
     for one in read_form.uploads:
         content = (one.folder / "content").read_bytes()

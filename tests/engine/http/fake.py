@@ -1,9 +1,12 @@
 """An engine whose handlers are Python functions, and a client that speaks ASGI to it."""
 
 import json
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiwe_engine.errors import AiweError
+from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.asgi import AppsFace
 from aiwe_engine.http.intake import take_in
 from aiwe_engine.http.payload import answer, payload
@@ -35,9 +38,9 @@ class FakeEngine:
         table, handlers = self.apps[app]
         try:
             match = table.match(request.method, request.path)
-            await take_in(request, match.route, self.settings)
+            await take_in(request, match.route, self.settings, FileStore(Path(os.devnull)))
             self.requests.append((app, request))
-            value = json.loads(dumps(payload(request, match)))
+            value = json.loads(dumps(payload(request, match, self.settings)))
             raw = handlers[match.route.handler](value)
             if hasattr(raw, "__await__"):
                 raw = await raw

@@ -96,7 +96,7 @@ REFUSED = [
     ("Response.redirect('http://')", "TypeError", "not an address"),
     ("Response.error(200)", "RangeError", "400"),
     ("Response.stream('text')", "TypeError", "Response.text"),
-    ("Response.file('a.png')", "NotAvailableError", "not part of this version"),
+    ("Response.file('a.png')", "TypeError", "no files here"),
     ("T.snapshot(Response.error())", "TypeError", "Response.error(500)"),
     ("Response.redirect('/x').headers.set('a', 'b')", "TypeError", "new Response"),
 ]

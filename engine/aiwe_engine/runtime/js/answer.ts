@@ -56,8 +56,9 @@ function guard(size: number): void {
 }
 
 function respond(response: Response, invocation: Invocation): string | Promise<string> {
-  const { status, headers, body } = snapshot(response);
+  const { status, headers, body, file } = snapshot(response);
   const list = stringify(headers);
+  if (file !== undefined) return `[${status},${list},${stringify(file)},"file"]`;
   if (body === null) return `[${status},${list},"","text"]`;
   if (typeof body === "string") return whole(status, list, wellFormed(body));
   if (body instanceof Uint8Array) return binary(status, list, body);

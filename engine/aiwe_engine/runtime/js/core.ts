@@ -4,6 +4,7 @@
  * that a program finds none of them.
  */
 import { installData } from "../../capabilities/js/data";
+import { installFiles } from "../../capabilities/js/files";
 import { define, installApp } from "./app";
 import { hang, random, shared, words } from "./bell";
 import { installContext } from "./context";
@@ -44,6 +45,7 @@ installApp();
 installRequest(I);
 installValidation(I);
 installData(I);
+installFiles(I);
 installProgram();
 define("display", display);
 

@@ -1,7 +1,9 @@
 /** The request as a handler sees it: AppRequest of aiwe.d.ts, read lazily from what the host sent. */
 import { failure, notAvailable } from "./failure";
+import { type Described, UploadedFile } from "../../capabilities/js/files";
 import { REQUEST, readable } from "./bodies";
-import { type Invocation, fromBase64, parse, settings } from "./invocation";
+import { fieldsOf, parseQuery } from "./form";
+import { type Invocation, fromBase64, parse, resolved, settings } from "./invocation";
 import type { Internals } from "./internals";
 import { AbortController, type AbortSignal } from "./platform/abort";
 import { type Body, bodyOf, consume, decode, encode, streamOf } from "./platform/body";
@@ -14,35 +16,15 @@ export function installRequest(I: Internals): void { parts = I; }
 export interface Payload {
   method: string; url: string; path: string; params: Record<string, string>; query: string;
   headers: Record<string, string>; ip: string; body?: unknown; text?: string; base64?: string;
+  /** The exact bytes, where they are not the text in UTF-8. */
+  raw?: string;
+  /** A form with files: names with texts, or with the places of files. */
+  form?: [name: string, value: string | number][];
+  files?: Described[];
   /** The body has not come yet: it streams. */
   stream?: boolean;
   /** Where no route matched: the status, headers and body with which the engine answers. */
   missing?: [status: number, headers: [string, string][], body: string];
-}
-
-/** "a=1&a=2&b" → {a: ["1", "2"], b: ""}: names and values as sent, decoded once. */
-export function parseQuery(text: string): Record<string, string | string[]> {
-  const found: Record<string, string | string[]> = Object.create(null);
-  if (text === "") return found;
-  for (const pair of text.split("&")) {
-    if (pair === "") continue;
-    const at = pair.indexOf("=");
-    const name = unescape(at < 0 ? pair : pair.slice(0, at));
-    const value = at < 0 ? "" : unescape(pair.slice(at + 1));
-    const before = found[name];
-    found[name] = before === undefined ? value : typeof before === "string" ? [before, value] : [...before, value];
-  }
-  return found;
-}
-
-function unescape(text: string): string {
-  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
-  if (!spaced.includes("%")) return spaced;
-  try {
-    return decodeURIComponent(spaced);
-  } catch {
-    return spaced;
-  }
 }
 
 function parseCookies(header: string | undefined): Record<string, string> {
@@ -77,7 +59,7 @@ export class AppRequest {
   readonly headers: Record<string, string>;
   readonly ip: string;
   readonly env: string;
-  readonly files: unknown[] = [];
+  readonly files: UploadedFile[];
   readonly user = null;
   body: any;
   #payload: Payload;
@@ -97,7 +79,8 @@ export class AppRequest {
     this.headers = payload.headers;
     this.ip = payload.ip;
     this.env = settings.env;
-    this.body = payload.base64 === undefined ? payload.body : fromBase64(payload.base64);
+    this.body = payload.base64 !== undefined ? fromBase64(payload.base64) : payload.form !== undefined ? fieldsOf(payload.form) : payload.body;
+    this.files = payload.files === undefined ? [] : payload.files.map((file, place) => new UploadedFile(file, place, invocation));
     this.#payload = payload;
     this.#invocation = invocation;
     this.#incoming = payload.stream ? bodyOf(readable(REQUEST)) : null;
@@ -109,7 +92,9 @@ export class AppRequest {
   get session(): never { throw notAvailable("req.session"); }
 
   async text(): Promise<string> {
-    return this.#incoming === null ? this.#payload.text ?? decode(this.#bytes()) : decode(await this.#streamed());
+    if (this.#incoming !== null) return decode(await this.#streamed());
+    const { text, body, base64 } = this.#payload;
+    return text ?? (typeof body === "string" && base64 === undefined ? body : decode(this.#bytes()));
   }
 
   async json(): Promise<any> {
@@ -129,17 +114,33 @@ export class AppRequest {
   }
 
   #bytes(): Uint8Array {
-    const { text, base64, body } = this.#payload;
-    if (base64 !== undefined) return fromBase64(base64);
+    const { text, raw, base64, body, form } = this.#payload;
+    if (form !== undefined) {
+      throw failure("TypeError", "body_parsed", "The body is a form with files, which was read already.",
+        "It stands in req.body and req.files, or use await req.formData(). To have it as it comes, describe the route with { body: \"stream\" }.");
+    }
+    if (raw !== undefined || base64 !== undefined) return fromBase64((raw ?? base64)!);
     return encode(text ?? (typeof body === "string" ? body : ""));
   }
 
-  async formData(): Promise<unknown> {
-    const form = new parts.FormData();
-    for (const [name, value] of Object.entries(parseQuery(await this.text()))) {
-      for (const one of Array.isArray(value) ? value : [value]) form.append(name, one);
+  formData(): Promise<unknown> {
+    const { form, files } = this.#payload;
+    if (form === undefined) {
+      return this.bytes().then((bytes) => parts.load("fetch").decodeFormData(bytes, this.headers["content-type"] ?? null));
     }
-    return form;
+    const data = new parts.FormData();
+    let filled: Promise<void> = resolved(undefined) as Promise<void>;
+    for (const [name, value] of form) { // with then, which keeps the invocation that reads, and in their order
+      if (typeof value === "string") {
+        filled = filled.then(() => { data.append(name, value); });
+        continue;
+      }
+      const upload = new UploadedFile(files![value]!, value, this.#invocation);
+      filled = filled.then(() => upload.bytes()).then((bytes) => {
+        data.append(name, new parts.File([bytes], upload.filename, { type: upload.contentType }));
+      });
+    }
+    return filled.then(() => data);
   }
 
   stream(): unknown { return streamOf(this.#incoming ?? bodyOf(this.#bytes())); }

@@ -3,7 +3,6 @@
  * and read once by the engine, so a Response keeps its status, the type its body implies and the
  * body as given; Headers, streams and the rest come into being when somebody asks for them.
  */
-import { notAvailable } from "../failure";
 import { type Body, type Owner, bodyOf, extract, isUnusable, isUsed, readers, split, streamOf } from "./body";
 import { type Guard, type Headers, type HeadersInit, type Pair, HeaderList, fill, makeHeaders } from "./headers";
 import { Html } from "./html";
@@ -20,7 +19,18 @@ export interface Snapshot {
   headers: Pair[];
   /** An async iterable gives strings and Uint8Arrays; a ReadableStream is one. */
   body: string | Uint8Array | AsyncIterable<unknown> | null;
+  /** The host sends this file instead of the body. */
+  file?: FileRef;
 }
+
+/** A file of the host's: kept by a program, or an asset. */
+export type FileRef = ({ file: string } | { asset: string }) & { download?: boolean | string };
+
+/** What `Response.file` needs of files; set by those who know them. */
+export const files: { refer: (given: unknown) => FileRef; content: (ref: FileRef) => AsyncIterable<Uint8Array> } = {
+  refer: () => { throw new TypeError("There are no files here."); },
+  content: () => { throw new TypeError("There are no files here."); },
+};
 
 const JSON_TYPE = "application/json";
 const TEXT_TYPE = "text/plain;charset=UTF-8";
@@ -68,6 +78,7 @@ export class Response {
   #headers: Headers | null = null;
   #guard: Guard = "response";
   #body: Body | null = null;
+  #file: FileRef | null = null;
 
   constructor(body?: unknown, init?: ResponseInit) {
     if (init === (MINE as unknown)) return;
@@ -131,8 +142,14 @@ export class Response {
     return response;
   }
 
-  static file(): Response {
-    throw notAvailable("Response.file");
+  static file(file: unknown, init?: ResponseInit & { download?: boolean | string }): Response {
+    need(arguments.length, 1, "Response.file");
+    const ref = files.refer(file);
+    const download = init === undefined || init === null ? undefined : dictionary(init, "Response.file: the options").download;
+    if (download !== undefined) ref.download = typeof download === "string" ? toWellFormed(download) : Boolean(download);
+    const response = blank().#init(init, bodyOf(files.content(ref)), null, "Response.file");
+    response.#file = ref;
+    return response;
   }
 
   static stream(source: unknown, init?: ResponseInit): Response {
@@ -184,6 +201,7 @@ export class Response {
     copy.#type = this.#type;
     copy.#guard = this.#guard;
     copy.#body = split(this.#body);
+    copy.#file = this.#file;
     return copy;
   }
 
@@ -216,11 +234,13 @@ export class Response {
         throw new TypeError("The body of this Response was read already, so it cannot be sent. Answer with response.clone() taken before reading, or a new Response.");
       }
       const type = response.#type;
-      return {
+      const seen: Snapshot = {
         status: response.#status,
         headers: response.#list !== null ? response.#list.pairs : type === null ? [] : [["content-type", type]],
         body: body === null ? null : body.source ?? body.stream,
       };
+      if (response.#file !== null) seen.file = response.#file;
+      return seen;
     };
   }
 }
