@@ -104,7 +104,9 @@ def _follow_the_kernel(folder: str) -> None:
 def main(folder: str) -> None:
     """Run an engine with its data in `folder`, as long as standard input stays open."""
     threading.Thread(target=_follow_the_kernel, args=(folder,), daemon=True).start()
-    sys.argv = ["aiwe", "serve", "--env", "dev", "--port", "0", "--data", folder]
+    # Where it listens is not for aiwe.toml to say: this engine is this kernel's alone.
+    place = ["--host", "127.0.0.1", "--port", "0", "--data", folder]
+    sys.argv = ["aiwe", "serve", "--env", "dev", *place]
     try:
         runpy.run_module("aiwe_engine", run_name="__main__", alter_sys=True)
     finally:

@@ -13,7 +13,10 @@ from typing import Any, TypeAlias
 from urllib.parse import unquote
 
 from tornado import web
+from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
+
+from aiwe_engine.http.arrival import BROKEN, LEFT
 
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -28,6 +31,7 @@ class AsgiHandler(web.RequestHandler):
     """A handler that can pass its request on to an ASGI application."""
 
     _gone: asyncio.Event
+    _on_left: Callable[[], None] | None = None
 
     async def pass_on(
         self, application: Application, path: str, headers: Iterable[Header], **scope: object
@@ -41,6 +45,7 @@ class AsgiHandler(web.RequestHandler):
             scope: further entries of the scope.
         """
         self._gone = asyncio.Event()
+        self._on_left = None
         request = self.request
         await application(
             {
@@ -56,6 +61,7 @@ class AsgiHandler(web.RequestHandler):
                 "headers": list(headers),
                 "client": (request.remote_ip, 0),
                 "server": None,
+                "extensions": {LEFT: self._call_when_left, BROKEN: self._break_off},
                 **scope,
             },
             _Inbox(request.body, self._gone).receive,
@@ -97,10 +103,23 @@ class AsgiHandler(web.RequestHandler):
         for name, value in named:
             self.add_header(name, value)
 
+    def _call_when_left(self, callback: Callable[[], None]) -> None:
+        """The ASGI extension `aiwe.left` of the engine's faces."""
+        self._on_left = callback
+
+    def _break_off(self) -> None:
+        """The extension `aiwe.broken`: an answer that cannot be finished ends with its connection."""
+        self._gone.set()
+        connection = self.request.connection
+        if isinstance(connection, HTTP1Connection):
+            connection.close()
+
     def on_connection_close(self) -> None:
         """The client left before the answer was whole: tell the application."""
         if hasattr(self, "_gone"):
             self._gone.set()
+        if self._on_left is not None:
+            self._on_left()
         super().on_connection_close()
 
     def compute_etag(self) -> str | None:

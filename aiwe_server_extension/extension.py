@@ -2,11 +2,12 @@
 
 `c.Aiwe.port = 8890` in a configuration file, or `jupyter lab --Aiwe.port=8890`: every setting of
 `aiwe_engine.settings` is a trait, and so are where the state lies and who may use the apps below
-Jupyter's own address.
+Jupyter's own address. What Jupyter is not told stands in `aiwe.toml` or the environment.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from aiwe_server_extension.documents import Documents
 from aiwe_server_extension.handlers import ManagementHandler
 from aiwe_server_extension.host import EngineHost
 from aiwe_server_extension.mount import MountHandler, PublicMountHandler
-from aiwe_server_extension.traits import settings_of, settings_traits
+from aiwe_server_extension.traits import configuration_of, settings_traits
 
 _MOUNTS = {"authenticated": MountHandler, "public": PublicMountHandler}
 
@@ -45,7 +46,7 @@ class Aiwe(ExtensionApp):
         server = cast(ServerApp, self.serverapp)
         root = Path(server.root_dir)
         self.engine_host = EngineHost(
-            settings_of(self),
+            partial(configuration_of, self, root),
             root=root,
             data=Path(self.data) if self.data else root / ".aiwe",
             runtime_dir=Path(jupyter_runtime_dir()),

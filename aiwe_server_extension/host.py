@@ -13,12 +13,15 @@ import importlib
 import json
 import secrets
 import socket
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from logging import Logger
 from pathlib import Path
 from typing import Any
 
+from aiwe_engine.configuration.configuration import Configuration
+from aiwe_engine.configuration.mistakes import InvalidConfiguration
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.settings import Settings
 from aiwe_engine.state import DataFolder
@@ -35,7 +38,7 @@ class EngineHost:
     """Starts one engine with its listeners, and ends it.
 
     Args:
-        settings: the engine's.
+        read: reads the configuration, at each start.
         root: the folder whose notebooks are apps: Jupyter's own root.
         data: the folder of the engine's state.
         runtime_dir: where the connection file is written.
@@ -45,7 +48,7 @@ class EngineHost:
 
     def __init__(
         self,
-        settings: Settings,
+        read: Callable[[], Configuration],
         *,
         root: Path,
         data: Path,
@@ -53,7 +56,7 @@ class EngineHost:
         documents: Documents,
         log: Logger,
     ) -> None:
-        self._settings = settings
+        self._read = read
         self._root, self._data, self._runtime_dir = root, data, runtime_dir
         self._documents = documents
         self._log = log
@@ -117,16 +120,21 @@ class EngineHost:
             self._failure is None or str(self._failure) != str(error)
         ):
             self._log.error("aiwe: %s %s", error.message, error.hint or "")
+            if isinstance(error, InvalidConfiguration):
+                for mistake in error.mistakes:
+                    self._log.error("aiwe: %s", mistake)
         self._failure = error
         self._failed_at = asyncio.get_running_loop().time()
         self._decided.set()
 
     async def _open(self, stack: AsyncExitStack) -> None:
+        configuration = self._read()
+        settings = configuration.settings
         folder = stack.enter_context(DataFolder(self._data))
         listening = await _module("http.listener")
         control = listening.bind(_LOOPBACK, 0)
         stack.callback(control.close)
-        public = self._bind_apps(listening)
+        public = self._bind_apps(listening, settings)
         stack.callback(public.close)
         token = secrets.token_urlsafe(32)
         where = {
@@ -139,7 +147,7 @@ class EngineHost:
 
         engine = await stack.enter_async_context(
             (await _module("engine")).Engine(
-                self._settings,
+                configuration,
                 env="dev",
                 root=self._root,
                 data=self._data,
@@ -150,20 +158,18 @@ class EngineHost:
         engine.warm()
         saved = partial(engine.arrange, "", saved=True)
         stack.callback(self._documents.watch(saved, engine.end_session))
-        management = (await _module("http.management")).ManagementFace(
-            engine, self._settings, token
-        )
+        management = (await _module("http.management")).ManagementFace(engine, settings, token)
         apps = (await _module("http.asgi")).AppsFace(engine)
         self._faces = {"management": management, "apps": apps}
         for face, sock, grace in ((management, control, _MANAGEMENT_GRACE), (apps, public, None)):
-            listener = listening.Listener(face, sock, self._settings)
+            listener = listening.Listener(face, sock, settings)
             stack.push_async_callback(listener.close, grace)
             await listener.start()
         folder.write_engine_json(**where, root=self._root)
         self._log.info("aiwe: apps at %s, connection file %s", where["apps_url"], path)
 
-    def _bind_apps(self, listening: Any) -> socket.socket:
-        host, port = self._settings.host, self._settings.port
+    def _bind_apps(self, listening: Any, settings: Settings) -> socket.socket:
+        host, port = settings.host, settings.port
         try:
             bound: socket.socket = listening.bind(host, port)
         except EngineError as error:

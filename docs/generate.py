@@ -5,7 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from aiwe_engine.settings import KB, MB, ROWS, SECTIONS, Row
+from aiwe_engine.configuration.values import written
+from aiwe_engine.settings import ROWS, SECTIONS, Row
 
 HERE = Path(__file__).parent
 SHORT = HERE.parent / "tests" / "engine" / "platform" / "wpt" / "short.toml"
@@ -13,14 +14,20 @@ SHORT = HERE.parent / "tests" / "engine" / "platform" / "wpt" / "short.toml"
 HEAD = """\
 # Settings
 
-Generated from `aiwe_engine/settings.py` by `make docs`; a test compares them. Sizes are bytes, times are seconds.
-`aiwe serve --cpu-limit 2` sets one on the command line; in Jupyter it is `c.Aiwe.cpu_limit = 2` in `jupyter_server_config.py`.
+Generated from `aiwe_engine/settings.py` by `python docs/generate.py`; a test compares them. Where they are written, and which of several
+places wins, is in [configuration](configuration.md). Sizes are bytes, or text with a unit (`"10MB"`); times are seconds, or text with a unit (`"500ms"`).
+
+- *key*: in `aiwe.toml`, below the section's name.
+- *variable*: in the environment; a list is JSON.
+- *option*: of `aiwe serve`; in Jupyter `--cpu-limit 2` is `c.Aiwe.cpu_limit = 2` in `jupyter_server_config.py`.
+- *app*: an app may have its own, below `[apps.NAME.SECTION]`.
+- *restart*: a change takes effect at the next start; every other one when the configuration is read again.
 """
 TABLE = """
 ## {section}: {meaning}
 
-| setting | option | default | meaning |
-|---|---|---|---|
+| key | default | meaning | variable | option | app | restart |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -30,25 +37,21 @@ def settings() -> str:
 
 
 def _section(name: str, meaning: str) -> str:
-    rows = (
-        f"| `{row.key}` | `{row.option}` | {_plain(row)} | {row.help} |\n"
-        for row in ROWS.values()
-        if row.section == name
-    )
+    rows = (_line(row) for row in ROWS.values() if row.section == name)
     return TABLE.format(section=name, meaning=meaning) + "".join(rows)
 
 
-def _plain(row: Row) -> str:
-    value = row.default
-    if isinstance(value, tuple):
-        return ", ".join(value) or "none"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if row.unit == "bytes" and value >= KB and value % KB == 0:
-        return f"{value // MB} MB" if value % MB == 0 else f"{value // KB} KB"
-    if row.unit == "seconds":
-        return f"{value:g} s"
-    return str(value)
+def _line(row: Row) -> str:
+    cells = (
+        f"`{row.key}`",
+        f"`{written(row, row.default)}`",
+        row.help,
+        f"`{row.variable}`",
+        f"`{row.option}`",
+        "yes" if row.app else "",
+        "yes" if row.restart else "",
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
 
 
 PLATFORM = """\

@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiwe_engine import __version__
+from aiwe_engine.answering import Answering
 from aiwe_engine.capabilities.body import Body
 from aiwe_engine.capabilities.data import Data
 from aiwe_engine.capabilities.files import Files
@@ -29,32 +30,22 @@ from aiwe_engine.deployments.notebook import Emit, Notebook
 from aiwe_engine.deployments.release import Release, Workshop
 from aiwe_engine.deployments.session import Session
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
-from aiwe_engine.files.incoming import Uploads
 from aiwe_engine.files.store import FileStore
-from aiwe_engine.http.intake import REQUEST_BODY, take_in
-from aiwe_engine.http.kept import Wanted, kept_answer, names_file
-from aiwe_engine.http.payload import answer, payload
-from aiwe_engine.http.refusal import refuse
-from aiwe_engine.http.streaming import Told
 from aiwe_engine.logs import Log
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import read_app, slug
-from aiwe_engine.protocols import Scope
-from aiwe_engine.routing.table import Match
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.store.duckdb import DuckDBStore
 from aiwe_engine.types import (
     Cell,
     Deployment,
-    Invocation,
     Json,
     LogLine,
     Program,
     Request,
     Response,
-    Route,
     Source,
 )
 
@@ -99,12 +90,14 @@ class Engine:
         self._language: Any = None
         self._locate = locate
         self._live: dict[str, Release] = {}
+        self._answering = Answering(self._live, self._files, self.log, env)
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}
         self._orders: dict[str, list[str]] = {}  # cells of documents that have not run yet, by path
         self._sessions: dict[str, tuple[Session, Notebook]] = {}
         self._followers: list[asyncio.Queue[dict[str, Json]]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._configuring = asyncio.Lock()
         self._started = time.time()
         self._requests = 0
 
@@ -187,6 +180,8 @@ class Engine:
 
     async def _go_live(self, app: str, release: Release | None) -> None:
         """Swaps a version in, atomically: requests under way end on the one they began on."""
+        if release is not None:
+            await release.renew()  # the configuration may have changed while it loaded
         before = self._live.get(app)
         if release is None:
             self._live.pop(app, None)
@@ -219,95 +214,38 @@ class Engine:
         """What is live, one entry an app."""
         return [release.deployment for release in self._live.values()]
 
+    async def configure(self, configuration: Configuration) -> list[str]:
+        """Takes another configuration while requests are answered.
+
+        Isolates made under other limits are replaced: what is under way ends where it began. The
+        names of what waits for the next start are given back; that stays as it was.
+        """
+        async with self._configuring:
+            configuration, waiting = configuration.keeping(self.settings)
+            settings = configuration.settings
+            self.configuration, self.settings = configuration, settings
+            self._workshop.configuration = configuration
+            self.log.resize(settings.log_lines)
+            self._store.configure(settings)
+            self._pool.configure(settings)
+            self._compiler.process.idle = settings.compile_idle
+            if self._language is not None:
+                self._language.process.idle = settings.worker_idle
+            for app, release in list(self._live.items()):
+                try:
+                    await release.renew()
+                except AiweError as error:
+                    text = f"It goes on under its old limits: {error.message}"
+                    version = release.deployment.version
+                    self.log.write(LogLine(time.time(), app, self.env, version, "error", text))
+            return waiting
+
     # ── requests ──
 
     async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:
         """Answer one request to an app. Never raises: an error is an answer in the error shape."""
         self._requests += 1
-        release = self._live.get(app)
-        try:
-            if release is None:
-                raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
-            match, missing = self._match(release, request, public=public)
-            uploads = None
-            if missing is None and (request.arrival is not None or request.body):
-                uploads = await take_in(request, match.route, release.settings, self._files)
-            return await self._run_handler(release, request, match, missing, uploads)
-        except AiweError as error:
-            return self._refuse(app, release, error, request, public=public)
-
-    def _match(
-        self, release: Release, request: Request, *, public: bool
-    ) -> tuple[Match, Response | None]:
-        """The route of a request; where there is none, what middleware gets to see instead."""
-        try:
-            return release.table.match(request.method, request.path), None
-        except RequestError as error:
-            if not release.watches(request.path):
-                raise
-            route = Route(request.method, request.path, "")
-            return Match(route, {}), refuse(error, request, public=public)
-
-    async def _run_handler(
-        self,
-        release: Release,
-        request: Request,
-        match: Match,
-        missing: Response | None,
-        uploads: Uploads | None,
-    ) -> Response:
-        deployment, settings, handler = release.deployment, release.settings, match.route.handler
-        loop = release.serving.loop
-        invocation = Invocation(
-            request.id,
-            "http",
-            deployment.app,
-            self.env,
-            deployment.version,
-            handler,
-            deadline=loop.time() + settings.deadline,
-        )
-        invocation.uploads = uploads
-        values = payload(request, match, settings)
-        if missing is not None:
-            values["missing"] = [missing.status, missing.headers, missing.body.decode()]
-        elif "stream" in values:
-            invocation.bodies[REQUEST_BODY] = request.arrival
-        flight = release.begin(invocation, ("i", request.id, handler, values))
-        request.left = flight.leave
-        try:
-            raw = await flight.future
-        except AiweError as error:
-            raise release.explain(error) from error
-        if names_file(raw):
-            wanted = Wanted.of(raw)
-            scope = Scope(deployment.app, self.env)
-            return kept_answer(request, wanted, self._files.find(scope, wanted.file))
-        if flight.channel is None:
-            return answer(raw, limit=settings.response_limit)
-        stream = Told(flight.channel, lambda error: self._note(release, error, request))
-        return answer(raw, stream=stream)
-
-    def _refuse(
-        self, app: str, release: Release | None, error: AiweError, request: Request, *, public: bool
-    ) -> Response:
-        if isinstance(error, ProgramError | EngineError) and error.status >= 500:
-            self._note(release, error, request, app)
-            if public and error.code == "handler_failed":
-                error = ProgramError("The handler failed.", code=error.code, status=error.status)
-        return refuse(error, request, public=public)
-
-    def _note(
-        self, release: Release | None, error: AiweError, request: Request, app: str = ""
-    ) -> None:
-        """Writes an error of a request to the log of its app."""
-        version = ""
-        if release is not None:
-            error = release.explain(error)
-            app, version = release.deployment.app, release.deployment.version
-        text = f"{request.method} {request.path}: {error.stack or error.message}"
-        line = LogLine(time.time(), app, self.env, version, "error", text, request.id, error.where)
-        self.log.write(line)
+        return await self._answering.handle(app, request, public=public)
 
     # ── notebooks ──
 

@@ -25,6 +25,11 @@ class Log:
         self._last = 0
         self.followers: list[Callable[[int, LogLine], None]] = []
 
+    def resize(self, size: int) -> None:
+        """Keeps this many lines from now on; the latest of those there are stay."""
+        if size != self._lines.maxlen:
+            self._lines = deque(self._lines, maxlen=size)
+
     def write(self, line: LogLine) -> None:
         """Keeps a line and tells the followers."""
         self._last += 1

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aiwe_engine.configuration.configuration import Configuration
+from aiwe_engine.configuration.reload import Configure, Read, Reload
 from aiwe_engine.programs.resolve import SUFFIXES
 from aiwe_engine.state import DataFolder
 from aiwe_engine.types import LogLine
@@ -40,12 +41,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What is being served."""
+    """What is being served.
+
+    Attributes:
+        configure: takes another configuration; tells the settings that wait for a restart.
+    """
 
     apps_url: str
     management_url: str
     token: str
     apps: tuple[str, ...]
+    configure: Configure
 
 
 @contextlib.asynccontextmanager
@@ -89,21 +95,31 @@ async def serving(plan: Plan, *, log: Callable[[int, LogLine], None]) -> AsyncIt
         apps = Listener(AppsFace(engine), apps_socket, settings)
         stack.push_async_callback(apps.close)
         await apps.start()
+
+        async def configure(configuration: Configuration) -> list[str]:
+            waiting = await engine.configure(configuration)
+            for part in (management, apps, face):
+                part.configure(engine.settings)
+            return waiting
+
         folder.write_engine_json(
             management_url=management_url + "aiwe/api",
             apps_url=apps_url,
             token=token,
             root=plan.root,
         )
-        yield Served(apps_url, management_url, token, tuple(engine.app_names()))
+        yield Served(apps_url, management_url, token, tuple(engine.app_names()), configure)
 
 
-async def serve_until_told(plan: Plan, tell: Callable[[str], None]) -> None:
+async def serve_until_told(plan: Plan, tell: Callable[[str], None], read: Read) -> None:
     """Serves until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    SIGHUP makes it read its configuration again.
 
     Args:
         plan: what to serve.
         tell: told one line, when requests are accepted.
+        read: reads the configuration.
 
     Raises:
         AiweError: as `serving`.
@@ -122,12 +138,19 @@ async def serve_until_told(plan: Plan, tell: Callable[[str], None]) -> None:
     ready = False
     for one in _SIGNALS:
         loop.add_signal_handler(one, told)
+    reload = Reload(plan.configuration, read, say=say, end=told)
+    loop.add_signal_handler(signal.SIGHUP, reload.ask)
     with contextlib.suppress(asyncio.CancelledError):
         async with serving(plan, log=write_line) as served:
             ready = True
             _spare_the_collector()
+            if plan.paths:
+                for name in sorted(set(plan.configuration.apps) - set(served.apps)):
+                    say("warn", f"The configuration speaks of an app {name}, which is not served.")
             tell(f"aiwe ready on {served.apps_url} ({len(served.apps)} apps)")
+            following = asyncio.create_task(reload.follow(served.configure))
             await stop.wait()
+            following.cancel()
 
 
 def _spare_the_collector() -> None:
@@ -148,6 +171,12 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main)
+
+
+def say(level: str, text: str) -> None:
+    """A line of the engine's own, on standard error."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} aiwe {level} {text}\n")
+    sys.stderr.flush()
 
 
 def write_line(_: int, line: LogLine) -> None:

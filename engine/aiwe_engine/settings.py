@@ -104,6 +104,12 @@ class Settings:
     header_timeout: float = _time("http", 10.0, "Seconds a client has to send its request's header")
     body_timeout: float = _time("http", 30.0, "Seconds a client has between two pieces of a body")
     idle_timeout: float = _time("http", 75.0, "Seconds a connection may be idle between requests")
+    trusted_proxies: tuple[str, ...] = _list(
+        "http",
+        (),
+        "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
+        check=checks.network,
+    )
     body_limit: int = _size("http", 10 * MB, "Largest request body", least=0, app=True)
     form_fields: int = _count("http", 1000, "Fields that a form may have", app=True)
     form_files: int = _count("http", 100, "Files that a form may have", app=True)

@@ -28,6 +28,7 @@ LAYERS = [
     ["capabilities", "runtime"],
     ["deployments"],
     ["http", "graphql", "mcp"],
+    ["answering"],
     ["engine"],
     ["serve"],
     ["cli"],

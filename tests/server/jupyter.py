@@ -36,6 +36,7 @@ class Jupyter:
     home: Path
     options: tuple[str, ...] = ()
     command: str = "server"
+    environ: dict[str, str] = field(default_factory=dict)
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     url: str = ""
     port: int = 0
@@ -158,13 +159,19 @@ class Jupyter:
             "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"),
             "IPYTHONDIR": str(self.home / "ipython"),
             "PYTHONPATH": os.pathsep.join([str(CHECKOUT / "engine"), str(CHECKOUT)]),
+            **self.environ,
         }
 
 
 @contextmanager
-def running_jupyter(home: Path, *options: str, command: str = "server") -> Iterator[Jupyter]:
+def running_jupyter(
+    home: Path, *options: str, command: str = "server", aiwe_toml: str = "", **environ: str
+) -> Iterator[Jupyter]:
     """A server for as long as the context lasts."""
-    jupyter = Jupyter(home, options, command)
+    jupyter = Jupyter(home, options, command, environ)
+    if aiwe_toml:
+        jupyter.root.mkdir(parents=True)
+        (jupyter.root / "aiwe.toml").write_text(aiwe_toml)
     jupyter.start()
     try:
         yield jupyter

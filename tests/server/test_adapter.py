@@ -11,6 +11,7 @@ import httpx
 import pytest
 from tornado import httpserver, netutil, web
 
+from aiwe_engine.http.arrival import BROKEN, LEFT
 from aiwe_server_extension.adapter import Application, AsgiHandler
 
 Answer = Callable[..., Awaitable[None]]
@@ -143,3 +144,29 @@ async def test_a_header_that_ends_its_own_line_is_refused() -> None:
         answer = await client.get("/")
     assert answer.status_code == 500
     assert "set-cookie" not in answer.headers
+
+
+async def test_an_answer_that_cannot_be_finished_ends_with_its_connection() -> None:
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+        scope["extensions"][BROKEN]()
+
+    async with serving(app) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get("/")
+
+
+async def test_a_client_that_leaves_is_told_to_the_application() -> None:
+    began, left = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Any, _receive: Any, _send: Any) -> None:
+        scope["extensions"][LEFT](left.set)
+        began.set()
+        await left.wait()
+
+    async with serving(app) as client:
+        task = asyncio.create_task(client.get("/"))
+        await began.wait()
+        task.cancel()
+        await left.wait()

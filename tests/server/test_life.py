@@ -6,13 +6,12 @@ import json
 import os
 import socket
 import stat
-from dataclasses import fields
 from pathlib import Path
 
 import httpx
 import pytest
 
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import ROWS, Row
 from aiwe_engine.state import DataFolder
 from aiwe_server_extension import Aiwe
 from tests.server.jupyter import Jupyter, running_jupyter
@@ -139,12 +138,12 @@ def test_a_session_belongs_to_the_notebook_that_jupyter_says(jupyter: Jupyter) -
     ]
 
 
-@pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
-def test_every_setting_is_a_trait_with_its_default_and_meaning(setting: str) -> None:
-    default = getattr(Settings(), setting)
-    trait = Aiwe.class_traits(config=True)[setting]
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.full)
+def test_every_setting_is_a_trait_with_its_default_and_meaning(row: Row) -> None:
+    trait = Aiwe.class_traits(config=True)[row.name]
+    default = row.default
     assert trait.default() == (list(default) if isinstance(default, tuple) else default)
-    assert trait.help
+    assert trait.help == row.help
 
 
 def test_settings_reach_the_engine(tmp_path: Path) -> None:
@@ -153,3 +152,59 @@ def test_settings_reach_the_engine(tmp_path: Path) -> None:
         url = jupyter.connection()["apps_url"]
         answer = httpx.post(url, content=b"x" * 501, trust_env=False)
     assert (answer.status_code, json.loads(answer.text)["error"]["code"]) == (413, "body_too_large")
+
+
+def test_aiwe_toml_of_the_root_and_variables_bind_and_traits_win(tmp_path: Path) -> None:
+    text = """
+    [http]
+    body_limit = 500
+    [limits]
+    deadline = 60
+    [env.dev.log]
+    lines = 3
+    [apps.a.config]
+    currency = "EUR"
+    """
+    traits = ("--Aiwe.deadline=0.2", "--Aiwe.allowed_hosts=a.example")
+    with running_jupyter(
+        tmp_path, *traits, aiwe_toml=text, AIWE_HTTP__BODY_LIMIT="600", AIWE_LOG__LIMIT="1KB"
+    ) as jupyter:
+        source = """
+        app.post("/", () => app.config);
+        app.get("/slow", () => new Promise(() => {}));
+        app.get("/log", () => { for (let i = 0; i < 9; i++) console.log("x".repeat(200)); });
+        """
+        jupyter.run(source, path="a.ipynb")
+        url = jupyter.connection()["apps_url"]
+        with httpx.Client(base_url=url, trust_env=False, headers={"host": "a.example"}) as client:
+            assert client.post("/", content=b"x" * 600).json() == {"currency": "EUR"}
+            assert client.post("/", content=b"x" * 601).status_code == 413
+            assert client.get("/slow").status_code == 504
+            client.get("/log")
+        with jupyter.client as client:
+            lines = client.get("/aiwe/api/logs").json()["lines"]
+    assert len(lines) == 3
+    assert "cut at 1024" in lines[-1]["text"]
+
+
+def test_mistakes_are_told_and_the_engine_starts_when_they_are_mended(tmp_path: Path) -> None:
+    with running_jupyter(
+        tmp_path, "--Aiwe.spare_workers=-1", aiwe_toml="[htp]\nx = 1", AIWE_X__Y="1"
+    ) as jupyter:
+        with jupyter.client as client:
+            answer = client.get("/aiwe/api/status")
+            assert answer.status_code == 500
+            error = answer.json()["error"]
+            assert error["code"] == "invalid_configuration"
+            sources = ["aiwe.toml", "AIWE_X__Y", "c.Aiwe.spare_workers"]
+            assert [one["source"] for one in error["details"]] == sources
+        assert "Did you mean http?" in jupyter.log
+    mended = tmp_path / "mended"
+    with running_jupyter(mended, aiwe_toml="[htp]\nx = 1") as jupyter, jupyter.client as client:
+        assert client.get("/aiwe/api/status").status_code == 500
+        (jupyter.root / "aiwe.toml").write_text("[http]\nbody_limit = 1")
+
+        def runs() -> None:
+            assert client.get("/aiwe/api/status").status_code == 200
+
+        jupyter.until(runs)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,11 @@ def parser() -> argparse.ArgumentParser:
     _paths(routes, "+")
     _where_it_runs(routes, "production")
     routes.set_defaults(run=_routes)
+
+    config = command("config", "show every setting and where it was said", "[options]")
+    _where_it_runs(config, "production")
+    _settings(config)
+    config.set_defaults(run=_config)
 
     version = command("version", "say which version this is", "")
     version.set_defaults(run=_version)
@@ -163,7 +169,11 @@ def _serve(options: argparse.Namespace) -> int:
         options.data or root / ".aiwe",
         options.management_port,
     )
-    run(serve_until_told(plan, lambda line: print(line, flush=True)))
+    run(
+        serve_until_told(
+            plan, lambda line: print(line, flush=True), partial(_configuration, options)
+        )
+    )
     return 0
 
 
@@ -177,6 +187,12 @@ def _routes(options: argparse.Namespace) -> int:
     from aiwe_engine.cli.check import routes
 
     return routes(options.paths, options.env, _configuration(options), json=options.json)
+
+
+def _config(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.config import config
+
+    return config(_configuration(options), options.env, json=options.json)
 
 
 def _version(_: argparse.Namespace) -> int:

@@ -65,6 +65,26 @@ class Configuration:
         app = self.apps.get(name)
         return {} if app is None else app.config
 
+    def keeping(self, running: Settings) -> tuple[Configuration, list[str]]:
+        """The same without what cannot change while an engine runs, and the names of that."""
+        waiting = [
+            row
+            for row in ROWS.values()
+            if row.restart and getattr(self.settings, row.name) != getattr(running, row.name)
+        ]
+        kept = self.changed(**{row.name: getattr(running, row.name) for row in waiting})
+        return kept, [row.full for row in waiting]
+
+    def differences(self, other: Configuration) -> list[str]:
+        """The full names of what is not the same in another one."""
+        names = _unequal(self.settings, other.settings, "")
+        for app in sorted({*self.apps, *other.apps}):
+            own = _unequal(self.for_app(app), other.for_app(app), f"apps.{app}.")
+            names += [name for name in own if name.removeprefix(f"apps.{app}.") not in names]
+            if self.app_config(app) != other.app_config(app):
+                names.append(f"apps.{app}.{CONFIG}")
+        return names
+
     def changed(self, **values: Any) -> Configuration:
         """The same with other values of some of the engine's settings, for every app."""
         apps = {
@@ -72,6 +92,14 @@ class Configuration:
             for name, app in self.apps.items()
         }
         return replace(self, settings=replace(self.settings, **values), apps=apps)
+
+
+def _unequal(one: Settings, other: Settings, place: str) -> list[str]:
+    return [
+        place + row.full
+        for row in ROWS.values()
+        if getattr(one, row.name) != getattr(other, row.name)
+    ]
 
 
 def read_configuration(

@@ -71,6 +71,15 @@ def shown(row: Row, value: Any) -> str:
     return str(value)
 
 
+def written(row: Row, value: Any) -> str:
+    """A value as it stands in `aiwe.toml`."""
+    if row.unit == "bytes" and value >= KB and value % KB == 0:
+        return json.dumps(shown(row, value).replace(" ", ""))
+    if row.unit == "seconds":
+        return f'"{int(value) if value == int(value) else value}s"'
+    return json.dumps(value)
+
+
 def _list(row: Row, given: Any, form: Form) -> tuple[str, ...]:
     items = given
     if isinstance(given, str) and form != "file":

@@ -16,7 +16,7 @@ from aiwe_engine.runtime.isolate import Flight, HostCall, Isolate
 from aiwe_engine.runtime.loading import LoadFailed, load_program
 from aiwe_engine.runtime.parts import needed
 from aiwe_engine.runtime.pool import WorkerPool
-from aiwe_engine.runtime.process import WorkerProcess
+from aiwe_engine.runtime.process import WorkerProcess, process_limits
 from aiwe_engine.runtime.serving import OnLost, Serving
 from aiwe_engine.types import Compiled, Deployment, EffectLog, Invocation, Program, Route, Where
 
@@ -53,20 +53,12 @@ class Workshop:
             output: may take a log line (True) before it goes to the log.
         """
         app, env, version = owner
-        settings = self.configuration.for_app(app)
+        fixed = self.fixed(app)
         config = {
-            "settings": {
-                "app": app,
-                "env": env,
-                "version": version,
-                "config": self.configuration.app_config(app),
-                "logLimit": settings.log_limit,
-                "responseLimit": settings.response_limit,
-            },
+            **fixed,
+            "settings": {"app": app, "env": env, "version": version, **fixed["settings"]},
             "parts": needed(names),
             "cpu_limit": cpu_limit,
-            "kill_grace": settings.kill_grace,
-            "stream_timeout": settings.stream_timeout,
         }
 
         def log(invocation: Invocation | None, level: str, text: str) -> None:
@@ -74,6 +66,19 @@ class Workshop:
                 self.log.program(invocation, level, text, owner)
 
         return Isolate(process, config, self.gate, log, on_lost)
+
+    def fixed(self, app: str) -> dict[str, Any]:
+        """What of the configuration is settled for an isolate of this app when it is made."""
+        settings = self.configuration.for_app(app)
+        return {
+            "settings": {
+                "config": self.configuration.app_config(app),
+                "logLimit": settings.log_limit,
+                "responseLimit": settings.response_limit,
+            },
+            "kill_grace": settings.kill_grace,
+            "stream_timeout": settings.stream_timeout,
+        }
 
     async def release(
         self,
@@ -127,6 +132,7 @@ class Release:
         self.deployment = Deployment(
             app, env, program.id, program, (), path=path, warnings=warnings
         )
+        self._fixed = self._conditions()
         key = f"{app}/{env}"
         self.serving = Serving(workshop.pool, self.settings, key, self._load)
         self.table = RouteTable(())
@@ -216,6 +222,24 @@ class Release:
     def explain(self, error: AiweError) -> AiweError:
         """An error of this program, in its author's terms."""
         return explain(error, self.deployment.program) if isinstance(error, ProgramError) else error
+
+    async def renew(self) -> None:
+        """Takes the configuration that holds now; isolates made under another one are replaced.
+
+        Raises:
+            AiweError: the program does not load under it; the isolate there was goes on.
+        """
+        before = self._fixed
+        self.settings = self._workshop.configuration.for_app(self.deployment.app)
+        self._fixed = self._conditions()
+        if before != self._fixed:
+            await self.serving.renew(self.settings)
+
+    def _conditions(self) -> tuple[Any, ...]:
+        """What is settled for its isolates, their CPU limit and their process too."""
+        settings = self.settings
+        fixed = self._workshop.fixed(self.deployment.app)
+        return fixed, process_limits(settings), settings.cpu_limit, settings.isolation
 
     async def evaluate(self, piece: Compiled) -> dict[str, Any]:
         """The value of an expression in the isolate that serves, as a mime bundle.

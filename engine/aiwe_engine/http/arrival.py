@@ -19,6 +19,7 @@ Whole: TypeAlias = Callable[[Message, int, list[tuple[str, str]], bytes], bool]
 LEFT = "aiwe.left"  # the extension that calls back when the client leaves before its answer
 OnLeft: TypeAlias = Callable[[Callable[[], None]], None]
 BROKEN = "aiwe.broken"  # the extension that ends a connection whose answer cannot be finished
+UNFRAMED = "aiwe.unframed"  # the extension for a body that only the end of the connection ends
 
 UNKNOWN = -1  # the length of a body that only its end tells
 # Many clients lose an answer that comes while they still send: read on for a while.

@@ -12,14 +12,14 @@ import asyncio
 import logging
 import random
 import secrets
-from typing import Any
+from typing import Any, cast
+
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import (
-    BROKEN,
     LEFT,
     UNKNOWN,
-    WHOLE,
     Arrival,
     Message,
     Receive,
@@ -30,6 +30,7 @@ from aiwe_engine.http.origin import Hosts
 from aiwe_engine.http.place import Place, find_place
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.serving import Serving
+from aiwe_engine.http.writing import write
 from aiwe_engine.types import Request, Response
 
 #: What a page may do that shares its origin with other apps: everything but be of that origin.
@@ -37,8 +38,7 @@ SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-dow
 
 _LOG = logging.getLogger("aiwe.http")
 _NONE: dict[str, Any] = {}
-_NOSNIFF = ("x-content-type-options", "nosniff")
-_BODYLESS = frozenset({204, 304})
+_FORWARDED = "aiwe.forwarded"  # in the scope of a request whose proxy has been heard
 
 
 class AppsFace:
@@ -50,7 +50,7 @@ class AppsFace:
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self._hosts = Hosts(serving.settings.allowed_hosts, serving.settings.host)
+        self._configure()
         self._public = serving.env != "dev"
         self._random = random.Random(secrets.randbits(128))  # noqa: S311 - names, not secrets
 
@@ -59,11 +59,15 @@ class AppsFace:
         if scope["type"] != "http":
             await decline(scope, receive, send)
             return
+        if self._settings is not self._serving.settings:
+            self._configure()
+        if self._proxies is not None and _FORWARDED not in scope:
+            await self._proxies(cast(Any, scope), cast(Any, receive), cast(Any, send))
+            return
         request, hosts, length = self._request(scope)
         arrival = None
         if length:
-            settings = self._serving.settings
-            request.arrival = arrival = Arrival(receive, length, request.headers, settings)
+            request.arrival = arrival = Arrival(receive, length, request.headers, self._settings)
         extensions = scope.get("extensions", _NONE)
         if LEFT in extensions:
             extensions[LEFT](lambda: request.left() if request.left else None)
@@ -96,6 +100,18 @@ class AppsFace:
             response.headers = [pair for pair in response.headers if pair[0] != "set-cookie"]
             response.headers.append(("content-security-policy", SANDBOX))
         return response
+
+    def _configure(self) -> None:
+        """Settings may change while requests are answered."""
+        settings = self._settings = self._serving.settings
+        self._hosts = Hosts(settings.allowed_hosts, settings.host)
+        trusted = list(settings.trusted_proxies)
+        self._proxies = ProxyHeadersMiddleware(self._forwarded, trusted) if trusted else None
+
+    async def _forwarded(self, scope: Any, receive: Any, send: Any) -> None:
+        """A request in whose scope now stands what a proxy that is trusted said of its client."""
+        scope[_FORWARDED] = True
+        await self(scope, receive, send)
 
     async def _answer(self, place: Place, request: Request) -> Response:
         if place.answer is not None:
@@ -137,78 +153,6 @@ class AppsFace:
             f"{self._random.getrandbits(80):020x}",
         )
         return request, hosts, length
-
-
-async def write(send: Send, request: Request, response: Response, scope: Message) -> None:
-    """Sends an answer: its length, no body where there must be none, and our own headers.
-
-    Args:
-        send: ASGI's.
-        request: what is answered.
-        response: the answer.
-        scope: the request's, for the extensions of our own listener.
-    """
-    body = response.body
-    headers = [*response.headers, _NOSNIFF, ("x-request-id", request.id)]
-    bodyless = request.method == "HEAD" or response.status in _BODYLESS
-    if response.stream is not None:
-        await _stream(send, request, response, headers, scope, bodyless=bodyless)
-        return
-    if response.status not in _BODYLESS:
-        headers.append(("content-length", str(len(body))))
-    if bodyless:
-        body = b""
-    whole = scope.get("extensions", _NONE).get(WHOLE)
-    if whole and not response.close and whole(scope, response.status, headers, body):
-        return
-    await send(_start(response, headers))
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _stream(
-    send: Send,
-    request: Request,
-    response: Response,
-    headers: list[tuple[str, str]],
-    scope: Message,
-    *,
-    bodyless: bool,
-) -> None:
-    """Sends an answer piece by piece, as fast as the client takes it."""
-    stream = response.stream
-    assert stream is not None
-    extensions = scope.get("extensions", _NONE)
-    closing: list[asyncio.Task[None]] = []
-
-    def left() -> None:
-        closing.append(asyncio.create_task(stream.close()))
-        if request.left:
-            request.left()
-
-    if LEFT in extensions:
-        extensions[LEFT](left)
-    try:
-        await send(_start(response, headers))
-        while not bodyless and (piece := await stream.read()):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    except AiweError as error:
-        # The head is out: all that is left to say is that this is not the whole of it.
-        if BROKEN not in extensions:
-            raise RuntimeError(error.message) from error
-        extensions[BROKEN]()
-    except asyncio.CancelledError:  # the server's grace time is over
-        if BROKEN in extensions:
-            extensions[BROKEN]()
-    finally:
-        await stream.close()
-
-
-def _start(response: Response, headers: list[tuple[str, str]]) -> Message:
-    if response.close:
-        headers.append(("connection", "close"))
-    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    return {"type": "http.response.start", "status": response.status, "headers": pairs}
 
 
 def stopping() -> EngineError:

@@ -9,6 +9,7 @@ in the engine's error shape, in its turn, and after it the connection is deaf an
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.http.arrival import BROKEN, LEFT, WHOLE, Message
+from aiwe_engine.http.arrival import BROKEN, LEFT, UNFRAMED, WHOLE, Message
 from aiwe_engine.settings import KB, Settings
 
 HEADER_LIMIT = 64 * KB
@@ -76,16 +77,12 @@ class Connection(HttpToolsProtocol):
     Args:
         config: uvicorn's, loaded.
         state: uvicorn's, shared by the connections of one listener.
-        settings: for the timeouts.
         left: called when the connection has ended.
     """
 
-    def __init__(
-        self, config: Config, state: ServerState, settings: Settings, left: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: Config, state: ServerState, left: Callable[[], None]) -> None:
         super().__init__(config, state, {})
         self.access_log = False
-        self._settings = settings
         self._left = left
         self._heading: float | None = None  # since when a header is awaited
         self._idle: float | None = None  # since when the connection waits between two requests
@@ -101,6 +98,7 @@ class Connection(HttpToolsProtocol):
             WHOLE: self._whole,
             LEFT: self._call_when_left,
             BROKEN: self._break_off,
+            UNFRAMED: self._leave_unframed,
         }
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -166,6 +164,12 @@ class Connection(HttpToolsProtocol):
         """The ASGI extension `aiwe.left`: `callback` runs if the client leaves before its answer."""
         self._on_left = callback
 
+    def _leave_unframed(self) -> None:
+        """The ASGI extension `aiwe.unframed`: the answer about to begin ends with its connection."""
+        assert self._running is not None
+        self._running.chunked_encoding = False
+        self._running.expected_content_length = sys.maxsize
+
     def _break_off(self) -> None:
         """The ASGI extension `aiwe.broken`: the answer under way stops short, with its connection."""
         if self._running is not None:
@@ -226,20 +230,20 @@ class Connection(HttpToolsProtocol):
         if self.cycle.response_complete and self.cycle.more_body:
             self._lingering = self.loop.time()
 
-    def check(self, now: float) -> None:
+    def check(self, now: float, settings: Settings) -> None:
         """Ends the connection if it is over its time. Called by the listener, coarsely."""
-        if self._lingering is not None and now - self._lingering > self._settings.body_timeout:
+        if self._lingering is not None and now - self._lingering > settings.body_timeout:
             self.transport.close()
-        if self._idle is not None and now - self._idle > self._settings.idle_timeout:
+        if self._idle is not None and now - self._idle > settings.idle_timeout:
             self.transport.close()
         owed = self.cycle is not None and not self.cycle.response_complete
         since = None if owed else self._heading
-        if since is not None and now - since > self._settings.header_timeout:
-            self._give_up()
+        if since is not None and now - since > settings.header_timeout:
+            self._give_up(settings.header_timeout)
 
-    def _give_up(self) -> None:
+    def _give_up(self, waited: float) -> None:
         if self._begun or self._received:
-            self._refuse(_too_slow(self._settings.header_timeout))
+            self._refuse(_too_slow(waited))
         else:  # Not a byte came, so nobody waits for an answer.
             self.transport.close()
 

@@ -83,6 +83,10 @@ class Listener:
         """How many requests were answered."""
         return self._state.total_requests
 
+    def configure(self, settings: Settings) -> None:
+        """Other timeouts, for the connections there are too."""
+        self._settings = settings
+
     async def start(self) -> tuple[str, int]:
         """Begins to accept; returns the bound address."""
         address = self.address
@@ -116,7 +120,7 @@ class Listener:
             self._tick.cancel()
 
     def _connection(self) -> Connection:
-        return Connection(self._config, self._state, self._settings, self._left)
+        return Connection(self._config, self._state, self._left)
 
     def _connections(self) -> list[Connection]:
         return [one for one in self._state.connections if isinstance(one, Connection)]
@@ -130,9 +134,8 @@ class Listener:
         """The one coarse timer: the date, and the connections that are over their time."""
         loop = asyncio.get_running_loop()
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode()), _SERVER]
-        now = loop.time()
+        now, settings = loop.time(), self._settings
         for connection in self._connections():
-            connection.check(now)
-        settings = self._settings
+            connection.check(now, settings)
         shortest = min(settings.header_timeout, settings.body_timeout)
         self._tick = loop.call_later(min(1.0, max(shortest / 4, 0.02)), self._sweep)

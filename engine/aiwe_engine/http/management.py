@@ -19,11 +19,12 @@ import orjson
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import UNKNOWN, Arrival, ClientGone, Message, Receive, Send, whole
-from aiwe_engine.http.asgi import decline, write
+from aiwe_engine.http.asgi import decline
 from aiwe_engine.http.ask import Ask, invalid, read_ask
 from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.streaming import stream, whole_body
+from aiwe_engine.http.writing import write
 from aiwe_engine.protocols import Management
 from aiwe_engine.routing.table import RouteTable
 from aiwe_engine.settings import MB, Settings
@@ -73,6 +74,10 @@ class ManagementFace:
         }
         lines = [key.split(" ") for key in (*self._answers, *self._streams)]
         self._table = RouteTable(Route(one, API + path, f"{one} {path}") for one, path in lines)
+
+    def configure(self, settings: Settings) -> None:
+        """Other limits of bodies."""
+        self._settings = settings
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request."""

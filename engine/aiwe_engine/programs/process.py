@@ -54,7 +54,7 @@ class BundleProcess:
     ) -> None:
         self._introduction = introduction
         self._bundles = [str(bundle) for bundle in bundles]
-        self._memory, self._heavy, self._idle = memory, heavy, idle
+        self._memory, self._heavy, self.idle = memory, heavy, idle
         self._lock = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -90,7 +90,7 @@ class BundleProcess:
                 self._end()
             else:
                 loop = asyncio.get_running_loop()
-                self._ending = loop.call_later(self._idle, self._end)
+                self._ending = loop.call_later(self.idle, self._end)
             return orjson.loads(answer)
 
     async def _exchange(self, job: bytes) -> tuple[bytes, int]:

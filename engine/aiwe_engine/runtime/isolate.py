@@ -200,8 +200,7 @@ class Isolate:
             self._defined(number, body.decode())
         elif op == wire.FAILED:
             report = orjson.loads(body)
-            self.process.residents.pop(self.number, None)
-            self.process.send(wire.DISPOSE, self.number)
+            self.process.dismiss(self.number)
             self._lose(str(report["reason"]), {int(report["running"])})
         elif op == wire.HEAVY and not self.heavy:
             self.heavy = True

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 
 from aiwe_engine.errors import EngineError
-from aiwe_engine.runtime.process import WorkerProcess
+from aiwe_engine.runtime.process import WorkerProcess, process_limits
 from aiwe_engine.settings import Settings
 
 
@@ -22,7 +22,18 @@ class WorkerPool:
         self._leased: dict[str, WorkerProcess] = {}
         self._starting: dict[str, asyncio.Future[WorkerProcess]] = {}
         self._spares: list[asyncio.Task[WorkerProcess]] = []
+        self._leaving: list[WorkerProcess] = []  # replaced, with isolates that still answer
         self._closed = False
+
+    def configure(self, settings: Settings) -> None:
+        """Other settings. A process that has other limits is replaced when it is leased again."""
+        changed = process_limits(settings) != process_limits(self._settings)
+        self._settings = settings
+        kept = 0 if changed else settings.spare_workers
+        for spare in self._spares[kept:]:
+            spare.add_done_callback(_discard)
+        del self._spares[kept:]
+        self.start()
 
     def start(self) -> None:
         """Begins to start the spares."""
@@ -42,7 +53,11 @@ class WorkerPool:
         """
         process = self._leased.get(key)
         if process is not None and not process.ended:
-            return process
+            if process.limits == process_limits(self._settings):
+                return process
+            self._leaving = [one for one in self._leaving if not one.ended]
+            self._leaving.append(self._leased.pop(key))
+            process.leave()
         waiting = self._starting.get(key)
         if waiting is None:
             waiting = self._starting[key] = asyncio.ensure_future(self._take())
@@ -84,3 +99,11 @@ class WorkerPool:
                 done.kill()
         for key in list(self._leased):
             self.release(key)
+        for process in self._leaving:
+            process.kill()
+
+
+def _discard(spare: asyncio.Task[WorkerProcess]) -> None:
+    """Ends a spare that nobody needs, now that it has started."""
+    if not spare.cancelled() and spare.exception() is None:
+        spare.result().kill()

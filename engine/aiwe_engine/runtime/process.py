@@ -40,17 +40,28 @@ class Resident(Protocol):
         ...
 
 
+def process_limits(settings: Settings) -> dict[str, int]:
+    """The limits that a process is started with: others need another process."""
+    return {
+        "worker_memory": settings.worker_memory,
+        "stack_size": settings.stack_size,
+        "heap_limit": settings.heap_limit,
+        "buffer_limit": settings.buffer_limit,
+    }
+
+
 class WorkerProcess(asyncio.Protocol):
     """One child process and the isolates in it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.limits = process_limits(settings)
         self.loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = self.loop.create_future()
         self.residents: dict[int, Resident] = {}
         self.ended = False
         self.on_end: Callable[[WorkerProcess], None] | None = None
         self._last = 0
+        self._leaving = False
         self._reader = wire.FrameReader()
         self._outgoing: list[bytes] = []
         self._transport: asyncio.WriteTransport | None = None
@@ -80,15 +91,12 @@ class WorkerProcess(asyncio.Protocol):
             raise EngineError(message, code="worker_lost") from None
 
     def _spawn(self, theirs: socket.socket) -> subprocess.Popen[bytes]:
-        settings = self.settings
-        limits = {
-            "worker_memory": settings.worker_memory,
-            "stack_size": settings.stack_size,
-            "heap_limit": settings.heap_limit,
-            "buffer_limit": settings.buffer_limit,
-        }
         descriptor = str(theirs.fileno())
-        arguments = [descriptor, orjson.dumps(limits).decode(), orjson.dumps(sys.path).decode()]
+        arguments = [
+            descriptor,
+            orjson.dumps(self.limits).decode(),
+            orjson.dumps(sys.path).decode(),
+        ]
         return subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _BOOT, *arguments],
             pass_fds=[theirs.fileno()],
@@ -169,3 +177,13 @@ class WorkerProcess(asyncio.Protocol):
         """Ends one isolate."""
         if self.residents.pop(isolate, None) is not None and not self.ended:
             self.send(wire.DISPOSE, isolate)
+            self._end_if_left()
+
+    def leave(self) -> None:
+        """Ends the process as soon as no isolate lives in it."""
+        self._leaving = True
+        self._end_if_left()
+
+    def _end_if_left(self) -> None:
+        if self._leaving and not self.residents:
+            self.kill()

@@ -65,6 +65,31 @@ class Serving:
         self._members.append(isolate)
         return isolate
 
+    async def renew(self, settings: Settings) -> None:
+        """Puts a fresh isolate in the place of the one there is, which ends with what it does.
+
+        Raises:
+            AiweError: the program does not load as things are now; the isolate there was stays.
+        """
+        self._settings = settings
+        if self._restarting is not None:  # it began under other settings
+            await asyncio.shield(self._restarting)
+        alone = settings.isolation == "request"
+        if self._isolate is None and not self._ready:  # at rest: the next request begins anew
+            self._alone = alone
+            return
+        fresh = await self._make()
+        for isolate in [self._isolate, *self._ready]:
+            if isolate is not None:
+                self._replace(isolate)
+        self._alone, self._isolate, self._ready = alone, None, []
+        if self.retired:
+            fresh.dispose()
+        elif alone:
+            self._ready.append(fresh)
+        else:
+            self._isolate = fresh
+
     # ── invocations ──
 
     def invoke(self, flight: Flight) -> None:

@@ -1,6 +1,8 @@
 """Where settings come from, which source wins, and what is said of mistakes."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -371,3 +373,13 @@ def test_a_change_holds_for_every_app(read):
     found = read("[apps.shop.http]\nbody_limit = 1").changed(spare_workers=0)
     assert found.settings == Settings(spare_workers=0)
     assert found.for_app("shop") == Settings(spare_workers=0, body_limit=1)
+
+
+def test_the_file_of_the_documentation_is_one(read):
+    page = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    production, dev = read(text), read(text, env="dev")
+    assert (production.settings.deadline, dev.settings.deadline) == (10.0, 60.0)
+    assert production.for_app("uploads").body_limit == 1024 * MB
+    assert production.app_config("orders")["shipping"]["free_above"] == 50
+    assert dev.app_config("orders")["currency"] == "TEST"

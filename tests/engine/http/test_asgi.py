@@ -6,7 +6,7 @@ import pytest
 
 from aiwe_engine.http.asgi import SANDBOX, AppsFace
 from aiwe_engine.settings import Settings
-from tests.engine.http.fake import FakeEngine, ask, echo
+from tests.engine.http.fake import FakeEngine, ask, call, echo
 
 HTML = [("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]
 
@@ -369,3 +369,54 @@ async def test_a_lifespan_is_acknowledged_and_a_websocket_refused():
     events.append({"type": "websocket.connect"})
     await face({"type": "websocket"}, receive, send)
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete", "websocket.close"]
+
+
+NETS = ("10.0.0.0/8", "127.0.0.1")
+
+
+@pytest.mark.binds("trusted_proxies")
+@pytest.mark.parametrize(
+    ("trusted", "client", "headers", "ip", "scheme"),
+    [
+        # Nobody is trusted unless named, and then only as the next hop.
+        ((), "127.0.0.1", [("x-forwarded-for", "1.2.3.4")], "127.0.0.1", "http"),
+        (NETS, "127.0.0.1", [("x-forwarded-for", "1.2.3.4")], "1.2.3.4", "http"),
+        (NETS, "10.9.9.9", [("x-forwarded-for", "1.2.3.4")], "1.2.3.4", "http"),
+        (NETS, "11.0.0.1", [("x-forwarded-for", "1.2.3.4")], "11.0.0.1", "http"),
+        (NETS, "11.0.0.1", [("x-forwarded-proto", "https")], "11.0.0.1", "http"),
+        (NETS, "127.0.0.1", [("x-forwarded-proto", "https")], "127.0.0.1", "https"),
+        (NETS, "127.0.0.1", [("x-forwarded-proto", "javascript")], "127.0.0.1", "http"),
+        # What a client wrote itself stands to the left of what its proxy added.
+        (NETS, "127.0.0.1", [("x-forwarded-for", "6.6.6.6, 1.2.3.4, 10.0.0.7")], "1.2.3.4", "http"),
+        (
+            NETS,
+            "127.0.0.1",
+            [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "1.2.3.4")],
+            "1.2.3.4",
+            "http",
+        ),
+        (NETS, "127.0.0.1", [("x-forwarded-for", "1.2.3.4:5678")], "1.2.3.4", "http"),
+        (NETS, "127.0.0.1", [("x-forwarded-for", "[2001:db8::1]:99")], "2001:db8::1", "http"),
+        (("::1",), "::1", [("x-forwarded-for", "2001:db8::1")], "2001:db8::1", "http"),
+        (NETS, "127.0.0.1", [("x-forwarded-for", "")], "127.0.0.1", "http"),
+        (NETS, "127.0.0.1", [], "127.0.0.1", "http"),
+    ],
+)
+async def test_a_proxy_is_believed_only_where_it_is_trusted(trusted, client, headers, ip, scheme):
+    engine = one(settings=Settings(trusted_proxies=trusted))
+    scope = {"client": (client, 1234)}
+    answer = await call(AppsFace(engine), "/echo", "POST", headers=headers, scope=scope)
+    assert answer.status == 200
+    ((_, request),) = engine.requests
+    assert (request.client, request.scheme) == (ip, scheme)
+
+
+async def test_the_face_follows_settings_that_change():
+    engine = one()
+    face = AppsFace(engine)
+    assert (await call(face, "/", host="a.example")).status == 421
+    engine.settings = Settings(allowed_hosts=("a.example",), trusted_proxies=("127.0.0.1",))
+    answer = await call(face, "/", host="a.example", headers=[("x-forwarded-for", "1.2.3.4")])
+    assert (answer.status, engine.requests[-1][1].client) == (200, "1.2.3.4")
+    engine.settings = Settings()
+    assert (await call(face, "/", host="a.example")).status == 421

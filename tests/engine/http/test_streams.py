@@ -104,6 +104,15 @@ async def test_an_answer_streams_in_chunks(tmp_path, path, status, whole):
         assert (b"".join(pieces), complete) == (whole, True)
 
 
+async def test_an_old_client_gets_no_chunks_and_the_end_of_the_connection(tmp_path):
+    async with served(tmp_path) as (_, port):
+        for keep in ("", "Connection: keep-alive\r\n"):
+            head, rest = await exchange(port, f"GET /three HTTP/1.0\r\n{HOST}{keep}\r\n")
+            assert "transfer-encoding" not in head
+            assert "connection: close" in head
+            assert rest == b"one 2 drei"
+
+
 async def test_a_piece_is_there_before_the_next_is_made(tmp_path):
     async with served(tmp_path) as (_, port), Wire(port) as wire:
         wire.send(get("/stalls"))

@@ -54,13 +54,17 @@ class Reader:
     def __init__(self, database: Database, cache: DocumentCache, settings: Settings) -> None:
         self._database = database
         self._cache = cache
-        self._result_limit = settings.result_limit
-        self._time_limit = settings.query_limit
+        self.configure(settings)
         self._gets: Lane[Get] = Lane("store-get", self._read, most=MOST_GETS)
         self._queries: Lane[Question] = Lane("store-query", self._answer, threads=SCANNERS)
         self._asking: dict[Question, list[Future[Any]]] = {}
         self._running: list[tuple[list[Future[Any]], Connection]] = []
         self._lock = Lock()
+
+    def configure(self, settings: Settings) -> None:
+        """The limits of results and of time, from the next question on."""
+        self._result_limit = settings.result_limit
+        self._time_limit = settings.query_limit
 
     def get(self, scope: Scope, collection: str, doc_id: str) -> Future[bytes | None]:
         """A document by id. On the loop only."""

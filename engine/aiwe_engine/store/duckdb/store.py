@@ -57,6 +57,11 @@ class DuckDBStore:
         self._warming: Thread | None = None
         self._closed = False
 
+    def configure(self, settings: Settings) -> None:
+        """Other limits of documents, results and queries, from the next call on."""
+        self._limit = settings.document_limit
+        self._reader.configure(settings)
+
     def warm(self) -> None:
         """Imports the database and opens the file in the background, for a quick first call."""
         if self._warming is None:

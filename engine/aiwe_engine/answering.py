@@ -1,0 +1,126 @@
+"""From a request to its answer: the steps that every request to an app takes, in their order.
+
+    route → body → invocation → answer, or the error that says why there is none
+
+This file knows the order; each step is done elsewhere. It reads no bytes and writes none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from aiwe_engine.deployments.release import Release
+from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
+from aiwe_engine.files.incoming import Uploads
+from aiwe_engine.files.store import FileStore
+from aiwe_engine.http.intake import REQUEST_BODY, take_in
+from aiwe_engine.http.kept import Wanted, kept_answer, names_file
+from aiwe_engine.http.payload import answer, payload
+from aiwe_engine.http.refusal import refuse
+from aiwe_engine.http.streaming import Told
+from aiwe_engine.logs import Log
+from aiwe_engine.protocols import Scope
+from aiwe_engine.routing.table import Match
+from aiwe_engine.types import Invocation, LogLine, Request, Response, Route
+
+
+class Answering:
+    """Answers requests to the apps that are live.
+
+    Args:
+        live: the apps by name; read at each request.
+        files: what clients upload, and what programs keep of it.
+        log: where failures are told.
+        env: the environment that is served.
+    """
+
+    def __init__(self, live: Mapping[str, Release], files: FileStore, log: Log, env: str) -> None:
+        self._live, self._files, self._log, self._env = live, files, log, env
+
+    async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:
+        """Answer one request to an app. Never raises: an error is an answer in the error shape."""
+        release = self._live.get(app)
+        try:
+            if release is None:
+                raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+            match, missing = self._match(release, request, public=public)
+            uploads = None
+            if missing is None and (request.arrival is not None or request.body):
+                uploads = await take_in(request, match.route, release.settings, self._files)
+            return await self._run(release, request, match, missing, uploads)
+        except AiweError as error:
+            return self._refuse(app, release, error, request, public=public)
+
+    def _match(
+        self, release: Release, request: Request, *, public: bool
+    ) -> tuple[Match, Response | None]:
+        """The route of a request; where there is none, what middleware gets to see instead."""
+        try:
+            return release.table.match(request.method, request.path), None
+        except RequestError as error:
+            if not release.watches(request.path):
+                raise
+            route = Route(request.method, request.path, "")
+            return Match(route, {}), refuse(error, request, public=public)
+
+    async def _run(
+        self,
+        release: Release,
+        request: Request,
+        match: Match,
+        missing: Response | None,
+        uploads: Uploads | None,
+    ) -> Response:
+        deployment, settings, handler = release.deployment, release.settings, match.route.handler
+        loop = release.serving.loop
+        invocation = Invocation(
+            request.id,
+            "http",
+            deployment.app,
+            self._env,
+            deployment.version,
+            handler,
+            deadline=loop.time() + settings.deadline,
+        )
+        invocation.uploads = uploads
+        values = payload(request, match, settings)
+        if missing is not None:
+            values["missing"] = [missing.status, missing.headers, missing.body.decode()]
+        elif "stream" in values:
+            invocation.bodies[REQUEST_BODY] = request.arrival
+        flight = release.begin(invocation, ("i", request.id, handler, values))
+        request.left = flight.leave
+        try:
+            raw = await flight.future
+        except AiweError as error:
+            raise release.explain(error) from error
+        if names_file(raw):
+            wanted = Wanted.of(raw)
+            scope = Scope(deployment.app, self._env)
+            return kept_answer(request, wanted, self._files.find(scope, wanted.file))
+        if flight.channel is None:
+            return answer(raw, limit=settings.response_limit)
+        stream = Told(flight.channel, lambda error: self._note(release, error, request))
+        return answer(raw, stream=stream)
+
+    def _refuse(
+        self, app: str, release: Release | None, error: AiweError, request: Request, *, public: bool
+    ) -> Response:
+        if isinstance(error, ProgramError | EngineError) and error.status >= 500:
+            self._note(release, error, request, app)
+            if public and error.code == "handler_failed":
+                error = ProgramError("The handler failed.", code=error.code, status=error.status)
+        return refuse(error, request, public=public)
+
+    def _note(
+        self, release: Release | None, error: AiweError, request: Request, app: str = ""
+    ) -> None:
+        """Writes an error of a request to the log of its app."""
+        version = ""
+        if release is not None:
+            error = release.explain(error)
+            app, version = release.deployment.app, release.deployment.version
+        text = f"{request.method} {request.path}: {error.stack or error.message}"
+        line = LogLine(time.time(), app, self._env, version, "error", text, request.id, error.where)
+        self._log.write(line)

@@ -1,0 +1,85 @@
+"""`aiwe config`: every setting in effect, and where it was said.
+
+What it prints is itself TOML: a file of it says the same again.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any
+
+from aiwe_engine.configuration.configuration import AppConfiguration, Configuration
+from aiwe_engine.configuration.given import CONFIG
+from aiwe_engine.configuration.values import written
+from aiwe_engine.settings import ROWS, Row, Settings
+
+_WIDTH = 40  # of what stands before a comment, where it is not longer
+
+
+def config(configuration: Configuration, env: str, *, json: bool) -> int:
+    """Shows the configuration of an environment."""
+    if json:
+        print(json_module.dumps(_as_json(configuration, env)))
+        return 0
+    print(f"# What holds in {env}, and where it was said.")
+    _print_tables(ROWS.values(), "", configuration.settings, configuration.origins)
+    for name, app in configuration.apps.items():
+        _print_app(f"apps.{name}.", app)
+    return 0
+
+
+def _print_app(place: str, app: AppConfiguration) -> None:
+    own = [row for name, row in ROWS.items() if name in app.origins]
+    _print_tables(own, place, app.settings, app.origins)
+    if app.config:
+        print(f"\n[{place}{CONFIG}]")
+        for key, value in app.config.items():
+            print(f"{_toml(key)} = {_toml(value)}")
+
+
+def _print_tables(
+    rows: Iterable[Row], place: str, settings: Settings, origins: Mapping[str, str]
+) -> None:
+    for section, group in groupby(rows, lambda row: row.section):
+        print(f"\n[{place}{section}]")
+        for row in group:
+            said = f"{row.key} = {written(row, getattr(settings, row.name))}"
+            print(f"{said:<{_WIDTH}} # {origins.get(row.name, 'default')}")
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML, in one line."""
+    if isinstance(value, Mapping):
+        pairs = ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items())
+        return f"{{ {pairs} }}" if pairs else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json_module.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def _as_json(configuration: Configuration, env: str) -> dict[str, Any]:
+    return {
+        "env": env,
+        "settings": _values(ROWS, configuration.settings, configuration.origins),
+        "apps": {
+            name: {
+                "settings": _values(app.origins, app.settings, app.origins),
+                "config": app.config,
+            }
+            for name, app in configuration.apps.items()
+        },
+    }
+
+
+def _values(
+    names: Iterable[str], settings: Settings, origins: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    return {
+        ROWS[name].full: {
+            "value": getattr(settings, name),
+            "source": origins.get(name, "default"),
+        }
+        for name in names
+    }
