@@ -53,10 +53,10 @@ class Flight:
 
     def begin_stream(self, head: Any, deadline: float) -> None:
         """The head of an answer is there; its pieces come through a channel."""
-        if self.future.done():
+        invocation = self.invocation
+        if self.future.done() or invocation.kind != "http":
             return
         self.channel = Channel()
-        invocation = self.invocation
         invocation.bodies[ANSWER] = self.channel
         invocation.wrote = True  # an answer begun cannot be begun again
         invocation.deadline = deadline
