@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.deployments.failures import explain, place
@@ -137,7 +138,7 @@ class Release:
         self.serving = Serving(workshop.pool, self.settings, key, self._load)
         self.table = RouteTable(())
         self._registered: list[dict[str, Any]] = []
-        self._prefixes: tuple[str, ...] = ()  # of its middleware
+        self._prefixes: list[list[str]] = []  # of its middleware, in segments
         self._names = {name for piece in program.pieces for name in piece.names}
 
     @property
@@ -182,7 +183,9 @@ class Release:
             ProgramError: a route is malformed or reserved; `route_clash` when strict.
         """
         routes = tuple(self._route(one) for one in self._registered if one["method"] not in HOOKS)
-        self._prefixes = tuple(one["path"] for one in self._registered if one["method"] == "use")
+        self._prefixes = [
+            _segments(one["path"]) for one in self._registered if one["method"] == "use"
+        ]
         for first, second in conflicts(routes):
             if strict:
                 raise ProgramError(
@@ -201,10 +204,10 @@ class Release:
 
     def watches(self, path: str) -> bool:
         """Whether some middleware sees requests for this raw path, whatever routes there are."""
-        return any(
-            path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] == "/")
-            for prefix in (prefix.rstrip("/") for prefix in self._prefixes)
-        )
+        if not self._prefixes:
+            return False
+        segments = _segments(path)
+        return any(segments[: len(prefix)] == prefix for prefix in self._prefixes)
 
     def _route(self, entry: dict[str, Any]) -> Route:
         where = explain(ProgramError("", stack=entry["at"]), self.deployment.program).where
@@ -263,6 +266,11 @@ class Release:
     def rename(self, url: str) -> None:
         """Says under which address it is served."""
         self.deployment = replace(self.deployment, url=url)
+
+
+def _segments(path: str) -> list[str]:
+    """A raw path in pieces, each decoded once, as the route table compares them."""
+    return [unquote(part) for part in path[1:].split("/")] if path != "/" else []
 
 
 def _spot(route: Route) -> str:

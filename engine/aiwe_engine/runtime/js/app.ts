@@ -1,17 +1,15 @@
 /** Registration: `app`, `register`, and what the contract names that later versions bring. */
 import { DISPLAY } from "./display";
 import { failure, notAvailable } from "./failure";
-import { type Invocation, type Table, current, defineProperty, settings, stringify, table } from "./invocation";
+import { type Table, current, defineProperty, note, settings, stringify, table } from "./invocation";
+import { type Handler, onError, use } from "./middleware";
 import { isInteger } from "./platform/primordials";
 import { type Promised, ruleOf } from "./validation";
 
-type Handler = (...args: any[]) => any;
 export interface Registered extends Promised { chain: (Handler | string)[] }
 
 /** Every handler of this isolate, by the key under which the host knows it. */
 export const handlers: Table<Registered> = table();
-export const middleware: { prefix: string; run: Handler }[] = [];
-export const errorHandlers: Handler[] = [];
 
 const METHODS = ["get", "post", "put", "patch", "delete", "options"];
 
@@ -35,11 +33,6 @@ function route(method: string, path: unknown, chain: unknown[]): object {
   const info: Record<string, unknown> = { __proto__: null } as any;
   note(invocation, method, path, key, info);
   return handle(info, registered);
-}
-
-/** Tells the host of a registration: a route, or a hook of the app ("use", "onError"). */
-function note(invocation: Invocation, method: string, path: string, handler: string, info: object): void {
-  invocation.routes[invocation.routes.length] = { method, path, handler, info, at: new Error().stack ?? "" };
 }
 
 function missing(call: string, path: string, got: string): Error {
@@ -81,33 +74,6 @@ function checked(info: Record<string, unknown>): object {
     throw failure("TypeError", "invalid_route", "describe: bodyLimit is a whole number of bytes, as in 50 * 1024 * 1024.");
   }
   return info;
-}
-
-function use(first: unknown, second?: unknown): void {
-  const invocation = current();
-  const prefix = typeof first === "string" ? first : "/";
-  const run = typeof first === "string" ? second : first;
-  if (invocation === null || invocation.piece === null) {
-    throw failure("Error", "registration_closed", "app.use was called while a handler runs.", "Call it at the top level.");
-  }
-  if (typeof run !== "function") {
-    throw failure("TypeError", "invalid_handler", "app.use takes a function (req, next) => ….");
-  }
-  if (prefix[0] !== "/") {
-    throw failure("TypeError", "invalid_route", `app.use takes a path that begins with a slash, not ${stringify(prefix)}.`);
-  }
-  middleware[middleware.length] = { prefix, run: run as Handler };
-  note(invocation, "use", prefix, "", {});
-}
-
-function onError(run: unknown): void {
-  const invocation = current();
-  if (typeof run !== "function") throw failure("TypeError", "invalid_handler", "app.onError takes a function (error, req) => ….");
-  if (invocation === null || invocation.piece === null) {
-    throw failure("Error", "registration_closed", "app.onError was called while a handler runs.", "Call it at the top level.");
-  }
-  errorHandlers[errorHandlers.length] = run as Handler;
-  note(invocation, "onError", "/", "", {});
 }
 
 const LATER = [

@@ -42,6 +42,11 @@ export class Invocation {
   constructor(readonly n: number, readonly kind: string, readonly id: string) {}
 }
 
+/** Tells the host of a registration: a route, or a hook of the app ("use", "onError"). */
+export function note(invocation: Invocation, method: string, path: string, handler: string, info: object): void {
+  invocation.routes[invocation.routes.length] = { method, path, handler, info, at: new Error().stack ?? "" };
+}
+
 declare let __aiwe_cur: Invocation | null;
 export const current = (): Invocation | null => __aiwe_cur;
 export const enter = (invocation: Invocation | null): void => { __aiwe_cur = invocation; };

@@ -17,20 +17,19 @@
  *        ["k", n]  ["s", n]                  ran over its CPU limit; lost its continuation by that
  */
 import { answer } from "./answer";
-import { type Registered, errorHandlers, handlers, middleware } from "./app";
-import { describe, failure } from "./failure";
+import { type Registered, handlers } from "./app";
+import { follow } from "./chain";
+import { describe } from "./failure";
 import { dropCalls, dropTimers, fire, isWaiting, log, reply, report } from "./host";
 import {
   Invocation, current, emit, enter, handOver, parse, promiseThen, resolved, running, stringify,
 } from "./invocation";
 import { displayData } from "./display";
-import { Html } from "./platform/html";
 import { inspect } from "./platform/inspect";
 import { DOMException } from "./platform/exception";
-import { Response, isResponse } from "./platform/response";
+import { Response } from "./platform/response";
 import { initialise, run } from "./program";
 import { AppRequest, type Payload } from "./request";
-import { guarded } from "./validation";
 
 let inbox: any[] = [];
 let cursor = 0;
@@ -119,8 +118,7 @@ function begin(invocation: Invocation, key: string, payload: any): Invocation {
   try {
     const request = new AppRequest(invocation, payload);
     const handler = payload.missing === undefined ? handlers[key]! : unmatched(payload.missing);
-    const plain = middleware.length === 0 && errorHandlers.length === 0 && handler.chain.length === 1;
-    const value = plain ? last(handler)(request) : compose(handler, request);
+    const value: any = follow(handler, request);
     if (typeof value === "object" && value !== null && typeof value.then === "function") {
       promiseThen(resolved(value), (v: unknown) => settle(invocation, v), (e: unknown) => fail(invocation, e));
     } else {
@@ -135,53 +133,6 @@ function begin(invocation: Invocation, key: string, payload: any): Invocation {
 /** What stands at the end of the chain where no route matched: the engine's own answer. */
 function unmatched([status, headers, body]: NonNullable<Payload["missing"]>): Registered {
   return { path: "", chain: [() => new Response(status === 204 ? null : body, { status, headers })] };
-}
-
-function one(handler: Registered["chain"][number]): (...args: any[]) => any {
-  if (typeof handler === "function") return handler;
-  const found = (globalThis as any)[handler];
-  if (typeof found === "function") return found;
-  throw failure("ReferenceError", "handler_not_found", `The route's handler "${handler}" is not a top-level function.`,
-    `Declare function ${handler}(req) at the top level of a cell or file of this app.`);
-}
-
-/** The handler at the end of a chain, with the checks of its description. */
-function last(handler: Registered): (...args: any[]) => any {
-  const run = one(handler.chain[handler.chain.length - 1]!);
-  return handler.input === undefined && handler.output === undefined ? run : guarded(handler, run);
-}
-
-/** Middleware and the route's own chain, outermost first; `next()` gives the Response of what follows. */
-async function compose(handler: Registered, request: AppRequest): Promise<unknown> {
-  const steps: ((...args: any[]) => any)[] = [];
-  for (const { prefix, run: step } of middleware) {
-    const within = prefix === "/" || request.path === prefix || request.path.startsWith(prefix.endsWith("/") ? prefix : prefix + "/");
-    if (within) steps[steps.length] = step;
-  }
-  for (let at = 0; at < handler.chain.length - 1; at++) steps[steps.length] = one(handler.chain[at]!);
-  steps[steps.length] = last(handler);
-  const invocation = current();
-  const call = async (at: number): Promise<unknown> => {
-    enter(invocation);
-    return at === steps.length - 1 ? steps[at]!(request) : steps[at]!(request, async () => toResponse(await call(at + 1)));
-  };
-  try {
-    return await call(0);
-  } catch (error) {
-    for (const rescue of errorHandlers) {
-      enter(invocation);
-      const value = await rescue(error, request);
-      if (value !== undefined) return value;
-    }
-    throw error;
-  }
-}
-
-function toResponse(value: any): Response {
-  if (isResponse(value)) return value;
-  if (value === undefined) return Response.noContent();
-  if (typeof value === "string") return Response.text(value);
-  return value instanceof Html ? Response.html(value) : Response.json(value);
 }
 
 function load(message: any[]): Invocation {

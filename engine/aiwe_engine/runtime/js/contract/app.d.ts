@@ -108,8 +108,8 @@ interface App {
   options(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
   all(path: string, handler: Handler): RouteHandle;
   all(path: string, ...chain: [...Middleware[], Handler]): RouteHandle;
-  use(middleware: Middleware): void;
-  use(prefix: string, middleware: Middleware): void;
+  use(...middleware: Middleware[]): void;
+  use(prefix: string, ...middleware: Middleware[]): void;
   onError(handler: (error: Error, req: AppRequest) => Awaitable<HandlerResult>): void;
   readonly name: string;
   readonly env: string;

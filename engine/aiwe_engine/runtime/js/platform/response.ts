@@ -66,6 +66,7 @@ const ERRORS: Record<number, [code: string, message: string]> = {
 
 let snapshotOf: (response: Response) => Snapshot;
 let ownerOf: (response: Response) => Owner;
+let own: (response: Response) => Response;
 let isMine: (value: unknown) => value is Response;
 
 export class Response {
@@ -79,6 +80,8 @@ export class Response {
   #guard: Guard = "response";
   #body: Body | null = null;
   #file: FileRef | null = null;
+  /** Made by `handedOn`: nobody else has it. */
+  #own = false;
 
   constructor(body?: unknown, init?: ResponseInit) {
     if (init === (MINE as unknown)) return;
@@ -193,14 +196,18 @@ export class Response {
 
   clone(): Response {
     if (isUnusable(this.#body)) throw new TypeError("response.clone: the body was read already or is locked. Clone it before reading.");
+    return this.#like(this.#guard, split(this.#body));
+  }
+
+  #like(guard: Guard, body: Body | null): Response {
     const copy = blank();
     copy.#status = this.#status;
     copy.#statusText = this.#statusText;
     copy.#kind = this.#kind;
     copy.#list = this.#list === null ? null : this.#list.copy();
     copy.#type = this.#type;
-    copy.#guard = this.#guard;
-    copy.#body = split(this.#body);
+    copy.#guard = guard;
+    copy.#body = body;
     copy.#file = this.#file;
     return copy;
   }
@@ -225,6 +232,14 @@ export class Response {
   static {
     isMine = (value): value is Response => typeof value === "object" && value !== null && #status in value;
     ownerOf = (response) => ({ body: response.#body, contentType: () => response.#listed().get("content-type") });
+    own = (response) => {
+      if (response.#own || response.#kind === "error") return response;
+      const body = response.#body;
+      const kept = body !== null && !body.used && body.stream === null && typeof body.source === "string";
+      const copy = response.#like("response", kept ? bodyOf(body.source) : body);
+      copy.#own = true;
+      return copy;
+    };
     snapshotOf = (response) => {
       const body = response.#body;
       if (response.#kind === "error") {
@@ -302,6 +317,14 @@ function streamBody(source: unknown): Body {
 
 /** Whether `value` is a Response, whatever a program made of the global of that name. */
 export const isResponse = (value: unknown): value is Response => isMine(value);
+
+/**
+ * What `next()` gives for a Response: one whose headers can be changed, though it be a redirect, and
+ * whose changes do not stay on a Response that the program keeps between requests.
+ */
+export function handedOn(response: Response): Response {
+  return own(response);
+}
 
 /** What the engine sends; makes nothing that was not made. Throws where the body cannot be sent. */
 export function snapshot(response: Response): Snapshot {
