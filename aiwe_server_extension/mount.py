@@ -20,6 +20,7 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
+from aiwe_engine.http.cookies import NO_COOKIES
 from aiwe_server_extension.adapter import Application, AsgiHandler, Header
 
 SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
@@ -76,7 +77,7 @@ class MountHandler(AsgiHandler, JupyterHandler):
         self.request.query = self._query_for_app()
         headers = [pair for pair in self.request_headers() if self._may_enter(pair[0])]
         headers.append((b"host", f"{app}.localhost".encode()))
-        await self.pass_on(self.face, f"/{rest}", headers)
+        await self.pass_on(self.face, f"/{rest}", headers, extensions={NO_COOKIES: {}})
 
     def _may_enter(self, name: bytes) -> bool:
         if name == b"authorization":

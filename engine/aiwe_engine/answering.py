@@ -1,6 +1,6 @@
 """From a request to its answer: the steps that every request to an app takes, in their order.
 
-    route → body → invocation → answer, or the error that says why there is none
+    route → limits → session → body → invocation → answer, or the error that says why there is none
 
 This file knows the order; each step is done elsewhere. It reads no bytes and writes none.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from aiwe_engine.deployments.release import Release
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
@@ -20,9 +21,17 @@ from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
 from aiwe_engine.http.streaming import Told
 from aiwe_engine.logs import Log
-from aiwe_engine.protocols import Scope
+from aiwe_engine.rates.limits import Rates
 from aiwe_engine.routing.table import Match
-from aiwe_engine.types import Invocation, LogLine, Request, Response, Route
+from aiwe_engine.runtime.isolate import Flight
+from aiwe_engine.types import Invocation, LogLine, Request, Response, Route, Visit
+from aiwe_engine.visits import Visits
+
+_WITH_CHANGES = 5  # members of a raw answer that changes the session; else it has one less
+_NOT_KEPT = (
+    "req.session was changed where browsers keep no cookies: the next request will not know of it. "
+    "Open the app at an address of its own."
+)
 
 
 class Answering:
@@ -31,26 +40,44 @@ class Answering:
     Args:
         live: the apps by name; read at each request.
         files: what clients upload, and what programs keep of it.
+        rates: how often callers have asked.
+        visits: the sessions of visitors.
         log: where failures are told.
         env: the environment that is served.
     """
 
-    def __init__(self, live: Mapping[str, Release], files: FileStore, log: Log, env: str) -> None:
+    def __init__(
+        self,
+        live: Mapping[str, Release],
+        files: FileStore,
+        rates: Rates,
+        visits: Visits,
+        log: Log,
+        env: str,
+    ) -> None:
         self._live, self._files, self._log, self._env = live, files, log, env
+        self._rates, self._visits = rates, visits
+        self._told: set[str] = set()  # versions whose authors know that a session is not kept
 
     async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:
         """Answer one request to an app. Never raises: an error is an answer in the error shape."""
         release = self._live.get(app)
+        standing: list[tuple[str, str]] = []  # headers that say how often the caller may ask
         try:
             if release is None:
                 raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
             match, missing = self._match(release, request, public=public)
-            uploads = None
+            standing = await self._admit(release, match, request)
+            visit = uploads = None
+            if release.uses_sessions:
+                visit = await self._visits.find(release.scope, release.settings, request)
             if missing is None and (request.arrival is not None or request.body):
                 uploads = await take_in(request, match.route, release.settings, self._files)
-            return await self._run(release, request, match, missing, uploads)
+            response = await self._run(release, request, match, missing, uploads, visit)
         except AiweError as error:
-            return self._refuse(app, release, error, request, public=public)
+            response = self._refuse(app, release, error, request, public=public)
+        response.headers += standing
+        return response
 
     def _match(
         self, release: Release, request: Request, *, public: bool
@@ -64,6 +91,21 @@ class Answering:
             route = Route(request.method, request.path, "")
             return Match(route, {}), refuse(error, request, public=public)
 
+    async def _admit(
+        self, release: Release, match: Match, request: Request
+    ) -> list[tuple[str, str]]:
+        """Counts a request where a limit wants it; headers for its answer.
+
+        Raises:
+            RateLimited: the caller asks too often.
+        """
+        rules: Any = match.route.info.get("limits", ())
+        general = release.settings.rate_limit
+        if not (rules or general) or request.method == "OPTIONS":
+            return []
+        place = release.deployment.app, self._env, match.route.handler
+        return await self._rates.admit(place, rules, general, request)
+
     async def _run(
         self,
         release: Release,
@@ -71,6 +113,7 @@ class Answering:
         match: Match,
         missing: Response | None,
         uploads: Uploads | None,
+        visit: Visit | None,
     ) -> Response:
         deployment, settings, handler = release.deployment, release.settings, match.route.handler
         loop = release.serving.loop
@@ -83,8 +126,10 @@ class Answering:
             handler,
             deadline=loop.time() + settings.deadline,
         )
-        invocation.uploads = uploads
+        invocation.uploads, invocation.visit = uploads, visit
         values = payload(request, match, settings)
+        if visit is not None:
+            values["session"] = visit.values
         if missing is not None:
             values["missing"] = [missing.status, missing.headers, missing.body.decode()]
         elif "stream" in values:
@@ -95,14 +140,39 @@ class Answering:
             raw = await flight.future
         except AiweError as error:
             raise release.explain(error) from error
+        if visit is None:
+            return self._response(release, request, flight, raw)
+        changes = raw.pop() if type(raw) is list and len(raw) == _WITH_CHANGES else None
+        response = self._response(release, request, flight, raw)
+        await self._keep(release, invocation, changes, response)
+        return response
+
+    def _response(self, release: Release, request: Request, flight: Flight, raw: Any) -> Response:
+        """The answer that a worker's raw one stands for."""
         if names_file(raw):
             wanted = Wanted.of(raw)
-            scope = Scope(deployment.app, self._env)
-            return kept_answer(request, wanted, self._files.find(scope, wanted.file))
+            return kept_answer(request, wanted, self._files.find(release.scope, wanted.file))
         if flight.channel is None:
-            return answer(raw, limit=settings.response_limit)
+            return answer(raw, limit=release.settings.response_limit)
         stream = Told(flight.channel, lambda error: self._note(release, error, request))
         return answer(raw, stream=stream)
+
+    async def _keep(
+        self, release: Release, invocation: Invocation, changes: Any, response: Response
+    ) -> None:
+        """Stores what a handler changed in its visitor's session, before its answer leaves."""
+        visit, version = invocation.visit, release.deployment.version
+        assert visit is not None
+        if changes is not None and not visit.kept and version not in self._told:
+            self._told.add(version)
+            self._log.program(invocation, "warn", _NOT_KEPT, release.owner)
+        try:
+            sent = await self._visits.keep(release.scope, release.settings, visit, changes)
+        except AiweError:
+            if response.stream is not None:
+                await response.stream.close()
+            raise
+        response.headers += sent
 
     def _refuse(
         self, app: str, release: Release | None, error: AiweError, request: Request, *, public: bool

@@ -25,6 +25,7 @@ from aiwe_engine.capabilities.body import Body
 from aiwe_engine.capabilities.data import Data
 from aiwe_engine.capabilities.files import Files
 from aiwe_engine.capabilities.gate import Gate
+from aiwe_engine.capabilities.visit import SessionCalls
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.deployments.notebook import Emit, Notebook
 from aiwe_engine.deployments.release import Release, Workshop
@@ -35,6 +36,7 @@ from aiwe_engine.logs import Log
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import read_app, slug
+from aiwe_engine.rates.limits import Rates
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.store.duckdb import DuckDBStore
@@ -48,6 +50,7 @@ from aiwe_engine.types import (
     Response,
     Source,
 )
+from aiwe_engine.visits import Visits
 
 _LOG = logging.getLogger(__name__)
 SWEEP = 0.05  # seconds between two looks at deadlines
@@ -81,16 +84,21 @@ class Engine:
         self.apps_url = ""  # told by whoever opens the listener
         self.log = Log(self.settings.log_lines)
         self._store = DuckDBStore(data / "data.duckdb", self.settings)
+        self._visits = Visits(self._store)
+        self._rates = Rates(self.settings.rate_subjects)
         self._pool = WorkerPool(self.settings)
         self._files = FileStore(data / "files")
         files = Files(self._files, self.settings_of)
-        gate = Gate([Body(self.settings_of), Data(self._store, self.log), files])
+        sessions = SessionCalls(self._visits)
+        gate = Gate([Body(self.settings_of), Data(self._store, self.log), files, sessions])
         self._workshop = Workshop(settings, self._pool, gate.call, self.log)
         self._compiler = Compiler(self.settings, cache=data / "cache")
         self._language: Any = None
         self._locate = locate
         self._live: dict[str, Release] = {}
-        self._answering = Answering(self._live, self._files, self.log, env)
+        self._answering = Answering(
+            self._live, self._files, self._rates, self._visits, self.log, env
+        )
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}
         self._orders: dict[str, list[str]] = {}  # cells of documents that have not run yet, by path
@@ -109,6 +117,7 @@ class Engine:
         self._pool.start()
         self.log.followers.append(self._tell_line)
         self._tasks.append(asyncio.create_task(self._watch()))
+        self._tasks.append(asyncio.create_task(self._visits.run()))
         return self
 
     async def __aexit__(
@@ -183,6 +192,8 @@ class Engine:
         if release is not None:
             await release.renew()  # the configuration may have changed while it loaded
         before = self._live.get(app)
+        if release is not None and release.limited:
+            asyncio.get_running_loop().run_in_executor(None, self._rates.warm)
         if release is None:
             self._live.pop(app, None)
         else:

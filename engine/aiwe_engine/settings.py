@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from aiwe_engine import checks
 from aiwe_engine.checks import Check
+from aiwe_engine.rates import rule
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 Unit = Literal["", "bytes", "seconds"]
@@ -28,6 +29,8 @@ SECTIONS = {
     "limits": "What a program may use",
     "runtime": "Workers and isolates",
     "fetch": "Requests of programs to other servers",
+    "session": "What `req.session` keeps of a visitor",
+    "rate": "How often somebody may call",
     "log": "What programs write to the log",
     "files": "What programs keep of uploads",
     "data": "Documents and the database",
@@ -266,6 +269,24 @@ class Settings:
         "File of certificates of further authorities to trust, in PEM form",
         check=checks.certificates,
         app=True,
+    )
+    session_idle: float = _time(
+        "session", 86_400.0, "Seconds after which a session that is not used ends", app=True
+    )
+    session_lifetime: float = _time(
+        "session", 14 * 86_400.0, "Seconds after which a session ends in any case", app=True
+    )
+    session_limit: int = _size("session", 64 * KB, "Bytes that one session may hold", app=True)
+
+    rate_limit: str = _text(
+        "rate",
+        "",
+        "What each caller may ask of an app, as in '600/min'; none where it is empty",
+        check=rule.check,
+        app=True,
+    )
+    rate_subjects: int = _count(
+        "rate", 50_000, "Callers counted at a time, a kilobyte each at most", restart=True
     )
 
     log_limit: int = _size(

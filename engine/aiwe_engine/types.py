@@ -53,6 +53,7 @@ class Request:
     arrival: ByteSource | None = None
     form: dict[str, Any] | None = None  # what a form with files holds, for the program
     left: Callable[[], None] | None = None
+    keeps_cookies: bool = True  # False at a place that apps share
 
 
 @dataclass(slots=True)
@@ -114,6 +115,27 @@ class Route:
 
 
 @dataclass(slots=True)
+class Visit:
+    """The session of the visitor whose request is answered: `req.session`.
+
+    Attributes:
+        key: what it is stored under; None where there is none, or none any more.
+        values: what it holds.
+        kept: the browser keeps cookies of this place.
+        secure: the request came by https.
+        stale: it is to be noted that the session is in use.
+        ended: the program has destroyed it.
+    """
+
+    key: str | None = None
+    values: dict[str, Json] = field(default_factory=dict)
+    kept: bool = True
+    secure: bool = False
+    stale: bool = False
+    ended: bool = False
+
+
+@dataclass(slots=True)
 class EffectLog:
     """What a program did to the world while it loaded, in order, by piece of program.
 
@@ -144,6 +166,7 @@ class Invocation:
     piece: str = ""  # the cell or file being loaded, for effects
     bodies: dict[int, Any] = field(default_factory=dict)  # streams of bytes it may read or write
     uploads: Any = None  # the files of its request: files.Uploads
+    visit: Visit | None = None  # the session that its request belongs to
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 LAYERS = [
     ["types"],
     ["errors", "checks"],
+    ["rates"],
     ["protocols", "settings", "bundles", "wire", "state"],
     ["configuration"],
     [
@@ -23,6 +24,7 @@ LAYERS = [
         "people",
         "vault",
         "streams",
+        "visits",
         "state",
     ],
     ["capabilities", "runtime"],
@@ -41,6 +43,7 @@ VENDORS = {
     "brotli": ("aiwe_engine.http",),
     "duckdb": ("aiwe_engine.store",),
     "py_mini_racer": ("aiwe_engine.runtime", "aiwe_engine.programs"),
+    "limits": ("aiwe_engine.rates",),
     "uvicorn": ("aiwe_engine.http", "aiwe_engine.serve"),
     "tornado": ("aiwe_server_extension",),
     "jupyter_server": ("aiwe_server_extension",),

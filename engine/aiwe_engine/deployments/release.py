@@ -12,10 +12,12 @@ from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.deployments.failures import explain, place
 from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.logs import Log
+from aiwe_engine.protocols import Scope
+from aiwe_engine.rates.rule import check_count, parse
 from aiwe_engine.routing.table import RouteTable, conflicts
 from aiwe_engine.runtime.isolate import Flight, HostCall, Isolate
 from aiwe_engine.runtime.loading import LoadFailed, load_program
-from aiwe_engine.runtime.parts import needed
+from aiwe_engine.runtime.parts import names_session, needed
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.runtime.process import WorkerProcess, process_limits
 from aiwe_engine.runtime.serving import OnLost, Serving
@@ -57,7 +59,13 @@ class Workshop:
         fixed = self.fixed(app)
         config = {
             **fixed,
-            "settings": {"app": app, "env": env, "version": version, **fixed["settings"]},
+            "settings": {
+                "app": app,
+                "env": env,
+                "version": version,
+                "sessions": names_session(names),
+                **fixed["settings"],
+            },
             "parts": needed(names),
             "cpu_limit": cpu_limit,
         }
@@ -76,6 +84,7 @@ class Workshop:
                 "config": self.configuration.app_config(app),
                 "logLimit": settings.log_limit,
                 "responseLimit": settings.response_limit,
+                "sessionLimit": settings.session_limit,
             },
             "kill_grace": settings.kill_grace,
             "stream_timeout": settings.stream_timeout,
@@ -140,6 +149,18 @@ class Release:
         self._registered: list[dict[str, Any]] = []
         self._prefixes: list[list[str]] = []  # of its middleware, in segments
         self._names = {name for piece in program.pieces for name in piece.names}
+        self.uses_sessions = names_session(self._names)
+
+    @property
+    def scope(self) -> Scope:
+        """Whose data its requests see."""
+        return Scope(self.deployment.app, self.deployment.env)
+
+    @property
+    def limited(self) -> bool:
+        """Whether callers are counted."""
+        routes = self.deployment.routes
+        return bool(self.settings.rate_limit) or any("limits" in route.info for route in routes)
 
     @property
     def owner(self) -> tuple[str, str, str]:
@@ -210,11 +231,35 @@ class Release:
         return any(segments[: len(prefix)] == prefix for prefix in self._prefixes)
 
     def _route(self, entry: dict[str, Any]) -> Route:
-        where = explain(ProgramError("", stack=entry["at"]), self.deployment.program).where
-        where = where or place(entry["piece"], self.deployment.program)
-        return Route(
-            entry["method"], entry["path"], entry["handler"], where or Where(), entry["info"]
-        )
+        where = self._where(entry, entry["at"])
+        info = entry["info"]
+        info.pop("limits", None)
+        limits = self._limits(entry)
+        if limits:
+            info["limits"] = limits
+        return Route(entry["method"], entry["path"], entry["handler"], where, info)
+
+    def _where(self, entry: dict[str, Any], stack: str) -> Where:
+        """The author's line that a stack of a registration begins with."""
+        found = explain(ProgramError("", stack=stack), self.deployment.program).where
+        return found or place(entry["piece"], self.deployment.program) or Where()
+
+    def _limits(self, entry: dict[str, Any]) -> list[str]:
+        """The rules of a route's `limit` calls, each once, as `rates` reads them.
+
+        Raises:
+            ProgramError: `invalid_limit`, with the place of the call.
+        """
+        rules: dict[str, None] = {}
+        for given in entry["limits"]:
+            try:
+                rules |= dict.fromkeys(map(str, parse(given["rule"])))
+                check_count(len(rules))
+            except ProgramError as error:
+                error.where = self._where(entry, given["at"])
+                error.message = f"{entry['method']} {entry['path']}: {error.message}"
+                raise
+        return list(rules)
 
     def begin(self, invocation: Invocation, message: tuple[Any, ...]) -> Flight:
         """Sets an invocation on its way here; its future tells what the handler answered, raw."""

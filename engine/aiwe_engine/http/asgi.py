@@ -25,7 +25,7 @@ from aiwe_engine.http.arrival import (
     Receive,
     Send,
 )
-from aiwe_engine.http.cookies import allowed_cookies, own_cookies
+from aiwe_engine.http.cookies import NO_COOKIES, allowed_cookies, own_cookies
 from aiwe_engine.http.origin import Hosts
 from aiwe_engine.http.place import Place, find_place
 from aiwe_engine.http.refusal import JSON, refuse
@@ -69,6 +69,7 @@ class AppsFace:
         if length:
             request.arrival = arrival = Arrival(receive, length, request.headers, self._settings)
         extensions = scope.get("extensions", _NONE)
+        request.keeps_cookies = NO_COOKIES not in extensions
         if LEFT in extensions:
             extensions[LEFT](lambda: request.left() if request.left else None)
         response = await self._response(request, hosts)
@@ -120,6 +121,7 @@ class AppsFace:
             return Response(200, [JSON, ("cache-control", "no-store")], b'{"status":"ok"}')
         if place.sandboxed:
             request.headers = [pair for pair in request.headers if pair[0] != "cookie"]
+            request.keeps_cookies = False
         response = await self._serving.handle(place.app, request, public=self._public)
         return allowed_cookies(response) if place.confined else response
 

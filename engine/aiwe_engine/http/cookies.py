@@ -11,6 +11,9 @@ import re
 from aiwe_engine.errors import ProgramError
 from aiwe_engine.types import Response
 
+#: Among an ASGI scope's extensions: browsers keep no cookies of the place that the request came by.
+NO_COOKIES = "aiwe.http.no_cookies"
+
 _JUPYTERS = re.compile(r"(_xsrf|username-.*|jupyterhub-.*|jupyter-hub-token.*)\Z", re.IGNORECASE)
 _DOMAIN = re.compile(r";\s*domain\s*(=|;|\Z)", re.IGNORECASE)
 

@@ -12,6 +12,7 @@ import orjson
 from aiwe_engine import bundles
 
 EVERYTHING = "*"
+SESSION = ".session"
 
 
 @cache
@@ -39,6 +40,11 @@ def needed(names: Iterable[str]) -> list[str]:
     for part in sorted(wanted):
         add(part)
     return found
+
+
+def names_session(names: Iterable[str]) -> bool:
+    """Whether a program with these names may ask for `req.session`."""
+    return SESSION in names or EVERYTHING in names
 
 
 @cache

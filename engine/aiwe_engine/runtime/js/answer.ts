@@ -1,9 +1,10 @@
 /** What a handler returned, as the message that carries it to the host. */
 import { failure } from "./failure";
 import { pump } from "./bodies";
-import { type Invocation, emit, promiseThen, settings, stringify, toBase64, wellFormed } from "./invocation";
+import { type Invocation, emit, promiseThen, settings, slice, stringify, toBase64, wellFormed } from "./invocation";
 import { Html } from "./platform/html";
 import { type Response, isResponse, snapshot } from "./platform/response";
+import { Session } from "./visit";
 
 const JSON_TYPE = '[["content-type","application/json"]]';
 const TEXT_TYPE = '[["content-type","text/plain; charset=utf-8"]]';
@@ -21,6 +22,12 @@ export function answer(value: any, invocation: Invocation): string | Promise<str
     if (isResponse(value)) return respond(value, invocation);
   }
   return whole(200, JSON_TYPE, json(value));
+}
+
+/** An answer's text with the changes of the session behind it, where there are any. */
+export function withSession(text: string, { session }: Invocation): string {
+  const changes = Session.close(session);
+  return changes === null ? text : `${slice(text, 0, -1)},${changes}]`;
 }
 
 function json(value: unknown): string {
@@ -62,6 +69,6 @@ function respond(response: Response, invocation: Invocation): string | Promise<s
   if (body === null) return `[${status},${list},"","text"]`;
   if (typeof body === "string") return whole(status, list, wellFormed(body));
   if (body instanceof Uint8Array) return binary(status, list, body);
-  emit(`["h",${invocation.n},[${status},${list},"","stream"]]`);
+  emit(`["h",${invocation.n},${withSession(`[${status},${list},"","stream"]`, invocation)}]`);
   return promiseThen(pump(body, invocation), () => "null") as Promise<string>;
 }

@@ -1,7 +1,7 @@
 /** Registration: `app`, `register`, and what the contract names that later versions bring. */
 import { DISPLAY } from "./display";
 import { failure, notAvailable } from "./failure";
-import { type Table, current, defineProperty, note, settings, stringify, table } from "./invocation";
+import { type Invocation, type Limit, type Table, current, defineProperty, note, settings, stringify, table } from "./invocation";
 import { type Handler, onError, use } from "./middleware";
 import { isInteger } from "./platform/primordials";
 import { type Promised, ruleOf } from "./validation";
@@ -31,8 +31,8 @@ function route(method: string, path: unknown, chain: unknown[]): object {
   const registered: Registered = { path: key, chain: chain as Handler[] };
   handlers[key] = registered;
   const info: Record<string, unknown> = { __proto__: null } as any;
-  note(invocation, method, path, key, info);
-  return handle(info, registered);
+  const { limits } = note(invocation, method, path, key, info);
+  return handle(info, registered, limits, invocation);
 }
 
 function missing(call: string, path: string, got: string): Error {
@@ -41,7 +41,7 @@ function missing(call: string, path: string, got: string): Error {
 }
 
 /** What a registration returns: describe, limit and require chain. */
-function handle(info: Record<string, unknown>, registered: Registered): object {
+function handle(info: Record<string, unknown>, registered: Registered, limits: Limit[], invocation: Invocation): object {
   const self = {
     describe(more: Record<string, unknown>) {
       if (typeof more !== "object" || more === null) {
@@ -51,7 +51,18 @@ function handle(info: Record<string, unknown>, registered: Registered): object {
       Object.assign(info, checked(more));
       return self;
     },
-    limit() { throw notAvailable("limit()"); },
+    limit(rule: unknown) {
+      if (typeof rule !== "string") {
+        throw failure("TypeError", "invalid_limit", `limit takes a rule such as "100/min", not ${rule === null ? "null" : typeof rule}.`,
+          'Write .limit("100/min"), or .limit("1000/day per key").');
+      }
+      if (current() !== invocation || invocation.piece === null) {
+        throw failure("Error", "registration_closed", "limit was called after the route had been registered.",
+          'Write it behind the route: app.get("/tasks", list).limit("100/min").');
+      }
+      limits[limits.length] = { rule, at: new Error().stack ?? "" };
+      return self;
+    },
     require() { throw notAvailable("require()"); },
   };
   // A cell that ends in a registration shows what went live, not this object.

@@ -11,6 +11,7 @@ import { Html } from "./platform/html";
 import { Response, handedOn, isResponse } from "./platform/response";
 import type { AppRequest } from "./request";
 import { guarded } from "./validation";
+import { Session } from "./visit";
 
 /** Runs the chain of a request; a promise of the answer unless the handler stands alone. */
 export function follow(handler: Registered, request: AppRequest): unknown {
@@ -57,6 +58,7 @@ async function response(following: Promise<unknown>, invocation: Invocation): Pr
 /** The first answer that an error handler gives; what one throws goes on instead of the error. */
 async function rescued(thrown: unknown, request: AppRequest, invocation: Invocation): Promise<unknown> {
   let error = thrown;
+  Session.discard(invocation.session);
   for (const rescue of errorHandlers) {
     enter(invocation);
     try {

@@ -10,7 +10,7 @@ import {
 
 /** Whose outcome the answer waits for; others are dropped with it. */
 const SETTLED = table<true>();
-SETTLED.data = SETTLED.files = SETTLED.auth = SETTLED.messages = true;
+SETTLED.data = SETTLED.files = SETTLED.auth = SETTLED.messages = SETTLED.session = true;
 
 /**
  * The promise of a host call. `await` of a subclass goes through `then`, which is how the engine

@@ -7,6 +7,7 @@
  * captured here before any program ran.
  */
 import type { AbortController } from "./platform/abort";
+import type { Session } from "./visit";
 import { create, uncurry } from "./platform/primordials";
 
 export {
@@ -19,6 +20,11 @@ export const fromBase64 = (Uint8Array as any).fromBase64.bind(Uint8Array) as (te
 /** A table by number or name that no prototype reaches into. */
 export type Table<T> = Record<string | number, T | undefined>;
 export const table = <T>(): Table<T> => create(null);
+
+/** What a route's `limit` was given, and the stack of that call. */
+export interface Limit { rule: string; at: string }
+/** A route, or a hook of the app, as the host is told of it. */
+export interface Registration { method: string; path: string; handler: string; info: object; limits: Limit[]; at: string }
 
 export class Invocation {
   /** Host calls whose outcome the answer must wait for (data, auth, messages). */
@@ -34,17 +40,19 @@ export class Invocation {
   cut = false;
   done = false;
   controller: AbortController | null = null;
+  /** Made when the program first asks for it. */
+  session: Session | null = null;
   /** The piece that is loading, while registering is allowed. */
   piece: string | null = null;
   /** What the piece registered so far. */
-  readonly routes: { method: string; path: string; handler: string; info: object; at: string }[] = [];
+  readonly routes: Registration[] = [];
 
   constructor(readonly n: number, readonly kind: string, readonly id: string) {}
 }
 
 /** Tells the host of a registration: a route, or a hook of the app ("use", "onError"). */
-export function note(invocation: Invocation, method: string, path: string, handler: string, info: object): void {
-  invocation.routes[invocation.routes.length] = { method, path, handler, info, at: new Error().stack ?? "" };
+export function note(invocation: Invocation, method: string, path: string, handler: string, info: object): Registration {
+  return (invocation.routes[invocation.routes.length] = { method, path, handler, info, limits: [], at: new Error().stack ?? "" });
 }
 
 declare let __aiwe_cur: Invocation | null;
@@ -56,7 +64,7 @@ export const running = table<Invocation>();
 /** What the host fixes for an isolate when it makes it. */
 export const settings = {
   app: "", env: "dev", version: "", config: {} as Record<string, unknown>,
-  logLimit: 262_144, responseLimit: 10_485_760,
+  logLimit: 262_144, responseLimit: 10_485_760, sessions: false, sessionLimit: 65_536,
 };
 
 let outbox = "";

@@ -1,5 +1,5 @@
 /** The request as a handler sees it: AppRequest of aiwe.d.ts, read lazily from what the host sent. */
-import { failure, notAvailable } from "./failure";
+import { failure } from "./failure";
 import { type Described, UploadedFile } from "../../capabilities/js/files";
 import { REQUEST, readable } from "./bodies";
 import { fieldsOf, parseQuery } from "./form";
@@ -8,6 +8,7 @@ import type { Internals } from "./internals";
 import { AbortController, type AbortSignal } from "./platform/abort";
 import { type Body, bodyOf, consume, decode, encode, streamOf } from "./platform/body";
 import { type Rule, hasQueryOnly, ruleOf, validated } from "./validation";
+import { Session, unseen } from "./visit";
 
 /** Where the classes of parts that are made on first use come from. */
 let parts: Internals;
@@ -25,6 +26,8 @@ export interface Payload {
   stream?: boolean;
   /** Where no route matched: the status, headers and body with which the engine answers. */
   missing?: [status: number, headers: [string, string][], body: string];
+  /** What the visitor's session holds, where there is one. */
+  session?: Record<string, unknown>;
 }
 
 function parseCookies(header: string | undefined): Record<string, string> {
@@ -89,7 +92,10 @@ export class AppRequest {
   get query(): Record<string, string | string[]> { return (this.#query ??= parseQuery(this.#payload.query)); }
   get cookies(): Record<string, string> { return (this.#cookies ??= parseCookies(this.headers.cookie)); }
   get signal(): AbortSignal { return (this.#invocation.controller ??= new AbortController()).signal; }
-  get session(): never { throw notAvailable("req.session"); }
+  get session(): Session {
+    if (!settings.sessions) throw unseen();
+    return (this.#invocation.session ??= new Session(this.#invocation, this.#payload.session ?? null));
+  }
 
   async text(): Promise<string> {
     if (this.#incoming !== null) return decode(await this.#streamed());

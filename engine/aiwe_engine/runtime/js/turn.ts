@@ -16,7 +16,7 @@
  *        ["l", n, level, text]  ["v", n, data]      a log line, a displayed value
  *        ["k", n]  ["s", n]                  ran over its CPU limit; lost its continuation by that
  */
-import { answer } from "./answer";
+import { answer, withSession } from "./answer";
 import { type Registered, handlers } from "./app";
 import { follow } from "./chain";
 import { describe } from "./failure";
@@ -157,8 +157,10 @@ function load(message: any[]): Invocation {
 function routesText({ routes }: Invocation): string {
   let text = "";
   for (let i = 0; i < routes.length; i++) {
-    const { method, path, handler, info, at } = routes[i]!;
-    text += `${i > 0 ? "," : ""}{"method":${stringify(method)},"path":${stringify(path)},"handler":${stringify(handler)},"info":${stringify(info)},"at":${stringify(at)}}`;
+    const { method, path, handler, info, limits, at } = routes[i]!;
+    let given = "";
+    for (let k = 0; k < limits.length; k++) given += `${k > 0 ? "," : ""}{"rule":${stringify(limits[k]!.rule)},"at":${stringify(limits[k]!.at)}}`;
+    text += `${i > 0 ? "," : ""}{"method":${stringify(method)},"path":${stringify(path)},"handler":${stringify(handler)},"info":${stringify(info)},"limits":[${given}],"at":${stringify(at)}}`;
   }
   return text;
 }
@@ -187,8 +189,9 @@ function afterCalls(invocation: Invocation, then: () => void): void {
 
 function finish(invocation: Invocation, text: string): void {
   if (invocation.done) return;
+  const answered = invocation.session === null ? text : withSession(text, invocation);
   end(invocation);
-  emit(`["d",${invocation.n},${text}]`);
+  emit(`["d",${invocation.n},${answered}]`);
 }
 
 function fail(invocation: Invocation, error: unknown): void {

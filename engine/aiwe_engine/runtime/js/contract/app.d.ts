@@ -61,11 +61,14 @@ interface UploadedFile {
 
 interface StoredFile { id: string; filename: string; contentType: string; size: number; sha256: string }
 
-/** Server-side session, opaque cookie, created on first write. */
+/** Server-side session, opaque cookie, created on first write. Changes are stored before the answer leaves; a handler that throws changes nothing. */
 interface Session {
+  /** A copy of the value. */
   get<T = any>(key: string): T | undefined;
+  /** Keeps a copy of any JSON value; `session_too_large` where there is no room for it. */
   set(key: string, value: Json): void;
   delete(key: string): void;
+  /** Deleted at once. What is set afterwards begins a session with another id: do so where somebody logs in. */
   destroy(): Promise<void>;
 }
 
@@ -116,7 +119,12 @@ interface App {
   readonly version: string;
   readonly config: Record<string, Json>;
 }
-interface RouteHandle { describe(info: RouteInfo): RouteHandle; limit(rule: string): RouteHandle; require(...roles: string[]): RouteHandle }
+interface RouteHandle {
+  describe(info: RouteInfo): RouteHandle;
+  /** How often one may ask: "100/min", "10/5min", "1000/day per key" (user, key or address), or several with commas between them. */
+  limit(rule: string): RouteHandle;
+  require(...roles: string[]): RouteHandle;
+}
 declare const app: App;
 
 /** The short form, GET unless said. `handler` may be the name of a top-level function. A user's own `function register` wins. */

@@ -1,0 +1,248 @@
+"""Sessions of visitors: what a program keeps for one browser, `req.session`.
+
+They are documents of the store, in a scope that no program has. A browser holds a cookie with a
+random id, the store its hash: who reads the database can be nobody. An id that is not in the store
+is ignored, and never taken up, so nobody can plant one in another's browser. What requests of one
+session write at the same time is merged key by key.
+
+Which handlers need a session, and what they change in it, `runtime/js/visit.ts` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote, unquote
+
+import orjson
+
+from aiwe_engine.errors import AiweError, EngineError, ProgramError
+from aiwe_engine.protocols import Scope, Store
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import Json, Request, Visit
+
+COOKIE = "aiwe_session"
+SECURE_COOKIE = (
+    "__Host-aiwe_session"  # browsers take it over https only, for one host and all paths
+)
+_NAMES = (COOKIE, SECURE_COOKIE)
+_COLLECTION = "sessions"
+_ID_BYTES = 32
+_ID_LENGTH = 43  # of its text
+_STALE = 0.1  # of the idle time, after which a session is noted to be in use
+_SWEEP = 600.0  # seconds between two looks for what has expired
+
+Header = tuple[str, str]
+
+
+class Visits:
+    """The sessions of all apps of an engine.
+
+    Args:
+        store: where they are.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._clock = store, clock
+        self._used: dict[Scope, Settings] = {}  # where something may expire, and when
+
+    async def find(self, scope: Scope, settings: Settings, request: Request) -> Visit:
+        """The session that a request belongs to; its cookie is taken out of the request.
+
+        Args:
+            scope: app and environment.
+            settings: those of the app.
+            request: whose cookie is looked at.
+        """
+        secure = request.scheme == "https"
+        visit = Visit(kept=request.keeps_cookies, secure=secure)
+        given = _take(request, SECURE_COOKIE if secure else COOKIE)
+        if given is None or len(given) != _ID_LENGTH:
+            return visit
+        self._used[scope] = settings
+        key = _hashed(given)
+        text = await self._store.get(_own(scope), _COLLECTION, key)
+        if text is None:
+            return visit
+        stored = orjson.loads(text)
+        now = self._clock()
+        if _expired(stored, settings, now):
+            return visit
+        visit.key = key
+        visit.values = {_name(field): value for field, value in stored["values"].items()}
+        visit.stale = now - stored["seen"] > settings.session_idle * _STALE
+        return visit
+
+    async def keep(
+        self, scope: Scope, settings: Settings, visit: Visit, changes: Any
+    ) -> list[Header]:
+        """Stores what a handler changed, durably; the headers for its answer.
+
+        Args:
+            scope: app and environment.
+            settings: those of the app.
+            visit: as `find` gave it.
+            changes: `{"set": {…}, "delete": […]}`, from a worker; None where there are none.
+
+        Raises:
+            ProgramError: `session_too_large`.
+            EngineError: `invalid_answer`, the worker did not keep to that form.
+        """
+        put, gone = _checked(changes)
+        if not visit.kept:
+            return []
+        if put:
+            _check_size(visit.values, put, gone, settings.session_limit)
+        try:
+            if visit.key is not None:
+                if put or gone or visit.stale:
+                    await self._change(scope, visit.key, put, gone)
+            elif put:
+                return [await self._begin(scope, settings, put, secure=visit.secure)]
+        except AiweError as error:
+            if error.code == "document_too_large":  # with what others set at the same time
+                raise _too_large(settings.session_limit) from error
+            if error.code != "not_found":
+                raise
+            # Destroyed meanwhile, as by a logout in another tab: it does not come back to life.
+            visit.ended = True
+        return [_cookie("", 0, secure=visit.secure)] if visit.ended else []
+
+    async def end(self, scope: Scope, visit: Visit) -> None:
+        """Deletes a session at once; what is set after that begins another one."""
+        key, visit.key = visit.key, None
+        visit.ended, visit.values = True, {}
+        if key is not None:
+            await self._store.delete(_own(scope), _COLLECTION, key)
+
+    async def sweep(self) -> int:
+        """Deletes what has expired; returns how many there were."""
+        now, count = self._clock(), 0
+        for scope, settings in list(self._used.items()):
+            idle, age = settings.session_idle, settings.session_lifetime
+            expired = {"$or": [{"seen": {"$lt": now - idle}}, {"began": {"$lt": now - age}}]}
+            count += await self._store.delete_many(_own(scope), _COLLECTION, expired)
+        return count
+
+    async def run(self) -> None:
+        """Sweeps now and then, until it is cancelled."""
+        while True:
+            await asyncio.sleep(_SWEEP)
+            await self.sweep()
+
+    async def _begin(
+        self, scope: Scope, settings: Settings, put: dict[str, Json], *, secure: bool
+    ) -> Header:
+        """A session of its own id, whatever id the browser came with."""
+        given = secrets.token_urlsafe(_ID_BYTES)
+        now = self._clock()
+        values = {_field(name): value for name, value in put.items()}
+        document = {"id": _hashed(given), "began": now, "seen": now, "values": values}
+        self._used[scope] = settings
+        await self._store.create(_own(scope), _COLLECTION, [document])
+        return _cookie(given, math.ceil(settings.session_lifetime), secure=secure)
+
+    async def _change(self, scope: Scope, key: str, put: dict[str, Json], gone: list[str]) -> None:
+        fields = {f"values.{_field(name)}": value for name, value in put.items()}
+        change: dict[str, Any] = {"$set": {"seen": self._clock(), **fields}}
+        if gone:
+            change["$unset"] = [f"values.{_field(name)}" for name in gone]
+        await self._store.modify(_own(scope), _COLLECTION, key, change)
+
+
+def _expired(stored: dict[str, Any], settings: Settings, now: float) -> bool:
+    idle, age = now - stored["seen"], now - stored["began"]
+    return bool(idle > settings.session_idle or age > settings.session_lifetime)
+
+
+def _check_size(before: dict[str, Json], put: dict[str, Json], gone: list[str], limit: int) -> None:
+    after = {name: value for name, value in (before | put).items() if name not in gone}
+    try:
+        size = len(orjson.dumps(after))
+    except TypeError as error:  # nested too deeply
+        raise _invalid() from error
+    if size > limit:
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> ProgramError:
+    return ProgramError(
+        f"The session would hold more than {limit:,} bytes.",
+        code="session_too_large",
+        hint="Keep ids in the session and what they stand for in DataRepository, "
+        "or raise the setting session.limit.",
+    )
+
+
+def _own(scope: Scope) -> Scope:
+    """Where the sessions of an app are: no app has a name with a tilde in it."""
+    return Scope(f"~{scope.app}", scope.env)
+
+
+def _hashed(given: str) -> str:
+    return sha256(given.encode("latin-1", "replace")).hexdigest()
+
+
+def _field(name: str) -> str:
+    """A key of the program as the name of a field: any text, without the dots of paths."""
+    return "=" + quote(name, safe="").replace(".", "%2E")
+
+
+def _name(field: str) -> str:
+    return unquote(field[1:])
+
+
+def _take(request: Request, wanted: str) -> str | None:
+    """The value of our cookie, which the program does not get to see and so cannot give away."""
+    found = None
+    headers = []
+    for header in request.headers:
+        if header[0] != "cookie" or COOKIE not in header[1]:
+            headers.append(header)
+            continue
+        others = []
+        for pair in header[1].split(";"):
+            name, _, value = pair.strip().partition("=")
+            if name not in _NAMES:
+                others.append(pair.strip())
+            elif name == wanted and found is None:
+                found = value
+        if others:
+            headers.append(("cookie", "; ".join(others)))
+    request.headers = headers
+    return found
+
+
+def _cookie(value: str, age: int, *, secure: bool) -> Header:
+    name, more = (SECURE_COOKIE, "; Secure") if secure else (COOKIE, "")
+    return "set-cookie", f"{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{more}"
+
+
+def _checked(changes: Any) -> tuple[dict[str, Json], list[str]]:
+    """What a worker says was set and deleted."""
+    if changes is None:
+        return {}, []
+    if isinstance(changes, dict):
+        put, gone = changes.get("set"), changes.get("delete")
+        if (
+            isinstance(put, dict)
+            and isinstance(gone, list)
+            and all(isinstance(name, str) for name in gone)
+            and put.keys().isdisjoint(gone)
+        ):
+            return put, gone
+    raise _invalid()
+
+
+def _invalid() -> EngineError:
+    return EngineError(
+        "The worker's changes of the session have not the form of any.",
+        code="invalid_answer",
+        status=500,
+    )
