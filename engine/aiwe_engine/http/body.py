@@ -21,7 +21,7 @@ from aiwe_engine.files.form import Form, Text, too_many_fields
 FORM = "application/x-www-form-urlencoded"
 FILES = "multipart/form-data"
 
-_MARK = b"\xef\xbb\xbf"  # a byte order mark is no part of a text
+_MARK = b"\xef\xbb\xbf"  # a byte order mark
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]+)', re.IGNORECASE)
 _UTF8 = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 _TEXTS = frozenset(
@@ -62,7 +62,8 @@ def parsed(content_type: str, body: bytes, *, fields: int) -> dict[str, Any]:
     if media == FORM:
         return _form(_charset(content_type), body, fields)
     if media.startswith("text/") or media in _TEXTS or media.endswith("+xml"):
-        return _exactly(body, {"body": decoded(_charset(content_type), body)}, "body")
+        text = decoded(_charset(content_type), body, marked=False)
+        return _exactly(body, {"body": text}, "body")
     return {"base64": _base64(body)}
 
 
@@ -84,7 +85,7 @@ def form_payload(form: Form) -> dict[str, Any]:
     for part in form.parts:
         if isinstance(part, Text):
             charset = _charset(part.content_type, usual)
-            pairs.append((part.name, decoded(charset, part.value)))
+            pairs.append((part.name, decoded(charset, part.value, marked=False)))
         else:
             pairs.append((part.field, len(files)))
             files.append((part.field, part.filename, part.content_type, part.size))
@@ -149,6 +150,11 @@ def _charset(content_type: str, usual: str = "utf-8") -> str:
 def decoded(charset: str, body: bytes, *, marked: bool = True) -> str:
     """Bytes as text; those that the charset does not have become U+FFFD, as in a browser.
 
+    Args:
+        charset: by its name.
+        body: the bytes.
+        marked: whether a byte order mark at their head is no part of the text.
+
     Raises:
         RequestError: `unsupported_charset` (415).
     """
@@ -156,7 +162,8 @@ def decoded(charset: str, body: bytes, *, marked: bool = True) -> str:
         return (body.removeprefix(_MARK) if marked else body).decode("utf-8", "replace")
     if _CODECS.fullmatch(charset):
         with contextlib.suppress(LookupError):
-            return body.decode(charset, "replace").removeprefix("\ufeff")
+            text = body.decode(charset, "replace")
+            return text.removeprefix("\ufeff") if marked else text
     raise RequestError(
         f'The charset "{charset[:40]}" is not known.',
         code="unsupported_charset",

@@ -138,6 +138,12 @@ def as_text(text):
     return ("/echo", text.encode(), "text/plain; charset=utf-8")
 
 
+def as_multipart(text):
+    head = 'content-disposition: form-data; name="said"'
+    body = f"--b0undary\r\n{head}\r\n\r\n{text}\r\n--b0undary--\r\n"
+    return ("/echo", body.encode(), "multipart/form-data; boundary=b0undary")
+
+
 def as_query(text):
     return (f"/echo?said={quote_plus(text)}",)
 
@@ -155,7 +161,7 @@ def as_stored(text):
 
 
 WAYS = [
-    as_json, as_raw_json, as_form, as_raw_form, as_text, as_query, as_parameter, as_rest, as_stored,
+    as_json, as_raw_json, as_form, as_raw_form, as_text, as_multipart, as_query, as_parameter, as_rest, as_stored,
 ]  # fmt: skip
 
 

@@ -402,7 +402,7 @@ BODIES = [
     (f"{FORM}; charset=iso-8859-1", b"a=%E4\xe4", {"a": "ää"}),
     ("application/json", b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
     ("application/json; charset=utf-16", '{"a": "ä"}'.encode("utf-16"), {"a": "ä"}),
-    ("text/plain", b"\xef\xbb\xbfa", "a"),
+    ("text/plain", b"\xef\xbb\xbfa", "\ufeffa"),
     ("text/plain", b"\xff", "\ufffd"),
     ("text/plain; charset=utf-16le", "ä".encode("utf-16le"), "ä"),
     ("application/octet-stream", b"\x00\xff", [0, 255]),
@@ -417,7 +417,7 @@ async def test_a_body_is_read_as_browsers_do_and_its_bytes_are_kept(face, kind, 
     assert answer.json["body"] == body
     assert bytes(answer.json["bytes"]) == sent
     if isinstance(body, str) and sent:
-        assert answer.json["text"] == body
+        assert answer.json["text"] == body.removeprefix("\ufeff")  # as the standard has text()
 
 
 async def test_a_query_is_read_as_browsers_do(face):

@@ -3,7 +3,7 @@ import { failure } from "./failure";
 import { type Described, UploadedFile } from "../../capabilities/js/files";
 import { REQUEST, readable } from "./bodies";
 import { fieldsOf, parseQuery } from "./form";
-import { type Invocation, fromBase64, parse, resolved, settings } from "./invocation";
+import { type Invocation, fromBase64, parse, resolved, settings, slice } from "./invocation";
 import type { Internals } from "./internals";
 import { AbortController, type AbortSignal } from "./platform/abort";
 import { type Body, bodyOf, consume, decode, encode, streamOf } from "./platform/body";
@@ -100,7 +100,9 @@ export class AppRequest {
   async text(): Promise<string> {
     if (this.#incoming !== null) return decode(await this.#streamed());
     const { text, body, base64 } = this.#payload;
-    return text ?? (typeof body === "string" && base64 === undefined ? body : decode(this.#bytes()));
+    if (text !== undefined) return text;
+    if (typeof body !== "string" || base64 !== undefined) return decode(this.#bytes());
+    return body[0] === "\ufeff" ? slice(body, 1) : body; // `req.body` is all that was sent
   }
 
   async json(): Promise<any> {
