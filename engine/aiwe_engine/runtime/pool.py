@@ -23,6 +23,7 @@ class WorkerPool:
         self._starting: dict[str, asyncio.Future[WorkerProcess]] = {}
         self._spares: list[asyncio.Task[WorkerProcess]] = []
         self._leaving: list[WorkerProcess] = []  # replaced, with isolates that still answer
+        self._unwanted: set[asyncio.Task[WorkerProcess]] = set()  # spares that still start
         self._closed = False
 
     def configure(self, settings: Settings) -> None:
@@ -31,7 +32,8 @@ class WorkerPool:
         self._settings = settings
         kept = 0 if changed else settings.spare_workers
         for spare in self._spares[kept:]:
-            spare.add_done_callback(_discard)
+            self._unwanted.add(spare)
+            spare.add_done_callback(self._discard)
         del self._spares[kept:]
         self.start()
 
@@ -89,11 +91,17 @@ class WorkerPool:
         """Key → process id, for status and tests."""
         return {key: p.pid for key, p in self._leased.items() if not p.ended}
 
+    def _discard(self, spare: asyncio.Task[WorkerProcess]) -> None:
+        """Ends a spare that nobody needs, now that it has started."""
+        self._unwanted.discard(spare)
+        if not spare.cancelled() and spare.exception() is None:
+            spare.result().kill()
+
     async def close(self) -> None:
         """Ends every process."""
         self._closed = True
         spares, self._spares = self._spares, []
-        starting = [*spares, *self._starting.values()]
+        starting = [*spares, *self._unwanted, *self._starting.values()]
         for done in await asyncio.gather(*starting, return_exceptions=True):
             if isinstance(done, WorkerProcess):
                 done.kill()
@@ -101,9 +109,3 @@ class WorkerPool:
             self.release(key)
         for process in self._leaving:
             process.kill()
-
-
-def _discard(spare: asyncio.Task[WorkerProcess]) -> None:
-    """Ends a spare that nobody needs, now that it has started."""
-    if not spare.cancelled() and spare.exception() is None:
-        spare.result().kill()
