@@ -310,6 +310,21 @@ class Settings:
     files_limit: int = _size("files", 10 * GB, "Bytes of files that one app may keep", app=True)
 
 
+def contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
+    """What cannot be meant together: the attributes, the likeliest mistake first, and a sentence."""
+    found: list[tuple[tuple[str, ...], str]] = []
+    names: tuple[str, ...]
+    if "*" in settings.cors_origins and settings.cors_credentials:
+        names = ("cors_credentials", "cors_origins")
+        said = "cors.credentials with * in cors.origins would let every site act for a user"
+        found.append((names, f"{said}. Name the origins."))
+    if settings.heap_limit + settings.buffer_limit > settings.worker_memory:
+        names = ("worker_memory", "heap_limit", "buffer_limit")
+        said = "limits.heap_limit and limits.buffer_limit together are more than"
+        found.append((names, f"{said} limits.worker_memory, which a whole worker may use."))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One setting as it is named and what it may be.

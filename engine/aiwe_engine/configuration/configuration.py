@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, time
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from aiwe_engine.configuration.given import CONFIG, Given, read_file, read_variables
 from aiwe_engine.configuration.mistakes import InvalidConfiguration, Mistake, suggest
 from aiwe_engine.configuration.values import Unfit, value_of
-from aiwe_engine.settings import ROWS, SECTIONS, Row, Settings
+from aiwe_engine.settings import ROWS, SECTIONS, Row, Settings, contradictions
 from aiwe_engine.types import Json
 
 _EXACT = 1 << 53  # numbers of JavaScript are exact below
@@ -130,9 +130,12 @@ def read_configuration(
     ]
     accepted = _Accepted(env)
     mistakes += [one.wrong(said) for one in given if (said := accepted.take(one))]
+    if not mistakes:
+        configuration = accepted.configuration()
+        mistakes += accepted.contradictions(configuration)
     if mistakes:
         raise InvalidConfiguration(mistakes)
-    return accepted.configuration()
+    return configuration
 
 
 class _Accepted:
@@ -141,7 +144,7 @@ class _Accepted:
     def __init__(self, env: str) -> None:
         self._env = env
         self._values: dict[str | None, dict[str, Any]] = {None: {}}
-        self._origins: dict[str | None, dict[str, str]] = {None: {}}
+        self._given: dict[str | None, dict[str, Given]] = {None: {}}
         self._configs: dict[str, dict[str, Json]] = {}
 
     def take(self, given: Given) -> str | None:
@@ -158,8 +161,7 @@ class _Accepted:
             return str(unfit)
         if given.env in {None, self._env}:
             self._values.setdefault(given.app, {})[row.name] = value
-            origin = given.source if given.form != "file" else f"{given.source}, {given.place}"
-            self._origins.setdefault(given.app, {})[row.name] = origin
+            self._given.setdefault(given.app, {})[row.name] = given
         return None
 
     def configuration(self) -> Configuration:
@@ -169,12 +171,23 @@ class _Accepted:
         apps = {
             name: AppConfiguration(
                 replace(general, **self._values.get(name, {})),
-                self._origins.get(name, {}),
+                self._origins(name),
                 self._configs.get(name, {}),
             )
             for name in sorted(names)
         }
-        return Configuration(general, self._origins[None], apps)
+        return Configuration(general, self._origins(None), apps)
+
+    def contradictions(self, configuration: Configuration) -> Iterator[Mistake]:
+        """What is good by itself and cannot be meant together."""
+        for app in (None, *configuration.apps):
+            own = self._given.get(app, {})
+            for names, said in contradictions(configuration.for_app(app or "")):
+                if given := next((own[name] for name in names if name in own), None):
+                    yield given.wrong(said)
+
+    def _origins(self, app: str | None) -> dict[str, str]:
+        return {name: given.origin for name, given in self._given.get(app, {}).items()}
 
 
 def _row(given: Given) -> Row:

@@ -54,6 +54,11 @@ class Given:
         app = ("apps", self.app) if self.app else ()
         return ".".join((*env, *app, self.section, self.key))
 
+    @property
+    def origin(self) -> str:
+        """Where it stands, for people."""
+        return f"{self.source}, {self.place}" if self.form == "file" else self.source
+
     def wrong(self, message: str) -> Mistake:
         """A mistake in this place."""
         return Mistake(self.source, self.place, message)

@@ -15,6 +15,7 @@ from aiwe_engine.cli.report import as_text, report
 from aiwe_engine.errors import ProgramError
 from aiwe_engine.settings import ROWS
 from aiwe_engine.types import Where
+from tests.engine.configuration.samples import another
 
 HEAVY = (
     "duckdb",
@@ -45,21 +46,9 @@ def test_help_loads_nothing_that_it_does_not_need():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def another(row):
-    """A value that a setting may have, as text and as it is."""
-    if isinstance(row.default, tuple):
-        return "[]", ()
-    if isinstance(row.default, bool):
-        return str(not row.default), not row.default
-    if isinstance(row.default, str):
-        value = row.choices[-1] if row.choices else row.default
-        return value, value
-    return f"{row.most:.0f}", type(row.default)(row.most)
-
-
 @pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.full)
 def test_every_setting_is_an_option_of_serve(row):
-    text, value = another(row)
+    value, text = another(row)
     assert getattr(parser().parse_args(["serve", row.option, text]), row.name) == value
     assert not hasattr(parser().parse_args(["serve"]), row.name)
 

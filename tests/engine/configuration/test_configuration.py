@@ -10,7 +10,9 @@ from aiwe_engine.cli.report import as_text
 from aiwe_engine.configuration.configuration import read_configuration
 from aiwe_engine.configuration.given import Given
 from aiwe_engine.configuration.mistakes import InvalidConfiguration
+from aiwe_engine.configuration.values import written
 from aiwe_engine.settings import KB, MB, ROWS, SECTIONS, Settings
+from tests.engine.configuration.samples import another
 
 
 @pytest.fixture
@@ -383,3 +385,57 @@ def test_the_file_of_the_documentation_is_one(read):
     assert production.for_app("uploads").body_limit == 1024 * MB
     assert production.app_config("orders")["shipping"]["free_above"] == 50
     assert dev.app_config("orders")["currency"] == "TEST"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "places"),
+    [
+        (
+            "[cors]\norigins = ['*']\ncredentials = true",
+            {},
+            ["aiwe.toml, cors.credentials"],
+        ),
+        (
+            "[cors]\norigins = ['*']\n[env.production.apps.shop.cors]\ncredentials = true",
+            {},
+            ["aiwe.toml, env.production.apps.shop.cors.credentials"],
+        ),
+        (
+            "[cors]\ncredentials = true\n[apps.shop.cors]\norigins = ['*']",
+            {},
+            ["aiwe.toml, apps.shop.cors.origins"],
+        ),
+        ("[limits]\nheap_limit = '2GB'", {}, ["aiwe.toml, limits.heap_limit"]),
+        (
+            "[limits]\nheap_limit = '600MB'",
+            {"AIWE_LIMITS__WORKER_MEMORY": "600MB"},
+            ["AIWE_LIMITS__WORKER_MEMORY, limits.worker_memory"],
+        ),
+        ("[cors]\norigins = ['*']", {}, []),
+        ("[cors]\norigins = ['https://a.example']\ncredentials = true", {}, []),
+        ("[cors]\norigins = ['*']\n[env.dev.cors]\ncredentials = true", {}, []),
+        ("[limits]\nheap_limit = '800MB'", {}, []),
+    ],
+)
+def test_what_cannot_be_meant_together_is_told(read, text, environ, places):
+    found = []
+    try:
+        read(text, **environ)
+    except InvalidConfiguration as error:
+        found = [f"{one.source}, {one.key}" for one in error.mistakes]
+    assert found == places
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.full)
+def test_every_setting_is_read_from_each_source(row, read):
+    """With another value than the default, under the name that the documentation gives it."""
+    value, text = another(row)
+    wanted = Settings(**{row.name: value})
+    line = f"{row.section}]\n{row.key} = {written(row, value)}"
+    assert read(f"[{line}").settings == wanted
+    assert read(f"[env.production.{line}").settings == wanted
+    assert read(**{row.variable: text}).settings == wanted
+    assert read(options=[option(row.name, text)]).settings == wanted
+    if row.app:
+        own = read(f"[apps.shop.{line}")
+        assert (own.for_app("shop"), own.settings) == (wanted, Settings())
