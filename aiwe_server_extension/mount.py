@@ -77,7 +77,12 @@ class MountHandler(AsgiHandler, JupyterHandler):
         self.request.query = self._query_for_app()
         headers = [pair for pair in self.request_headers() if self._may_enter(pair[0])]
         headers.append((b"host", f"{app}.localhost".encode()))
-        await self.pass_on(self.face, f"/{rest}", headers, extensions={NO_COOKIES: {}})
+        extras: dict[str, object] = {"extensions": {NO_COOKIES: {}}, "aiwe.base": self._place}
+        await self.pass_on(self.face, f"/{rest}", headers, **extras)
+
+    @property
+    def _place(self) -> str:
+        return f"{self.request.path.partition(_PLACE)[0]}{_PLACE}{self._app}"
 
     def _may_enter(self, name: bytes) -> bool:
         if name == b"authorization":
@@ -107,8 +112,7 @@ class MountHandler(AsgiHandler, JupyterHandler):
         own = target.hostname == f"{self._app}.localhost"
         if not own and (target.netloc or not location.startswith("/")):
             return location
-        place = self.request.path.partition(_PLACE)[0] + _PLACE + self._app
-        return place + target._replace(scheme="", netloc="", path=target.path or "/").geturl()
+        return self._place + target._replace(scheme="", netloc="", path=target.path or "/").geturl()
 
     @property
     def content_security_policy(self) -> str:

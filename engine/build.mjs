@@ -24,6 +24,7 @@ const TARGETS = [
   { name: "parts", recipe: "runtime/js/platform/build.mjs" },
   { name: "compiler.js", entry: "programs/js/compiler.ts" },
   { name: "language", recipe: "programs/js/build.mjs" },
+  { name: "docs", recipe: "openapi/js/build.mjs" },
 ];
 
 /** What esbuild is told for code that runs in bare V8. */

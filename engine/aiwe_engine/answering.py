@@ -21,6 +21,7 @@ from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
 from aiwe_engine.http.streaming import Told
 from aiwe_engine.logs import Log
+from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.rates.limits import Rates
 from aiwe_engine.routing.table import Match
 from aiwe_engine.runtime.isolate import Flight
@@ -44,6 +45,7 @@ class Answering:
         visits: the sessions of visitors.
         log: where failures are told.
         env: the environment that is served.
+        reference: what the engine says of an app by itself.
     """
 
     def __init__(
@@ -54,9 +56,10 @@ class Answering:
         visits: Visits,
         log: Log,
         env: str,
+        reference: Reference,
     ) -> None:
         self._live, self._files, self._log, self._env = live, files, log, env
-        self._rates, self._visits = rates, visits
+        self._rates, self._visits, self._reference = rates, visits, reference
         self._told: set[str] = set()  # versions whose authors know that a session is not kept
 
     async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:
@@ -66,6 +69,10 @@ class Answering:
         try:
             if release is None:
                 raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+            if self._reference.may_own(request.path) and release.settings.openapi:
+                own = await self._reference.answer(release.deployment, release.table, request)
+                if own is not None:
+                    return own
             match, missing = self._match(release, request, public=public)
             standing = await self._admit(release, match, request)
             visit = uploads = None

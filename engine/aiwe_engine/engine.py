@@ -33,6 +33,7 @@ from aiwe_engine.deployments.session import Session
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.logs import Log
+from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import read_app, slug
@@ -93,11 +94,12 @@ class Engine:
         gate = Gate([Body(self.settings_of), Data(self._store, self.log), files, sessions])
         self._workshop = Workshop(settings, self._pool, gate.call, self.log)
         self._compiler = Compiler(self.settings, cache=data / "cache")
+        self._reference = Reference(root)
         self._language: Any = None
         self._locate = locate
         self._live: dict[str, Release] = {}
         self._answering = Answering(
-            self._live, self._files, self._rates, self._visits, self.log, env
+            self._live, self._files, self._rates, self._visits, self.log, env, self._reference
         )
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}
@@ -250,6 +252,17 @@ class Engine:
                     version = release.deployment.version
                     self.log.write(LogLine(time.time(), app, self.env, version, "error", text))
             return waiting
+
+    async def openapi(self, app: str, server: str = "/") -> bytes:
+        """The OpenAPI document of an app that is live, as JSON text.
+
+        Raises:
+            RequestError: `no_such_app`.
+        """
+        release = self._live.get(app)
+        if release is None:
+            raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+        return await self._reference.document(release.deployment, server)
 
     # ── requests ──
 

@@ -124,6 +124,12 @@ class Settings:
     )
     form_header_limit: int = _size("http", 8 * KB, "Largest header of a part of a form", app=True)
     response_limit: int = _size("http", 10 * MB, "Largest answer of a handler", app=True)
+    openapi: bool = _row(
+        "http",
+        default=True,
+        meaning="Whether apps tell their API at /openapi.json and /docs",
+        app=True,
+    )
     compression: tuple[str, ...] = _list(
         "http",
         checks.CODINGS,

@@ -50,6 +50,9 @@ class Request:
     client: str = ""
     scheme: str = "http"
     id: str = ""  # made by the face that took the request; an answer and its log lines carry it
+    base: str = (
+        ""  # the path below which the client finds the app; "" where it has an origin of its own
+    )
     arrival: ByteSource | None = None
     form: dict[str, Any] | None = None  # what a form with files holds, for the program
     left: Callable[[], None] | None = None

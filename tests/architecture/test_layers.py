@@ -29,7 +29,7 @@ LAYERS = [
     ],
     ["capabilities", "runtime"],
     ["deployments"],
-    ["http", "graphql", "mcp"],
+    ["http", "graphql", "mcp", "openapi"],
     ["answering"],
     ["engine"],
     ["serve"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,6 +157,22 @@ def test_an_apps_redirects_stay_below_its_place(mounted: httpx.Client) -> None:
     assert (
         mounted.get("/aiwe/apps/mounted/elsewhere").headers["location"] == "https://example.org/a"
     )
+
+
+def test_an_apps_own_documentation_knows_where_it_stands(mounted: httpx.Client) -> None:
+    document = mounted.get("/aiwe/apps/mounted/openapi.json").json()
+    assert document["servers"] == [{"url": "/aiwe/apps/mounted"}]
+    page = mounted.get("/aiwe/apps/mounted/docs")
+    assert page.status_code == 200
+    assert confined(page)
+    links = re.findall(r'(?:src|href)="(assets/[^"]+)"', page.text)
+    assert len(links) == 2
+    for link in links:
+        file = mounted.get(f"/aiwe/apps/mounted/{link}")
+        assert file.status_code == 200
+        assert confined(file)
+    moved = mounted.get("/aiwe/apps/mounted/docs/", follow_redirects=False)
+    assert moved.headers["location"] == "../docs"
 
 
 def test_an_app_without_its_slash_is_redirected_to_it(mounted: httpx.Client) -> None:

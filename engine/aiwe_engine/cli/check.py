@@ -1,4 +1,4 @@
-"""`aiwe check` and `aiwe routes`: a program is loaded by an engine that nobody can reach.
+"""`aiwe check`, `aiwe routes` and `aiwe openapi`: a program is loaded by an engine that nobody can reach.
 
 Its data lies in a temporary folder, so what a program does at top level or in `init()` is done to
 nothing that stays.
@@ -9,13 +9,19 @@ from __future__ import annotations
 import asyncio
 import json as json_module
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiwe_engine.cli.report import place
 from aiwe_engine.configuration.configuration import Configuration
+from aiwe_engine.errors import ProgramError
 from aiwe_engine.types import Deployment, Route
+
+if TYPE_CHECKING:  # a command starts fast
+    from aiwe_engine.engine import Engine
 
 
 def check(paths: list[Path], env: str, configuration: Configuration, *, json: bool) -> int:
@@ -58,14 +64,47 @@ def routes(paths: list[Path], env: str, configuration: Configuration, *, json: b
     return 0
 
 
+def openapi(path: Path, env: str, configuration: Configuration, *, server: str) -> int:
+    """Prints the OpenAPI document of one app.
+
+    Raises:
+        ProgramError: as `check`; `several_apps` where the path is a folder of more than one.
+    """
+    print(asyncio.run(_document(path, env, configuration, server)))
+    return 0
+
+
+async def _document(path: Path, env: str, configuration: Configuration, server: str) -> str:
+    async with _engine(env, configuration) as engine:
+        apps = await _load_all(engine, [path])
+        if len(apps) != 1:
+            raise ProgramError(
+                f"{path} holds {len(apps)} apps, and each has a document of its own.",
+                code="several_apps",
+                hint=f"Name one: {', '.join(str(app.path) for app in apps)}.",
+            )
+        return (await engine.openapi(apps[0].app, server)).decode()
+
+
 async def _load(paths: list[Path], env: str, configuration: Configuration) -> list[Deployment]:
+    async with _engine(env, configuration) as engine:
+        return await _load_all(engine, paths)
+
+
+@asynccontextmanager
+async def _engine(env: str, configuration: Configuration) -> AsyncIterator[Engine]:
     from aiwe_engine.engine import Engine
-    from aiwe_engine.serve import programs
 
     with tempfile.TemporaryDirectory(prefix="aiwe-check-") as folder:
         alone = configuration.changed(spare_workers=0)
         async with Engine(alone, env=env, root=Path.cwd(), data=Path(folder)) as engine:
-            return [await engine.load(path) for path in programs(paths)]
+            yield engine
+
+
+async def _load_all(engine: Engine, paths: list[Path]) -> list[Deployment]:
+    from aiwe_engine.serve import programs
+
+    return [await engine.load(path) for path in programs(paths)]
 
 
 def _summary(app: Deployment) -> dict[str, Any]:

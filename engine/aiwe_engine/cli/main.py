@@ -80,6 +80,14 @@ def parser() -> argparse.ArgumentParser:
     _where_it_runs(routes, "production")
     routes.set_defaults(run=_routes)
 
+    openapi = command("openapi", "print what an app says of its API", "[options] PATH")
+    openapi.add_argument("path", type=Path, metavar="PATH", help="a notebook, a file or a folder")
+    openapi.add_argument(
+        "--server", default="/", metavar="URL", help="where the app will be reached (/)"
+    )
+    _where_it_runs(openapi, "production")
+    openapi.set_defaults(run=_openapi)
+
     config = command("config", "show every setting and where it was said", "[options]")
     _where_it_runs(config, "production")
     _settings(config)
@@ -187,6 +195,12 @@ def _routes(options: argparse.Namespace) -> int:
     from aiwe_engine.cli.check import routes
 
     return routes(options.paths, options.env, _configuration(options), json=options.json)
+
+
+def _openapi(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.check import openapi
+
+    return openapi(options.path, options.env, _configuration(options), server=options.server)
 
 
 def _config(options: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ OnLeft: TypeAlias = Callable[[Callable[[], None]], None]
 BROKEN = "aiwe.broken"  # the extension that ends a connection whose answer cannot be finished
 UNFRAMED = "aiwe.unframed"  # the extension for a body that only the end of the connection ends
 
+BASE = "aiwe.base"  # in a scope: the path below which the client finds the app, where it is not /
 UNKNOWN = -1  # the length of a body that only its end tells
 # Many clients lose an answer that comes while they still send: read on for a while.
 _DROP_SECONDS = 2.0

@@ -18,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import (
+    BASE,
     LEFT,
     UNKNOWN,
     Arrival,
@@ -153,6 +154,7 @@ class AppsFace:
             client[0] if client else "",
             scope["scheme"],
             f"{self._random.getrandbits(80):020x}",
+            scope.get(BASE, ""),
         )
         return request, hosts, length
 

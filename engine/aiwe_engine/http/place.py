@@ -55,7 +55,7 @@ def find_place(serving: Serving, origin: Origin, request: Request) -> Place:
             if not slash:
                 query = f"?{request.query}" if request.query else ""
                 return Place(name, answer=Response(308, [("location", f"/~{name}/{query}")]))
-            request.path = "/" + rest
+            request.path, request.base = "/" + rest, f"/~{name}"
             return Place(name, sandboxed=not alone, confined=origin.local)
     if alone:
         return Place(next(iter(names)), confined=origin.local)

@@ -16,11 +16,12 @@ from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.routing.pattern import BAD_ESCAPE, Pattern, read, reserved
+from aiwe_engine.routing.pattern import BAD_ESCAPE, METHODS, Pattern, read, reserved
 from aiwe_engine.types import Route
 
 _NEAR = 0.6  # how alike two paths are that a hint names
 _SHOWN = 200
+_NEVER = frozenset({"TRACE", "CONNECT"})  # they speak of the way to a server, not of what is there
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -66,7 +67,7 @@ class _Leaf:
         found = self.routes.get(method)
         if found is None and method == "HEAD":
             found = self.routes.get("GET")
-        return found or self.routes.get("*")
+        return found if found or method in _NEVER else self.routes.get("*")
 
 
 @dataclass(slots=True)
@@ -174,6 +175,8 @@ class RouteTable:
 def allow(leaves: Iterable[_Leaf]) -> str:
     """The value of the `Allow` header for a path that ends at these leaves."""
     methods = {method for leaf in leaves for method in leaf.routes} | {"OPTIONS"}
+    if "*" in methods:
+        methods = set(METHODS) - {"*"}
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted(methods))

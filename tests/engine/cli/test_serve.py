@@ -261,6 +261,23 @@ def test_routes_are_listed_with_their_places(shop, tmp_path):
     assert listed[1]["where"]["line"] == 3
 
 
+def test_openapi_prints_the_document_of_one_app(shop, tmp_path):
+    status, out, err = aiwe("openapi", shop, "--server", "https://shop.example", cwd=tmp_path)
+    document = json.loads(out)
+    assert (status, err, document["info"]["title"]) == (0, "", "shop")
+    assert document["servers"] == [{"url": "https://shop.example"}]
+    assert set(document["paths"]) == {"/", "/echo", "/slow", "/log", "/boom"}
+    folder = tmp_path / "several"
+    folder.mkdir()
+    (folder / "a.js").write_text('app.get("/", () => 1);')
+    (folder / "b.ipynb").write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    )
+    status, out, err = aiwe("openapi", folder, cwd=tmp_path)
+    assert (status, out) == (1, "")
+    assert "several_apps" in err
+
+
 def test_it_is_ready_soon(shop, tmp_path):
     began = time.monotonic()
     with serving(shop, cwd=tmp_path):

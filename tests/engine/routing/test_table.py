@@ -113,11 +113,13 @@ def test_a_bad_escape_is_400(path):
         ("PUT", "/tasks/new", "DELETE, GET, HEAD, OPTIONS"),
         ("OPTIONS", "/tasks", "GET, HEAD, OPTIONS, POST"),
         ("HEAD", "/only", "OPTIONS, POST"),
+        ("TRACE", "/every", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
+        ("CONNECT", "/every", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
     ],
 )
 def test_a_wrong_method_says_which_are_right(method, path, allow):
     routes = table("GET /tasks", "POST /tasks", "GET /tasks/new", "GET /tasks/:id", "DELETE /tasks/:id",
-                   "POST /only")  # fmt: skip
+                   "POST /only", "* /every")  # fmt: skip
     with pytest.raises(WrongMethod) as caught:
         routes.match(method, path)
     assert (caught.value.status, caught.value.headers) == (405, [("allow", allow)])

@@ -83,6 +83,10 @@ app.post("/described", (req, next) => { req.order.push("route"); return next(); 
 }).describe({ input: { type: "object", required: ["title"], properties: { title: { type: "string" }, count: { type: "integer" } } } });
 app.get("/pages", (req) => ({ input: req.validate(), raw: req.query.page ?? null }))
   .describe({ input: { type: "object", properties: { page: { type: "integer", minimum: 1 } } } });
+app.get("/item/:id/:part", (req) => req.params)
+  .describe({ params: { id: { type: "integer", minimum: 1 }, part: { enum: ["a", "b"] } }, input: { required: ["q"] } });
+app.get("/told/:status", (req) => Response.json({ n: 1 }, { status: Number(req.params.status) })).describe({
+  output: { type: "object" }, responses: { 201: { schema: { type: "string" } }, 404: "Not there", "5XX": { schema: { required: ["m"] } } } });
 app.get("/promised/:what", (req) => ({
   good: { id: 1 }, bad: { id: "x" }, moved: Response.redirect("/"), text: "text", later: Promise.resolve({ id: "y" }),
 })[req.params.what]).describe({ output: { type: "object", required: ["id"], properties: { id: { type: "integer" } } } });
@@ -374,7 +378,7 @@ async def test_a_described_query_is_read_by_validate_and_stays_text_in_query(sho
 async def test_an_output_that_is_not_as_described_is_told_once_in_the_log(shop):
     def warnings() -> list[str]:
         lines = [line for _, line in shop.engine.logs("app", limit=1000)]
-        return [line.text for line in lines if "describe({ output })" in line.text]
+        return [line.text for line in lines if "than it is described" in line.text]
 
     for what in ("good", "moved", "text", "none"):
         await shop.get(f"/promised/{what}")
@@ -382,19 +386,59 @@ async def test_an_output_that_is_not_as_described_is_told_once_in_the_log(shop):
     assert await shop.json("/promised/later") == {"id": "y"}
     assert await shop.json("/promised/bad") == {"id": "x"}
     (line,) = warnings()
-    assert line.startswith("GET /promised/:what answered otherwise")
+    assert line.startswith("GET /promised/:what answered 200 otherwise than it is described")
     assert "id must be a whole number" in line
 
 
-async def test_a_schema_in_describe_that_is_wrong_keeps_the_program_from_loading(tmp_path):
-    text = (
-        'app.post("/a", () => 1)\n  .describe({ input: { properties: { n: { type: "int" } } } });'
-    )
-    async with Engine(settings(), root=tmp_path, data=tmp_path / "data") as engine:
-        with pytest.raises(ProgramError, match="/properties/n/type must be one of") as caught:
-            await Bench(engine, tmp_path).serve(text)
-    assert caught.value.code == "invalid_schema"
-    assert caught.value.where.line == 2
+async def test_parameters_of_the_path_are_checked_as_they_are_described(shop):
+    assert await shop.json("/item/7/a", query="q=1") == {"id": "7", "part": "a"}
+    answer = await shop.get("/item/0/c", query="q=1")
+    assert told((answer.status, orjson.loads(answer.body))) == [
+        ("/id", "must be at least 1"),
+        ("/part", 'must be one of "a", "b"'),
+    ]
+    assert "The path is not as expected" in orjson.loads(answer.body)["error"]["message"]
+    assert await shop.code("/item/x/a", query="q=1") == (400, "invalid_input")
+
+
+async def test_an_answer_is_held_against_what_its_status_is_described_to_be(shop):
+    def warned() -> list[str]:
+        return [
+            line.text for _, line in shop.engine.logs("app", limit=1000) if "/told/" in line.text
+        ]
+
+    for status in (200, 404, 400):
+        await shop.get(f"/told/{status}")
+    assert warned() == []
+    await shop.get("/told/201")
+    (line,) = warned()
+    assert "it must be a string, not an object" in line
+
+
+@pytest.mark.parametrize(
+    ("info", "code", "words"),
+    [
+        ('{ input: { properties: { n: { type: "int" } } } }', "invalid_schema", "/properties/n/type"),
+        ('{ output: { $ref: "#/$defs/x" } }', "invalid_schema", "which is not there"),
+        ('{ params: { name: {} } }', "invalid_route", "no parameter of the path"),
+        ('{ params: { id: { type: 5 } } }', "invalid_schema", "The parameter id"),
+        ('{ responses: { 99: "x" } }', "invalid_route", "no status"),
+        ('{ responses: { 404: 5 } }', "invalid_route", "a text or {"),
+        ('{ responses: { 404: { schema: { type: "x" } } } }', "invalid_schema", "The response 404"),
+        ('{ tags: "tasks" }', "invalid_route", 'tags is a list of texts, not "tasks"'),
+        ('{ summary: 5 }', "invalid_route", "summary is a text"),
+        ('{ hidden: "yes" }', "invalid_route", "hidden is true or false"),
+        ('{ body: "raw" }', "invalid_route", '"parsed" or "stream"'),
+        ('{ bodyLimit: 1.5 }', "invalid_route", "bodyLimit is a whole number"),
+        ('{ body: "stream", input: {} }', "invalid_route", "cannot be a stream"),
+    ],
+)  # fmt: skip
+async def test_a_description_that_is_wrong_keeps_the_program_from_loading(shop, info, code, words):
+    text = f'app.post("/a/:id", () => 1)\n  .describe({info});'
+    with pytest.raises(ProgramError) as caught:
+        await shop.serve(text, app="wrong")
+    assert (caught.value.code, caught.value.where.line) == (code, 2)
+    assert words in caught.value.message
 
 
 async def test_outside_dev_an_output_is_not_checked(tmp_path):

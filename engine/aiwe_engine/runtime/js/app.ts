@@ -1,10 +1,10 @@
 /** Registration: `app`, `register`, and what the contract names that later versions bring. */
+import { described } from "./description";
 import { DISPLAY } from "./display";
 import { failure, notAvailable } from "./failure";
 import { type Invocation, type Limit, type Table, current, defineProperty, note, settings, stringify, table } from "./invocation";
 import { type Handler, onError, use } from "./middleware";
-import { isInteger } from "./platform/primordials";
-import { type Promised, ruleOf } from "./validation";
+import type { Promised } from "./validation";
 
 export interface Registered extends Promised { chain: (Handler | string)[] }
 
@@ -47,8 +47,7 @@ function handle(info: Record<string, unknown>, registered: Registered, limits: L
       if (typeof more !== "object" || more === null) {
         throw failure("TypeError", "invalid_route", "describe takes an object, as in .describe({ summary: \"…\" }).");
       }
-      promise(registered, more);
-      Object.assign(info, checked(more));
+      Object.assign(info, described(registered, more));
       return self;
     },
     limit(rule: unknown) {
@@ -69,23 +68,6 @@ function handle(info: Record<string, unknown>, registered: Registered, limits: L
   return defineProperty(self, DISPLAY, { value: () => null });
 }
 
-/** Makes rules of the schemas with which a route is described. */
-function promise(registered: Registered, { input, output }: Record<string, unknown>): void {
-  if (input !== undefined) registered.input = ruleOf(input, `The input of ${registered.path}`);
-  if (output !== undefined) registered.output = ruleOf(output, `The output of ${registered.path}`);
-}
-
-/** What describe was given, where the engine acts on it. */
-function checked(info: Record<string, unknown>): object {
-  const { body, bodyLimit } = info;
-  if (body !== undefined && body !== "parsed" && body !== "stream") {
-    throw failure("TypeError", "invalid_route", `describe: body is "parsed" or "stream", not ${stringify(body) ?? typeof body}.`);
-  }
-  if (bodyLimit !== undefined && !(isInteger(bodyLimit) && (bodyLimit as number) > 0)) {
-    throw failure("TypeError", "invalid_route", "describe: bodyLimit is a whole number of bytes, as in 50 * 1024 * 1024.");
-  }
-  return info;
-}
 
 const LATER = [
   "action", "registerWebStream", "sendStreamMessage", "registerWebSocket", "registerGraphQLQuery",

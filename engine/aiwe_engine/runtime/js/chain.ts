@@ -10,7 +10,7 @@ import { type Handler, around, errorHandlers, isBare } from "./middleware";
 import { Html } from "./platform/html";
 import { Response, handedOn, isResponse } from "./platform/response";
 import type { AppRequest } from "./request";
-import { guarded } from "./validation";
+import { guarded, isPromised } from "./validation";
 import { Session } from "./visit";
 
 /** Runs the chain of a request; a promise of the answer unless the handler stands alone. */
@@ -82,5 +82,5 @@ function one(handler: Handler | string): Handler {
 /** The handler at the end of a chain, with the checks of its description. */
 function last(handler: Registered): Handler {
   const run = one(handler.chain[handler.chain.length - 1]!);
-  return handler.input === undefined && handler.output === undefined ? run : guarded(handler, run);
+  return isPromised(handler) ? guarded(handler, run) : run;
 }

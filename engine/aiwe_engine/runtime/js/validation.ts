@@ -17,7 +17,14 @@ export type { Rule } from "./platform/parts/schema";
 const FORMS = new Set(["application/x-www-form-urlencoded", "multipart/form-data"]);
 
 /** What a route's checks need to know of it. */
-export interface Promised { path: string; input?: Rule; output?: Rule; warned?: boolean }
+export interface Promised {
+  path: string; params?: Rule; input?: Rule; output?: Rule;
+  /** Rules of answers by status, where they have one of their own. */
+  answers?: Record<string, Rule>;
+  warned?: boolean;
+}
+export const isPromised = ({ params, input, output, answers }: Promised): boolean =>
+  params !== undefined || input !== undefined || output !== undefined || answers !== undefined;
 type Run = (request: AppRequest) => any;
 
 let parts: Internals;
@@ -68,7 +75,7 @@ function isData(media: string, body: any): boolean {
   return /\bjson$/.test(media) || (FORMS.has(media) && !Object.keys(body ?? {}).some((name) => name.startsWith("{")));
 }
 
-function refusal(what: "query" | "body", problems: Problem[], media: string, body: any): Error {
+function refusal(what: "path" | "query" | "body", problems: Problem[], media: string, body: any): Error {
   const error: any = failure("ValidationError", "invalid_input", `The ${what} is not as expected: ${tell(problems)}.`,
     what === "body" && !isData(media, body)
       ? "JSON is sent with Content-Type: application/json."
@@ -77,12 +84,18 @@ function refusal(what: "query" | "body", problems: Problem[], media: string, bod
   return error;
 }
 
+function checkPath({ params }: AppRequest, rule: Rule): void {
+  const problems = rule.check(rule.read(params, false));
+  if (problems.length > 0) throw refusal("path", problems.map(ofText), "", undefined);
+}
+
 /** A handler between the checks that its route's description asks for. */
 export function guarded(route: Promised, run: Run): Run {
   return (request) => {
+    if (route.params !== undefined) checkPath(request, route.params);
     if (route.input !== undefined) accept(request, route.input);
     const value = run(request);
-    if (route.output === undefined || route.warned || settings.env !== "dev") return value;
+    if ((route.output === undefined && route.answers === undefined) || route.warned || settings.env !== "dev") return value;
     if (typeof value !== "object" || value === null || typeof value.then !== "function") return watched(route, value);
     const invocation = current();
     return promiseThen(resolved(value), (answer: unknown) => {
@@ -95,11 +108,14 @@ export function guarded(route: Promised, run: Run): Run {
 /** The answer as it is; where it is not as described, the log says so once. */
 function watched(route: Promised, answer: unknown): unknown {
   try {
-    const value = content(answer);
-    const problems = value === NOTHING ? [] : route.output!.check(value);
+    const status = isResponse(answer) ? snapshot(answer).status : 200;
+    const success = status >= 200 && status < 300;
+    const rule = route.answers?.[status] ?? route.answers?.[`${Math.trunc(status / 100)}XX`] ?? (success ? route.output : route.answers?.default);
+    const value = rule === undefined ? NOTHING : content(answer);
+    const problems = value === NOTHING ? [] : rule!.check(value);
     if (problems.length > 0 && !route.warned) {
       route.warned = true;
-      log("warn", `${route.path} answered otherwise than describe({ output }) says: ${tell(problems)}. This is told once.`);
+      log("warn", `${route.path} answered ${status} otherwise than it is described: ${tell(problems)}. This is told once.`);
     }
   } catch {
     // What has no JSON form is told by the answer itself.
@@ -109,11 +125,11 @@ function watched(route: Promised, answer: unknown): unknown {
 
 const NOTHING = Symbol();
 
-/** The JSON value that a client will read; NOTHING where an answer is no success in JSON. */
+/** The JSON value that a client will read; NOTHING where an answer is none. */
 function content(answer: unknown): unknown {
   if (answer === undefined || answer instanceof Html || typeof answer === "string") return NOTHING;
   if (!isResponse(answer)) return parse(stringify(answer));
-  const { status, headers, body } = snapshot(answer);
+  const { headers, body } = snapshot(answer);
   const json = headers.some(([name, value]) => name === "content-type" && /\bjson\b/.test(value));
-  return json && status >= 200 && status < 300 && typeof body === "string" ? parse(body) : NOTHING;
+  return json && typeof body === "string" ? parse(body) : NOTHING;
 }

@@ -84,6 +84,8 @@ interface RouteInfo {
   summary?: string;
   description?: string;
   tags?: string[];
+  /** What the parameters of the path look like, by name; checked as the input is. */
+  params?: Record<string, JsonSchema>;
   /** What the route takes, body or query: checked just before the handler runs, as by `req.validate`. */
   input?: JsonSchema;
   /** What it answers on success. In dev an answer that does not fit is told in the log. */

@@ -1,0 +1,1 @@
+"""What an app says of itself: its OpenAPI document, and the page on which people read and try it."""
