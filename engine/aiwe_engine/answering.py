@@ -74,7 +74,9 @@ class Answering:
                 if own is not None:
                     return own
             match, missing = self._match(release, request, public=public)
-            standing = await self._admit(release, match, request)
+            general = release.settings.rate_limit
+            if (general or "limits" in match.route.info) and request.method != "OPTIONS":
+                standing = await self._admit(release, match, general, request)
             visit = uploads = None
             if release.uses_sessions:
                 visit = await self._visits.find(release.scope, release.settings, request)
@@ -99,17 +101,14 @@ class Answering:
             return Match(route, {}), refuse(error, request, public=public)
 
     async def _admit(
-        self, release: Release, match: Match, request: Request
+        self, release: Release, match: Match, general: str, request: Request
     ) -> list[tuple[str, str]]:
-        """Counts a request where a limit wants it; headers for its answer.
+        """Counts a request; headers for its answer.
 
         Raises:
             RateLimited: the caller asks too often.
         """
         rules: Any = match.route.info.get("limits", ())
-        general = release.settings.rate_limit
-        if not (rules or general) or request.method == "OPTIONS":
-            return []
         place = release.deployment.app, self._env, match.route.handler
         return await self._rates.admit(place, rules, general, request)
 

@@ -21,6 +21,7 @@ app.get("/image", () => new Response(new Uint8Array([137, 80, 78, 71]), { header
 app.get("/unchanged", () => new Response(null, { status: 304, headers: { etag: '"1"' } }));
 app.get("/nothing", () => new Response(null, { status: 204 }));
 app.get("/throws", () => { throw new Error("boom"); });
+app.get("/visit", (req) => { req.session.set("n", 1); return req.session.get("n"); });
 app.get("/moved", () => Response.redirect("/json"));
 app.get("/elsewhere", () => Response.redirect("https://example.org/a"));
 app.get("/greedy", () => new Response("<h1>", { headers: [
@@ -36,7 +37,7 @@ app.get("/greedy", () => new Response("<h1>", { headers: [
 app.all("/echo/*rest", (req) => ({ method: req.method, headers: req.headers, query: req.query, rest: req.params.rest, body: req.body }));
 """
 PLACES = [
-    *("", "json", "text", "image", "unchanged", "nothing", "throws", "moved", "greedy"),
+    *("", "json", "text", "image", "unchanged", "nothing", "throws", "visit", "moved", "greedy"),
     *("echo/x", "no-such-route", "%zz", "a%2Fb"),
 ]
 
@@ -68,6 +69,12 @@ def test_every_answer_is_sandboxed_and_sets_no_cookie(
     answer = mounted.request(method, f"/aiwe/apps/mounted/{place}")
     assert confined(answer), dict(answer.headers)
     assert "set-cookie" not in answer.headers
+
+
+def test_a_session_lasts_for_one_request_and_the_log_says_so(mounted: httpx.Client) -> None:
+    assert mounted.get("/aiwe/apps/mounted/visit").json() == 1
+    lines = mounted.get("/aiwe/api/logs", params={"app": "mounted"}).json()["lines"]
+    assert any("where browsers keep no cookies" in line["text"] for line in lines)
 
 
 @pytest.mark.parametrize("place", ["", "json", "echo/x", "no-such-route"])
