@@ -78,7 +78,8 @@ def check(text: str) -> str | None:
         if text.strip():
             parse(text)
     except ProgramError as error:
-        return f"{error.message.removesuffix('.')}; {error.hint}"
+        hint = error.hint or ""
+        return f"{error.message.removesuffix('.')}; {hint[:1].lower()}{hint[1:].removesuffix('.')}"
     return None
 
 

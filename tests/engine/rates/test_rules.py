@@ -83,7 +83,7 @@ def test_a_limit_that_says_nothing_is_refused_with_what_to_write(text):
 def test_a_setting_says_what_is_wrong_with_its_rules_and_may_be_empty():
     assert check("") is None
     assert check("600/min, 10/s") is None
-    assert check("600") == f'"600" is no rate limit; {WRONG_HINT}'
-
-
-WRONG_HINT = 'Write a number, a slash and a time, as in "100/min", "10/5min" or "1000/day per key".'
+    assert check("600") == (
+        '"600" is no rate limit; '
+        'write a number, a slash and a time, as in "100/min", "10/5min" or "1000/day per key"'
+    )
