@@ -1,4 +1,4 @@
-"""What a cell's text means: JavaScript, Python, or IPython's own, and the magics before it.
+"""What a cell's text means: JavaScript, an asset, Python, or IPython's own, and the magics before it.
 
 Pure functions. Lines that are not part of the program are blanked, never removed, so that a line
 and an offset mean the same in the cell, in the engine and in an error message.
@@ -16,22 +16,23 @@ _CELL_MAGIC = re.compile(r"\A\s*%%(\S*)[ \t]*([^\n]*)")
 _QUESTION = re.compile(r"\A\s*([A-Za-z_$][\w$.]*)\s*\?{1,2}\s*\Z")
 _JAVASCRIPT = {"js", "javascript", "time", "ts", "typescript"}
 _PYTHON = {"py", "python"}
+_ASSET = "asset"
 
 
 @dataclass(frozen=True, slots=True)
 class CellText:
     """One cell, read. `source` has the length and the lines of the cell's own text."""
 
-    language: Literal["javascript", "python", "ipython"]
-    source: str
+    language: Literal["javascript", "asset", "python", "ipython"]
+    source: str  # an asset's is the whole cell: the engine reads its first line
     magics: tuple[tuple[str, str], ...] = ()  # line magics before the program: name, argument
     timed: bool = False
     question: str | None = None  # `app.get?` asks about app.get
 
     @property
     def runs(self) -> bool:
-        """Whether JavaScript is left to run once the magics are gone."""
-        return self.language == "javascript" and bool(self.source.strip())
+        """Whether something is left for the engine once the magics are gone."""
+        return self.language in {"javascript", "asset"} and bool(self.source.strip())
 
 
 def _blank(text: str) -> str:
@@ -45,6 +46,8 @@ def read_cell(text: str) -> CellText:
         rest = _blank(text[: magic.end()]) + text[magic.end() :]
         if name in _PYTHON:  # a comment, since IPython drops blank lines at the top
             return CellText("python", rest.replace(" ", "#", 1))
+        if name == _ASSET:
+            return CellText("asset", text)
         if name in _JAVASCRIPT:
             return CellText("javascript", rest, timed=name == "time")
         return CellText("ipython", text)

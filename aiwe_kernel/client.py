@@ -54,6 +54,11 @@ class EngineClient:
         answer = await self._json("GET", "/apps")
         return list(answer.get("apps", []))
 
+    async def assets(self, app: str) -> list[Event]:
+        """The files below /assets/ of an app."""
+        answer = await self._json("GET", f"/assets/{app}")
+        return list(answer.get("assets", []))
+
     async def logs(self, app: str | None, after: int = 0, limit: int = 200) -> list[Event]:
         """Log lines with a `seq` above `after`, oldest first."""
         query = {"after": after, "limit": limit, **({"app": app} if app else {})}

@@ -18,7 +18,7 @@ _COLORS = {
     "removed": "var(--jp-error-color1, #c62828)",
     "same": "var(--jp-ui-font-color3, #888)",
 }
-_MUTED = "color:var(--jp-ui-font-color2, #777)"
+MUTED = "color:var(--jp-ui-font-color2, #777)"
 _CODE = "font-family:var(--jp-code-font-family, monospace)"
 _LINK = "color:var(--jp-content-link-color, #1565c0)"
 _SCRATCH = "scratch: ran in this notebook only, no part of the app"
@@ -55,8 +55,8 @@ def routes_data(apps: Iterable[Mapping[str, Any]], counts: Mapping[str, int]) ->
             rows.append(
                 f'<tr><td style="text-align:left">{_method(route)}</td>'
                 f'<td style="text-align:left">{_address(route)} '
-                f'<span style="{_MUTED}">{escape(note)}</span></td>'
-                f'<td style="text-align:left;{_MUTED}">{escape(_place(route, counts))}</td></tr>'
+                f'<span style="{MUTED}">{escape(note)}</span></td>'
+                f'<td style="text-align:left;{MUTED}">{escape(_place(route, counts))}</td></tr>'
             )
     return {"text/plain": "\n".join(text), "text/html": f"<table>{''.join(rows)}</table>"}
 
@@ -72,7 +72,7 @@ def _place(route: Route, counts: Mapping[str, int]) -> str:
 
 def link_data(url: str) -> dict[str, Any]:
     """The mime bundle of an address to follow, for `%open`."""
-    return {"text/plain": url, "text/html": _anchor(url, url)}
+    return {"text/plain": url, "text/html": anchor(url, url)}
 
 
 def _text(deployment: Mapping[str, Any]) -> str:
@@ -82,6 +82,7 @@ def _text(deployment: Mapping[str, Any]) -> str:
         state = "gone" if route["change"] == "removed" else "live"
         target = "" if state == "gone" else f" → {route.get('url') or route['path']}"
         lines.append(f"{state}: {route['method']} {route['path']}{target}  {route['change']}")
+    lines += [_asset_text(asset) for asset in _changed_assets(deployment)]
     lines += [f"warning: {_warning(w)}" for w in deployment.get("warnings") or ()]
     if not deployment.get("scratch"):
         lines.append(_about(deployment) + _unchanged(same))
@@ -92,8 +93,9 @@ def _html(deployment: Mapping[str, Any]) -> str:
     changed, same = _split(deployment)
     parts = []
     if deployment.get("scratch"):
-        parts.append(f'<div style="{_MUTED}">{_SCRATCH}</div>')
+        parts.append(f'<div style="{MUTED}">{_SCRATCH}</div>')
     parts += [_line(route) for route in changed]
+    parts += [_asset_line(asset) for asset in _changed_assets(deployment)]
     parts += [
         f'<div><span style="color:{_COLORS["changed"]}">⚠ warning</span> '
         f"{escape(_warning(warning))}</div>"
@@ -103,24 +105,63 @@ def _html(deployment: Mapping[str, Any]) -> str:
         about = escape(_about(deployment) + _unchanged(same))
         folded = "".join(_line(route) for route in same)
         parts.append(
-            f'<details style="{_MUTED}"><summary>{about}</summary>{folded}</details>'
+            f'<details style="{MUTED}"><summary>{about}</summary>{folded}</details>'
             if folded
-            else f'<div style="{_MUTED}">{about}</div>'
+            else f'<div style="{MUTED}">{about}</div>'
         )
     style = "line-height:1.6;font-size:var(--jp-ui-font-size1, 13px)"
     return f'<div style="{style}">{"".join(parts)}</div>'
 
 
+def _changed_assets(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    assets = deployment.get("assets") or []
+    return [asset for asset in assets if asset.get("change", "same") != "same"]
+
+
+def _asset_text(asset: Mapping[str, Any]) -> str:
+    if asset["change"] == "removed":
+        return f"gone: asset {asset['path']}  removed"
+    return f"live: asset {asset['path']} → {asset['url']}  {asset['change']} ({_kind(asset)})"
+
+
+def _asset_line(asset: Mapping[str, Any]) -> str:
+    change, path = str(asset["change"]), monospaced(str(asset["path"]))
+    note = f'<span style="{MUTED}">{escape(change)}</span>'
+    if change == "removed":
+        return f"<div>{_dot(change)}<b>asset</b> <s>{path}</s>  {note}</div>"
+    about = f'<span style="{MUTED}">{escape(_kind(asset))}</span>'
+    address = anchor(str(asset["url"]), str(asset["url"]))
+    return f"<div>{_dot(change)}<b>asset</b> {path} → {address}  {about}  {note}</div>"
+
+
+def _kind(asset: Mapping[str, Any]) -> str:
+    media = str(asset["content_type"]).partition(";")[0]
+    return f"{media}, {size_text(asset['size'])}"
+
+
+def size_text(size: int) -> str:
+    """A number of bytes as people read it."""
+    if size < 1024:
+        return f"{size} B"
+    return f"{size / 1024:.1f} KB" if size < 1024 * 1024 else f"{size / 1024 / 1024:.1f} MB"
+
+
+def _dot(change: str) -> str:
+    word = {"removed": "gone", "same": ""}.get(change, "live")
+    return f'<span style="color:{_COLORS.get(change, "inherit")}">● {word}</span> ' if word else ""
+
+
 def _line(route: Route) -> str:
     change = str(route.get("change", "same"))
-    word = {"removed": "gone", "same": ""}.get(change, "live")
-    dot = f'<span style="color:{_COLORS.get(change, "inherit")}">● {word}</span> ' if word else ""
-    note = f'  <span style="{_MUTED}">{escape(change)}</span>' if word else ""
-    path = _code(str(route["path"]))
+    dot, word = _dot(change), change != "same"
+    note = f'  <span style="{MUTED}">{escape(change)}</span>' if word else ""
+    path = monospaced(str(route["path"]))
     if change == "removed":
         return f"<div>{dot}{_method(route)} <s>{path}</s>{note}</div>"
     url = str(route.get("url") or "")
-    address = _anchor(url, url) if _opens(route) else f'<span style="{_MUTED}">{_code(url)}</span>'
+    address = (
+        anchor(url, url) if _opens(route) else f'<span style="{MUTED}">{monospaced(url)}</span>'
+    )
     return f"<div>{dot}{_method(route)} {path} → {address}{note}</div>"
 
 
@@ -132,19 +173,21 @@ def _opens(route: Route) -> bool:
 
 def _address(route: Route) -> str:
     path = str(route["path"])
-    return _anchor(str(route["url"]), path) if _opens(route) else _code(path)
+    return anchor(str(route["url"]), path) if _opens(route) else monospaced(path)
 
 
-def _anchor(url: str, text: str) -> str:
+def anchor(url: str, text: str) -> str:
+    """Markup of a link; of the text alone where the address is none to follow."""
     if not url.startswith(("http://", "https://", "/")):
-        return _code(text)
+        return monospaced(text)
     return (
         f'<a href="{escape(url)}" target="_blank" rel="noopener" style="{_LINK};{_CODE}">'
         f"{escape(text)}</a>"
     )
 
 
-def _code(text: str) -> str:
+def monospaced(text: str) -> str:
+    """Markup of a text that is code."""
     return f'<span style="{_CODE}">{escape(text)}</span>'
 
 

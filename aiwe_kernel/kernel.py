@@ -32,6 +32,7 @@ from aiwe_kernel.run import CellRun, Result
 from aiwe_kernel.shell import AiweShell
 
 Reply = dict[str, Any]
+NOTHING: Reply = {"status": "ok", "matches": [], "metadata": {}}
 _LIVE = re.compile(r"\s*%live\s+")
 
 
@@ -72,6 +73,7 @@ class AiweKernel(IPythonKernel):
         self.request: ContextVar[Request | None] = ContextVar("request", default=None)
         self.session_id = self._session_id()
         self.sources: dict[str, str] = {}  # JavaScript by cell id, in order of first runs
+        self.assets: set[str] = set()  # cells that are assets
         self.counts: dict[str, int] = {}
         self.app: str | None = None  # this notebook's app, as the engine named it
         self.connection = Connection()
@@ -129,7 +131,8 @@ class AiweKernel(IPythonKernel):
         cell_id: str | None = None,
     ) -> Reply:
         self.request.set(Request(code, cell_id))
-        if cell_id in self.sources and not read_cell(code).runs:
+        known = cell_id in self.sources or cell_id in self.assets
+        if cell_id and known and not read_cell(code).runs:
             await self._withdraw(cell_id)
         reply = await super().do_execute(
             code,
@@ -148,12 +151,33 @@ class AiweKernel(IPythonKernel):
         Raises:
             CellError: under the JavaScript error's name.
         """
-        request = self.request.get()
-        cell = request.cell if request else None
-        await self._ready()
+        cell = await self._begun()
         if cell:
-            self.counts[cell] = self.shell.execution_count - 1
             self.sources[cell] = source
+            self.assets.discard(cell)
+        return await self._play(source, cell, timed=timed)
+
+    async def run_asset(self, text: str) -> None:
+        """Make the current cell, whose whole text this is, an asset of the app.
+
+        Raises:
+            CellError: under the name of the engine's error.
+        """
+        cell = await self._begun()
+        if cell:
+            self.assets.add(cell)
+            self.sources.pop(cell, None)
+        await self._play(text, cell)
+
+    async def _begun(self) -> str | None:
+        """Waits for the engine; the id of the current cell, counted as run."""
+        request = self.request.get()
+        await self._ready()
+        if request and request.cell:
+            self.counts[request.cell] = self.shell.execution_count - 1
+        return request.cell if request else None
+
+    async def _play(self, source: str, cell: str | None, *, timed: bool = False) -> Result | None:
         run = CellRun(self.client, self.session_id, source, cell, self.path, timed=timed)
         self._run = run
         try:
@@ -163,7 +187,7 @@ class AiweKernel(IPythonKernel):
             self.app = run.app or self.app
 
     async def _withdraw(self, cell: str) -> None:
-        # Its JavaScript is gone from the notebook, so what it registered goes from the app.
+        # What it was is gone from the notebook, so what it registered goes from the app.
         with contextlib.suppress(CellError):
             await self.run_javascript("")
             del self.sources[cell]
@@ -220,6 +244,8 @@ class AiweKernel(IPythonKernel):
         if live := _LIVE.match(line):  # its argument is JavaScript too
             before = start + live.end()
             return await self.language.complete(" " * before + code[before:position], position)
+        if cell.language == "asset" and line[:2] != "%%":  # no language that anybody here knows
+            return NOTHING | {"cursor_start": position, "cursor_end": position}
         source = cell.source if cell.language == "python" and line[:2] != "%%" else code
         return cast(Reply, super().do_complete(source, position))
 
@@ -230,12 +256,16 @@ class AiweKernel(IPythonKernel):
         if cell.language == "javascript":
             source = cell.question or cell.source
             return await self.language.inspect(source, min(cursor_pos, len(source)))
+        if cell.language == "asset":
+            return {"status": "ok", "found": False, "data": {}, "metadata": {}}
         return cast(Reply, super().do_inspect(cell.source, cursor_pos, detail_level, omit_sections))
 
     async def do_is_complete(self, code: str) -> Reply:  # noqa: D102
         cell = read_cell(code)
         if cell.language == "javascript":
             return await self.language.is_complete(cell.source)
+        if cell.language == "asset":
+            return {"status": "complete"}
         return cast(Reply, super().do_is_complete(cell.source))
 
     def _session_id(self) -> str:

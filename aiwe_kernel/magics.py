@@ -1,4 +1,4 @@
-"""The line magics that speak to the engine: %live %routes %logs %open %engine %help.
+"""The magics that speak to the engine: %live %routes %assets %logs %open %engine %help, %%asset.
 
 A magic that has to wait returns a `Waiting`: our cells await it (`kernel.line_magic`), and in a
 `%%python` cell, where nobody does, it finishes by itself and its output still lands in that cell.
@@ -11,9 +11,10 @@ import contextlib
 from collections.abc import Awaitable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.display import publish_display_data
 
+from aiwe_kernel.asset import assets_data
 from aiwe_kernel.deployment import link_data, routes_data
 from aiwe_kernel.errors import CellError, cell_error, interrupted
 from aiwe_kernel.guide import guide_data
@@ -60,6 +61,16 @@ class AiweMagics(Magics):
         return Waiting(self._routes(line))
 
     @line_magic
+    def assets(self, _line: str) -> Waiting:
+        """%assets: the files below /assets/ of this notebook's app, with links."""
+        return Waiting(self._assets())
+
+    @cell_magic
+    def asset(self, line: str, cell: str) -> Waiting:
+        """%%asset PATH: what stands below is a file of the app's pages; --base64 for no text."""
+        return Waiting(self._kernel.run_asset(f"%%asset {line}\n{cell}"))
+
+    @line_magic
     def logs(self, line: str) -> Waiting:
         """%logs: what the app writes to its log, live; `%logs 20` prints the last 20 lines."""
         return Waiting(self._logs(line))
@@ -91,6 +102,9 @@ class AiweMagics(Magics):
         if name and line != "all":
             apps = [app for app in apps if app["app"] == name]
         publish_display_data(routes_data(apps, self._kernel.counts))
+
+    async def _assets(self) -> None:
+        publish_display_data(assets_data(await self._kernel.client.assets(await self._app())))
 
     async def _logs(self, line: str) -> None:
         if line and not line.isdigit():

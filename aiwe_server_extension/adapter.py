@@ -2,7 +2,8 @@
 
 The faces of the engine are ASGI applications, Jupyter's server is Tornado's. Who may ask, and what
 is taken out on the way in and out, the handlers decide; this file only translates. The body has
-arrived whole before a handler runs (that is how Jupyter's server reads it); the answer streams.
+arrived whole before a handler runs (that is how Jupyter's server reads it; uploads are taken in
+`uploads.py`); the answer streams.
 """
 
 from __future__ import annotations
@@ -64,9 +65,13 @@ class AsgiHandler(web.RequestHandler):
                 "extensions": {LEFT: self._call_when_left, BROKEN: self._break_off},
                 **scope,
             },
-            _Inbox(request.body, self._gone).receive,
+            self.receiving(self._gone),
             self._send,
         )
+
+    def receiving(self, gone: asyncio.Event) -> Receive:
+        """What the application receives: here the body, which came whole."""
+        return _Inbox(self.request.body, gone).receive
 
     def request_headers(self) -> list[Header]:
         """The request's headers as ASGI has them."""

@@ -11,10 +11,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from aiwe_engine.assets.path import PREFIX
 from aiwe_engine.deployments.release import Release
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
 from aiwe_engine.files.incoming import Uploads
 from aiwe_engine.files.store import FileStore
+from aiwe_engine.http.assets import AssetPages
 from aiwe_engine.http.intake import REQUEST_BODY, take_in
 from aiwe_engine.http.kept import Wanted, kept_answer, names_file
 from aiwe_engine.http.payload import answer, payload
@@ -41,6 +43,7 @@ class Answering:
     Args:
         live: the apps by name; read at each request.
         files: what clients upload, and what programs keep of it.
+        assets: answers for what stands below /assets/.
         rates: how often callers have asked.
         visits: the sessions of visitors.
         log: where failures are told.
@@ -52,13 +55,15 @@ class Answering:
         self,
         live: Mapping[str, Release],
         files: FileStore,
+        assets: AssetPages,
         rates: Rates,
         visits: Visits,
         log: Log,
         env: str,
         reference: Reference,
     ) -> None:
-        self._live, self._files, self._log, self._env = live, files, log, env
+        self._live, self._files, self._assets = live, files, assets
+        self._log, self._env = log, env
         self._rates, self._visits, self._reference = rates, visits, reference
         self._told: set[str] = set()  # versions whose authors know that a session is not kept
 
@@ -69,6 +74,9 @@ class Answering:
         try:
             if release is None:
                 raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+            if request.path.startswith(PREFIX):
+                version = release.deployment.version
+                return await self._assets.answer(app, version, request, release.settings)
             if self._reference.may_own(request.path) and release.settings.openapi:
                 own = await self._reference.answer(release.deployment, release.table, request)
                 if own is not None:
@@ -147,16 +155,21 @@ class Answering:
         except AiweError as error:
             raise release.explain(error) from error
         if visit is None:
-            return self._response(release, request, flight, raw)
+            return await self._response(release, request, flight, raw)
         changes = raw.pop() if type(raw) is list and len(raw) == _WITH_CHANGES else None
-        response = self._response(release, request, flight, raw)
+        response = await self._response(release, request, flight, raw)
         await self._keep(release, invocation, changes, response)
         return response
 
-    def _response(self, release: Release, request: Request, flight: Flight, raw: Any) -> Response:
+    async def _response(
+        self, release: Release, request: Request, flight: Flight, raw: Any
+    ) -> Response:
         """The answer that a worker's raw one stands for."""
         if names_file(raw):
             wanted = Wanted.of(raw)
+            if wanted.asset is not None:
+                app, _, version = release.owner
+                return await self._assets.sent(app, version, request, wanted)
             return kept_answer(request, wanted, self._files.find(release.scope, wanted.file))
         if flight.channel is None:
             return answer(raw, limit=release.settings.response_limit)

@@ -21,6 +21,8 @@ from typing import Any, Self
 
 from aiwe_engine import __version__
 from aiwe_engine.answering import Answering
+from aiwe_engine.assets.library import Library
+from aiwe_engine.capabilities.assets import Assets
 from aiwe_engine.capabilities.body import Body
 from aiwe_engine.capabilities.data import Data
 from aiwe_engine.capabilities.files import Files
@@ -32,6 +34,7 @@ from aiwe_engine.deployments.release import Release, Workshop
 from aiwe_engine.deployments.session import Session
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
 from aiwe_engine.files.store import FileStore
+from aiwe_engine.http.assets import AssetPages
 from aiwe_engine.logs import Log
 from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.programs.compiler import Compiler, program_id
@@ -42,6 +45,8 @@ from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.store.duckdb import DuckDBStore
 from aiwe_engine.types import (
+    Asset,
+    ByteSource,
     Cell,
     Deployment,
     Json,
@@ -87,19 +92,29 @@ class Engine:
         self._store = DuckDBStore(data / "data.duckdb", self.settings)
         self._visits = Visits(self._store)
         self._rates = Rates(self.settings.rate_subjects)
+        self._library = Library(self.settings_of, env=env, root=root, data=data)
         self._pool = WorkerPool(self.settings)
         self._files = FileStore(data / "files")
         files = Files(self._files, self.settings_of)
         sessions = SessionCalls(self._visits)
-        gate = Gate([Body(self.settings_of), Data(self._store, self.log), files, sessions])
-        self._workshop = Workshop(settings, self._pool, gate.call, self.log)
+        assets = Assets(self._library)
+        gate = Gate([Body(self.settings_of), Data(self._store, self.log), files, sessions, assets])
+        self._workshop = Workshop(settings, self._pool, gate.call, self.log, self._library)
         self._compiler = Compiler(self.settings, cache=data / "cache")
         self._reference = Reference(root)
         self._language: Any = None
         self._locate = locate
         self._live: dict[str, Release] = {}
+        pages = AssetPages(self._library, self.settings, env=env)
         self._answering = Answering(
-            self._live, self._files, self._rates, self._visits, self.log, env, self._reference
+            self._live,
+            self._files,
+            pages,
+            self._rates,
+            self._visits,
+            self.log,
+            env,
+            self._reference,
         )
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}
@@ -118,6 +133,7 @@ class Engine:
         await asyncio.to_thread(self._files.clean)
         self._pool.start()
         self.log.followers.append(self._tell_line)
+        self._library.on_change = lambda app: self._tell({"type": "assets", "app": app})
         self._tasks.append(asyncio.create_task(self._watch()))
         self._tasks.append(asyncio.create_task(self._visits.run()))
         return self
@@ -140,6 +156,7 @@ class Engine:
         if self._language is not None:
             await self._language.close()
         await self._store.close()
+        self._library.close()
 
     def settings_of(self, app: str) -> Settings:
         """The settings of one app, as they are now."""
@@ -184,7 +201,7 @@ class Engine:
             )
         program = await self._compiler.compile(app.sources, files=app.files)
         if path.suffix == ".ipynb":
-            program = _without_scratch(program)
+            program = _of_notebook(program, app.assets)
         release = await self._workshop.release(app.name, self.env, program, path=str(path))
         await self._go_live(app.name, release)
         return release.deployment
@@ -361,6 +378,33 @@ class Engine:
         piece = await self._compiler.compile_one(Source("live.js", expression, cell="live"))
         return {"data": await release.evaluate(piece)}
 
+    # ── assets ──
+
+    async def assets(self, app: str) -> list[dict[str, Json]]:
+        """The files below /assets/ of an app that is live: see docs/management.md."""
+        found = await self._library.list(app, self._version(app))
+        return [one.to_json(self.url_of(app)) for one in found]
+
+    async def put_asset(
+        self, app: str, path: str, content: ByteSource, size: int | None
+    ) -> dict[str, Json]:
+        """Keeps an uploaded asset of so many bytes (None: nobody knows yet)."""
+        self._version(app)
+        found = await self._library.receive(app, path, content, size)
+        return found.to_json(self.url_of(app))
+
+    async def delete_asset(self, app: str, path: str) -> bool:
+        """Deletes an uploaded or written asset. False: there is none."""
+        return await self._library.delete(app, self._version(app), path)
+
+    def _version(self, app: str) -> str:
+        release = self._live.get(app)
+        if release is None:
+            raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+        return release.deployment.version
+
+    # ── language ──
+
     async def language(self, operation: str, arguments: dict[str, Any]) -> Json:
         """Completion, hover, diagnostics, completeness: see docs/management.md."""
         if self._language is None:
@@ -417,12 +461,12 @@ class Engine:
             self._tell({"type": "log", "seq": number, "line": line})  # type: ignore[dict-item]
 
 
-def _without_scratch(program: Program) -> Program:
+def _of_notebook(program: Program, assets: tuple[Asset, ...]) -> Program:
     """What of a notebook is part of the app, as far as its text tells."""
     pieces = select(program.pieces)
     pairs = zip(program.sources, program.pieces, strict=True)
     sources = tuple(source for source, piece in pairs if piece in pieces)
-    return Program(program_id(pieces), sources, pieces)
+    return Program(program_id(pieces, assets), sources, pieces, assets)
 
 
 def _memory(pid: int) -> int:

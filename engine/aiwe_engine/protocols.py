@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from aiwe_engine.types import (
     ByteSource as Source,
@@ -20,6 +20,18 @@ from aiwe_engine.types import (
 )
 
 __all__ = ["Capability", "Management", "Method", "Scope", "Source", "Store"]
+
+
+class Openable(Protocol):
+    """A file that can be opened for reading, as a `Path` can."""
+
+    def open(self, mode: Literal["rb"], /) -> IO[bytes]:
+        """The file, at its beginning.
+
+        Raises:
+            OSError: it is gone, or no longer the one that was meant.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +126,7 @@ class Management(Protocol):
         self, app: str | None, *, after: int = 0, limit: int = 200
     ) -> list[tuple[int, LogLine]]: ...
     def events(self) -> AsyncIterator[dict[str, Json]]:
-        """Deployments, log lines and status, as they happen: {"type": "deploy"|"log"|"status", …}."""
+        """What happens, as it happens: {"type": "deploy"|"assets"|"log"|"status", …}."""
         ...
 
     def run_cell(self, cell: Cell) -> AsyncIterator[dict[str, Json]]:
@@ -130,6 +142,11 @@ class Management(Protocol):
         """The notebook's cells in document order; with `saved`, cells not named leave the draft."""
         ...
 
+    async def assets(self, app: str) -> list[dict[str, Json]]: ...
+    async def put_asset(
+        self, app: str, path: str, content: Source, size: int | None
+    ) -> dict[str, Json]: ...
+    async def delete_asset(self, app: str, path: str) -> bool: ...
     async def live(self, app: str, expression: str) -> dict[str, Json]: ...
     async def language(self, operation: str, arguments: dict[str, Any]) -> Json: ...
     async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:

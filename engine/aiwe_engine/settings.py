@@ -34,6 +34,7 @@ SECTIONS = {
     "log": "What programs write to the log",
     "files": "What programs keep of uploads",
     "data": "Documents and the database",
+    "assets": "Files of an app's pages",
 }
 
 _YEAR = 365 * 86_400.0
@@ -314,6 +315,21 @@ class Settings:
     database_threads: int = _count("data", 2, "Threads of the database", most=256, restart=True)
 
     files_limit: int = _size("files", 10 * GB, "Bytes of files that one app may keep", app=True)
+
+    assets_max_age: float = _time(
+        "assets",
+        3600.0,
+        "Seconds for which a browser need not ask for an asset again; in dev it always asks",
+        least=0,
+        app=True,
+    )
+    assets_limit: int = _size("assets", 100 * MB, "Largest asset that is written or uploaded")
+    assets_total: int = _size(
+        "assets", 1024 * MB, "Bytes of written and uploaded assets of one app"
+    )
+    assets_cache: int = _size(
+        "assets", 32 * MB, "Compressed copies of assets kept in memory", least=0, restart=True
+    )
 
 
 def contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:

@@ -211,12 +211,23 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
+class Asset:
+    """A `%%asset` cell: a file of the app's pages, written in a notebook."""
+
+    path: str  # below /assets/
+    content: bytes
+    cell: str
+    file: str | None = None  # the notebook
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """What one version of an app runs: its pieces in order, content-addressed by `id`."""
 
     id: str
     sources: tuple[Source, ...]
     pieces: tuple[Compiled, ...]
+    assets: tuple[Asset, ...] = ()
 
 
 @dataclass(slots=True)

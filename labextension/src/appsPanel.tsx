@@ -6,6 +6,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 
 import { addressOf, opens } from './address';
+import { AssetsSection } from './assetsSection';
 import { aiweIcon, logsIcon } from './icons';
 import { placeName } from './places';
 import { App, Commands, IEngineState, Route, Where } from './tokens';
@@ -97,7 +98,7 @@ function Empty({ commands }: { commands: CommandRegistry }): React.JSX.Element {
 }
 
 function AppSection(props: Shared & { app: App }): React.JSX.Element {
-  const { app, commands } = props;
+  const { app, commands, state } = props;
   const openPlace = (where: Where) => void commands.execute(Commands.openPlace, { ...where });
   return (
     <section className="aiwe-App" aria-label={`App ${app.app}`}>
@@ -127,6 +128,7 @@ function AppSection(props: Shared & { app: App }): React.JSX.Element {
           <RouteRow key={`${route.method} ${route.path}`} route={route} openPlace={openPlace} {...props} />
         ))}
       </ul>
+      <AssetsSection app={app} state={state} openPlace={openPlace} />
     </section>
   );
 }

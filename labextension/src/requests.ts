@@ -9,6 +9,7 @@ import { ServerConnection } from '@jupyterlab/services';
 
 import type {
   App,
+  Asset,
   CellSource,
   Diagnostic,
   EngineEvent,
@@ -39,6 +40,12 @@ export const apps = async () => {
 };
 export const logs = async (after: number, limit: number) =>
   (await ask<{ lines: LogLine[] }>('GET', `logs?after=${after}&limit=${limit}`)).lines;
+export const assets = async (app: string) =>
+  (await ask<{ assets: Asset[] }>('GET', `assets/${app}`)).assets;
+/** The browser reads the file while it sends it: it may be a large one. */
+export const putAsset = async (app: string, path: string, file: File) =>
+  (await (await send('PUT', assetOf(app, path), file)).json()) as Asset;
+export const deleteAsset = (app: string, path: string) => ask<void>('DELETE', assetOf(app, path));
 export const tryRoute = (request: TryRequest) => ask<TryAnswer>('POST', 'try', request);
 export const arrange = (path: string, cells: string[]) =>
   ask<void>('PUT', 'documents', { app: '', path, cells, saved: false });
@@ -83,11 +90,14 @@ function parseEvent(block: string): EngineEvent | null {
       data.push(value ?? '');
     }
   }
-  if (!data.length || !['deploy', 'log', 'status'].includes(type)) {
+  if (!data.length || !['assets', 'deploy', 'log', 'status'].includes(type)) {
     return null; // a comment that keeps the connection open, or news for a later version
   }
   return { type: type as EngineEvent['type'], data: JSON.parse(data.join('\n')) };
 }
+
+const assetOf = (app: string, path: string) =>
+  `assets/${app}/${path.split('/').map(encodeURIComponent).join('/')}`;
 
 async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
   const response = await send(method, path, body);
@@ -97,7 +107,10 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
 async function send(method: string, path: string, body?: unknown): Promise<Response> {
   const url = URLExt.join(settings.baseUrl, 'aiwe/api', path);
   const init: RequestInit = { method };
-  if (body !== undefined) {
+  if (body instanceof File) {
+    init.body = body;
+    init.headers = { 'Content-Type': 'application/octet-stream' };
+  } else if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { 'Content-Type': 'application/json' };
   }

@@ -19,6 +19,7 @@ const STATUS_EVERY = 5000; // the number of requests changes without an event
 export class EngineState implements IEngineState {
   readonly changed: Signal<IEngineState, void> = new Signal(this);
   readonly logged: Signal<IEngineState, void> = new Signal(this);
+  readonly assetsChanged: Signal<IEngineState, string> = new Signal(this);
   connection: Connection = 'connecting';
   failure: Failure | null = null;
   status: Status | null = null;
@@ -114,6 +115,8 @@ export class EngineState implements IEngineState {
     } else if (event.type === 'status') {
       this.report(event.data as Status);
       this.changed.emit();
+    } else if (event.type === 'assets') {
+      this.assetsChanged.emit((event.data as { app: string }).app);
     } else {
       void this.reload();
     }

@@ -39,6 +39,21 @@ export interface App {
   warnings: string[];
 }
 
+/** A file below /assets/ of an app. */
+export interface Asset {
+  path: string;
+  url: string;
+  content_type: string;
+  size: number;
+  sha256: string;
+  /** What it comes from: an upload or `Assets.write`, a `%%asset` cell, the folder `assets`. */
+  origin: 'written' | 'cell' | 'folder';
+  /** The cell that it is. */
+  cell?: string | null;
+  /** What has an asset of the same path, which is not seen for this one. */
+  hides: ('cell' | 'folder')[];
+}
+
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
 export interface LogLine {
@@ -95,7 +110,7 @@ export interface CellSource {
 
 /** What the event stream says. */
 export interface EngineEvent {
-  type: 'deploy' | 'log' | 'status';
+  type: 'assets' | 'deploy' | 'log' | 'status';
   data: unknown;
 }
 
@@ -113,6 +128,8 @@ export interface IEngineState {
   readonly lines: readonly LogLine[];
   readonly changed: ISignal<IEngineState, void>;
   readonly logged: ISignal<IEngineState, void>;
+  /** Assets of the app of this name were written or deleted. */
+  readonly assetsChanged: ISignal<IEngineState, string>;
   /** Try to connect now instead of waiting for the next attempt. */
   retry(): void;
   clearLines(): void;

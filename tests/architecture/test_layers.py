@@ -19,6 +19,7 @@ LAYERS = [
         "store",
         "outbound",
         "files",
+        "assets",
         "programs",
         "logs",
         "people",

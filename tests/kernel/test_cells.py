@@ -200,3 +200,49 @@ def test_a_cell_that_is_javascript_no_longer_leaves_the_app(
     before = len(engine.asked("run"))
     notebook.run(code, cell="turns")
     assert len(engine.asked("run")) == before
+
+
+def test_an_asset_cell_goes_to_the_engine_as_it_is(engine: FakeEngine, notebook: Notebook) -> None:
+    text = "%%asset css/a.css\n\n  a { color: red }  // %not_a_magic\n%engine\n"
+    assert notebook.run(text, cell="asset").reply["status"] == "ok"
+    assert engine.asked("run")[-1] | {"session": ""} == {
+        "session": "",
+        "cell": "asset",
+        "source": text,
+    }
+
+
+def test_the_output_says_what_became_of_assets(engine: FakeEngine, notebook: Notebook) -> None:
+    base = "http://demo.localhost:8890/assets/"
+    made = {"content_type": "text/css; charset=utf-8", "size": 2100}
+    event = deployment(
+        assets=[
+            {"path": "a.css", "url": base + "a.css", "change": "added", **made},
+            {"path": "<b>.css", "url": base + "b.css", "change": "changed", **made},
+            {"path": "same.css", "url": base + "same.css", "change": "same", **made},
+            {"path": "old.css", "url": None, "change": "removed"},
+        ]
+    )
+    engine.cells["brings"] = [event, DONE]
+    [shown] = notebook.run("brings").displays
+    assert shown["text/plain"].splitlines() == [
+        f"live: asset a.css → {base}a.css  added (text/css, 2.1 KB)",
+        f"live: asset <b>.css → {base}b.css  changed (text/css, 2.1 KB)",
+        "gone: asset old.css  removed",
+        "app demo · dev · version v1",
+    ]
+    assert f'<a href="{base}a.css"' in shown["text/html"]
+    assert "<b>.css" not in shown["text/html"]
+
+
+@pytest.mark.parametrize("code", ["%%python\n1", "\n"])
+def test_a_cell_that_is_an_asset_no_longer_leaves_the_app(
+    engine: FakeEngine, notebook: Notebook, code: str
+) -> None:
+    notebook.run("let old = 1", cell="asset-then-none")
+    notebook.run("%%asset a.txt\nx", cell="asset-then-none")
+    notebook.run(code, cell="asset-then-none")
+    assert engine.asked("run")[-1]["source"] == ""
+    before = len(engine.asked("run"))
+    notebook.run(code, cell="asset-then-none")
+    assert len(engine.asked("run")) == before

@@ -60,6 +60,8 @@ def test_names_of_the_other_cells_complete(engine: FakeEngine, notebook: Noteboo
         ("%rout", "%routes"),
         ("// first\n%ope", "%open"),
         ("%%mark", "%%markdown"),
+        ("%%ass", "%%asset"),
+        ("%ass", "%assets"),
     ],
 )
 def test_python_and_magics_complete_too(notebook: Notebook, code: str, expected: str) -> None:
@@ -72,6 +74,20 @@ def test_a_completion_in_python_replaces_its_own_text(notebook: Notebook) -> Non
     code = "%%python\nimport math\nmath.sqr"
     reply = notebook.ask("complete", code, len(code))
     assert code[: reply["cursor_start"]] + reply["matches"][0] == code + "t"
+
+
+def test_an_asset_is_no_javascript(engine: FakeEngine, notebook: Notebook) -> None:
+    before = len(engine.seen)
+    code = "%%asset a.js\nfunction ap"
+    reply = notebook.ask("complete", code, len(code))
+    assert (reply["status"], reply["matches"], reply["cursor_start"]) == ("ok", [], len(code))
+    assert not notebook.ask("inspect", code, len(code))["found"]
+    assert notebook.ask("is_complete", code) == {"status": "complete"}
+    notebook.run(code, cell="asset")
+    engine.answers["POST /language/complete"] = complete
+    notebook.ask("complete", "ap", 2)
+    assert [name for name, _ in engine.seen[before:]] == ["run", "POST /language/complete"]
+    assert "asset" not in [other["cell"] for other in engine.seen[-1][1]["others"]]
 
 
 def test_an_argument_of_live_completes_as_javascript(

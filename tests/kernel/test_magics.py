@@ -205,3 +205,47 @@ def test_the_log_viewer_is_cleared_and_goes_on(engine: FakeEngine, viewer: Viewe
     engine.log(text="a new one")
     viewer.until("a new one")
     assert "while idle" not in viewer.text
+
+
+def test_assets_lists_what_there_is_with_links(engine: FakeEngine, notebook: Notebook) -> None:
+    base = "http://demo.localhost:8890/assets/"
+    engine.answers["GET /assets/demo"] = {
+        "assets": [
+            {
+                "path": "css/<a>.css",
+                "url": base + "css/a.css",
+                "content_type": "text/css; charset=utf-8",
+                "size": 120,
+                "origin": "cell",
+                "cell": "c1",
+            },
+            {
+                "path": "logo.svg",
+                "url": base + "logo.svg",
+                "content_type": "image/svg+xml",
+                "size": 5_400_000,
+                "origin": "written",
+            },
+        ]
+    }
+    [shown] = notebook.run("%assets").displays
+    first, second = shown["text/plain"].splitlines()
+    assert first.split() == [
+        "css/<a>.css",
+        "text/css",
+        "120",
+        "B",
+        "cell",
+        "c1",
+        base + "css/a.css",
+    ]
+    assert "5.1 MB" in second
+    assert "uploaded or written" in second
+    assert f'<a href="{base}logo.svg"' in shown["text/html"]
+    assert "<a>.css" not in shown["text/html"]
+
+
+def test_without_assets_it_says_how_to_have_one(engine: FakeEngine, notebook: Notebook) -> None:
+    engine.answers["GET /assets/demo"] = {"assets": []}
+    [shown] = notebook.run("%assets").displays
+    assert "%%asset css/site.css" in shown["text/plain"]

@@ -172,6 +172,19 @@ def test_output_after_a_cell_is_over_appears_in_no_other_cell(notebook: Notebook
     assert later.stdout == "mine\n"
 
 
+def test_an_asset_cell_is_a_file_of_the_app(notebook: Notebook) -> None:
+    shown = notebook.run("%%asset css/a.css\na { color: red }", cell="asset").displays[0]
+    [asset] = shown[MIME]["assets"]
+    assert asset["change"] == "added"
+    assert fetch(asset["url"]) == "a { color: red }"
+    assert "css/a.css" in notebook.run("%assets").displays[0]["text/plain"]
+    assert notebook.run("(await Assets.list()).length").result["text/plain"] == "1"
+    failed = notebook.run("%%asset ../a.css\nx", cell="other")
+    assert "behind /assets/" in failed.traceback
+    notebook.run("", cell="asset")
+    assert "There are no assets" in notebook.run("%assets").displays[0]["text/plain"]
+
+
 def test_names_complete_with_those_of_other_cells(notebook: Notebook) -> None:
     notebook.run("const treasure = { gold: 1 }", cell="chest")
     assert "treasure" in notebook.ask("complete", "treas", 5)["matches"]
@@ -241,6 +254,13 @@ def test_a_notebook_runs_without_any_server() -> None:
     assert MIME in book.cells[0].outputs[0].data
     assert "/" in book.cells[1].outputs[0].data["text/plain"]
     assert book.cells[3].outputs[-1].data["text/plain"] == "42"
+
+
+def test_asset_cells_run_without_any_server_too() -> None:
+    read = "await (await Assets.read('a.css')).text()"
+    book = nbclient_run("%%asset a.css\na{}", "%%asset a.css\nb{}", read)
+    assert book.cells[1].outputs[0].data[MIME]["warnings"] == []
+    assert book.cells[2].outputs[-1].data["text/plain"] == "'b{}'"
 
 
 def test_nbclient_reports_the_javascript_error() -> None:

@@ -35,8 +35,10 @@ def check(paths: list[Path], env: str, configuration: Configuration, *, json: bo
         print(json_module.dumps({"ok": True, "apps": [_summary(app) for app in apps]}))
         return 0
     for app in apps:
-        count = len(app.routes)
-        print(f"{app.app}: ok, {count} {'route' if count == 1 else 'routes'}")
+        told = [_count(len(app.routes), "route")]
+        if app.program.assets:
+            told.append(_count(len(app.program.assets), "asset"))
+        print(f"{app.app}: ok, {', '.join(told)}")
         for warning in app.warnings:
             print(f"  warning: {warning}")
     return 0
@@ -86,6 +88,10 @@ async def _document(path: Path, env: str, configuration: Configuration, server: 
         return (await engine.openapi(apps[0].app, server)).decode()
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun if number == 1 else noun + 's'}"
+
+
 async def _load(paths: list[Path], env: str, configuration: Configuration) -> list[Deployment]:
     async with _engine(env, configuration) as engine:
         return await _load_all(engine, paths)
@@ -125,6 +131,7 @@ def _summary(app: Deployment) -> dict[str, Any]:
         "version": app.version,
         "path": app.path,
         "routes": listed,
+        "assets": [asset.path for asset in app.program.assets],
         "warnings": list(app.warnings),
     }
 

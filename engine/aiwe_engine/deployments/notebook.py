@@ -10,17 +10,22 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from aiwe_engine.assets.cells import check_cell, gather
+from aiwe_engine.assets.library import Brought
+from aiwe_engine.assets.path import PREFIX
 from aiwe_engine.deployments.draft import Draft, DraftCell
 from aiwe_engine.deployments.failures import explain
 from aiwe_engine.deployments.release import Release, Workshop
-from aiwe_engine.deployments.session import Session
+from aiwe_engine.deployments.session import SESSION, Session
 from aiwe_engine.errors import AiweError
+from aiwe_engine.programs.asset_cell import is_asset, read_asset
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.resolve import Folder
 from aiwe_engine.programs.sources import cell_name
-from aiwe_engine.types import Cell, Compiled, Program, Source
+from aiwe_engine.types import Cell, Compiled, Program, Route, Source
 
 Emit = Callable[[dict[str, Any]], None]
 GoLive = Callable[[str, "Release | None"], Awaitable[None]]
@@ -50,12 +55,17 @@ class Notebook:
             go_live,
         )
         self.draft = Draft()
+        self._assets: Brought | None = None
         self.release: Release | None = None
         self._deploying = asyncio.Lock()
         self.path: str | None = None
 
     async def run(self, session: Session, cell: Cell, emit: Emit) -> None:
         """Runs one cell and tells what happened, event by event (docs/management.md)."""
+        if is_asset(cell.text):
+            await self._run_asset(cell, emit)
+            return
+        self._bring()
         name = cell_name(cell.cell)
         source = Source(name, cell.text, cell=cell.cell, file=cell.path)
         folder = Folder((self._root / cell.path).parent if cell.path else self._root)
@@ -85,22 +95,42 @@ class Notebook:
             self.draft.modules[module.name] = (module_source, module)
         await self._deploy(name, emit)
 
-    async def _deploy(self, name: str, emit: Emit) -> None:
+    async def _run_asset(self, cell: Cell, emit: Emit) -> None:
+        try:
+            asset = read_asset(cell.text, cell.cell, cell.path)
+            check_cell(asset)
+        except AiweError as error:
+            emit(_error(error))
+            emit({"type": "done", "ok": False})
+            return
+        self.draft.put_asset(cell.cell, asset, anonymous=cell.anonymous)
+        await self._deploy(None, emit)
+
+    def _bring(self) -> None:
+        """Lets the session see the draft's assets, and the folder beside the notebook."""
+        assets, _ = gather(self.draft.assets_in_order(), strict=False)
+        self._assets = self._workshop.library.bring(self.app, SESSION, assets, self.path)
+
+    async def _deploy(self, name: str | None, emit: Emit) -> None:
+        """Puts what the draft holds live, unless the piece that ran is and was no part of it."""
         async with self._deploying:
             cells = self._chosen()
-            scratch = name not in {c.piece.name for c in cells}
-            if scratch:
-                emit({"type": "deployment", "deployment": self._told(None, scratch=True)})
-                emit({"type": "done", "ok": True})
-                return
             before = self.release
-            try:
-                await self.update(cells)
-            except AiweError as error:
-                emit(_error(error))
-                emit({"type": "done", "ok": False})
-                return
-            emit({"type": "deployment", "deployment": self._told(before, scratch=False)})
+            live = before.deployment.program if before else None
+            scratch = (
+                name is not None
+                and name not in {c.piece.name for c in cells}
+                and (live is None or name not in {piece.name for piece in live.pieces})
+                and (live is None or live.assets == self.draft.assets_in_order())
+            )
+            if not scratch:
+                try:
+                    await self.update(cells)
+                except AiweError as error:
+                    emit(_error(error))
+                    emit({"type": "done", "ok": False})
+                    return
+            emit({"type": "deployment", "deployment": self._told(before, scratch=scratch)})
             emit({"type": "done", "ok": True})
 
     def _chosen(self) -> list[DraftCell]:
@@ -117,7 +147,8 @@ class Notebook:
             AiweError: it does not load; what was live stays.
         """
         cells = self._chosen() if cells is None else cells
-        if not cells:
+        assets = self.draft.assets_in_order()
+        if not cells and not assets:
             self.release = None
             await self._go_live(self.app, None)
             return
@@ -125,7 +156,7 @@ class Notebook:
         modules = [pair for _, pair in self._imported(used)]
         pieces = tuple(c.piece for c in cells) + tuple(module for _, module in modules)
         sources = tuple(c.source for c in cells) + tuple(source for source, _ in modules)
-        program = Program(program_id(pieces), sources, pieces)
+        program = Program(program_id(pieces, assets), sources, pieces, assets)
         release = await self._workshop.release(
             self.app, self.env, program, effects=self.draft.effects, path=self.path, strict=False
         )
@@ -160,23 +191,55 @@ class Notebook:
             "app": self.app,
             "env": self.env,
             "scratch": scratch,
+            "version": None,
+            "url": None,
             "routes": [],
+            "assets": [],
             "warnings": [],
         }
-        if self.release is None or scratch:
-            return {**told, "version": None, "url": None}
-        now = self.release.deployment
+        if scratch:
+            return told
         old = {(r.method, r.path): r for r in before.deployment.routes} if before else {}
+        if self.release is not None:
+            now = self.release.deployment
+            told |= {"version": now.version, "url": now.url, "warnings": list(now.warnings)}
+            told["routes"] = self._live_routes(before, old)
+            told["assets"] = _assets(before, self.release)
+        for method, path in old:
+            told["routes"].append({**_route("", method, path, "removed"), "url": None})
+        return told
+
+    def _live_routes(
+        self, before: Release | None, old: dict[tuple[str, str], Route]
+    ) -> list[dict[str, Any]]:
+        """What answers now; of `old`, what is left has no successor."""
+        assert self.release is not None
+        now = self.release.deployment
         codes = _codes(before), _codes(self.release)
+        routes = []
         for route in now.routes:
             previous = old.pop((route.method, route.path), None)
             change = "added" if previous is None else "changed"
             if previous and codes[0].get(previous.where.cell) == codes[1].get(route.where.cell):
                 change = "same"
-            told["routes"].append(_route(now.url, route.method, route.path, change))
-        for method, path in old:
-            told["routes"].append({**_route(now.url, method, path, "removed"), "url": None})
-        return {**told, "version": now.version, "url": now.url, "warnings": list(now.warnings)}
+            routes.append(_route(now.url, route.method, route.path, change))
+        return routes
+
+
+def _assets(before: Release | None, now: Release) -> list[dict[str, Any]]:
+    """The assets of the notebook's cells, and what became of them."""
+    old = dict(before.assets.cells) if before else {}
+    base = now.deployment.url.rstrip("/") + PREFIX
+    told: list[dict[str, Any]] = []
+    for path, asset in now.assets.cells.items():
+        previous = old.pop(path, None)
+        change = "added" if previous is None else "changed"
+        if previous and previous.sha256 == asset.sha256:
+            change = "same"
+        more = {"content_type": asset.content_type, "size": asset.size}
+        told.append({"path": path, "url": base + quote(path), "change": change, **more})
+    told += [{"path": path, "url": None, "change": "removed"} for path in old]
+    return told
 
 
 def _codes(release: Release | None) -> dict[str | None, str]:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
+from aiwe_engine.assets.cells import gather
+from aiwe_engine.assets.library import Brought, Library
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.deployments.failures import explain, place
 from aiwe_engine.errors import AiweError, ProgramError
@@ -28,12 +30,17 @@ LOAD_DEADLINE = 30.0  # seconds a program may take to load, waiting included
 
 
 class Workshop:
-    """What it takes to make releases: the configuration, the workers, the gate, the log."""
+    """What it takes to make releases: configuration, workers, the gate, the log, the assets."""
 
     def __init__(
-        self, configuration: Configuration, pool: WorkerPool, gate: HostCall, log: Log
+        self,
+        configuration: Configuration,
+        pool: WorkerPool,
+        gate: HostCall,
+        log: Log,
+        library: Library,
     ) -> None:
-        self.configuration = configuration
+        self.configuration, self.library = configuration, library
         self.pool, self.gate, self.log = pool, gate, log
 
     def isolate(
@@ -108,12 +115,15 @@ class Workshop:
             program: what it runs.
             path: the notebook, file or folder it came from.
             effects: what an earlier activation did, to be repeated in memory only.
-            strict: a clash of two routes is an error (in a draft the later one wins).
+            strict: a clash of two routes or assets is an error (in a draft the later one wins).
 
         Raises:
             ProgramError: it does not load, with the place in the author's text.
         """
-        release = Release(self, app, env, program, effects or EffectLog(), path)
+        assets, warnings = gather(program.assets, strict=strict)
+        brought = self.library.bring(app, program.id, assets, path)
+        release = Release(self, app, env, program, effects or EffectLog(), path, brought)
+        release.deployment.warnings += warnings
         try:
             await release.serving.start()
             release.open(strict=strict)
@@ -134,10 +144,12 @@ class Release:
         program: Program,
         effects: EffectLog,
         path: str | None,
+        brought: Brought,
     ) -> None:
         self._workshop = workshop
         self.settings = workshop.configuration.for_app(app)
         self.effects = effects
+        self.assets = brought
         warnings = tuple(text for piece in program.pieces for text in piece.warnings)
         self.deployment = Deployment(
             app, env, program.id, program, (), path=path, warnings=warnings

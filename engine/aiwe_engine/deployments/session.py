@@ -17,6 +17,7 @@ from aiwe_engine.settings import Settings
 from aiwe_engine.types import Compiled, EffectLog, Invocation
 
 Print = Callable[[str, str], None]
+SESSION = "session"  # what stands for a version where a cell runs
 
 
 class Session:
@@ -24,7 +25,7 @@ class Session:
 
     def __init__(self, workshop: Workshop, key: str, app: str, env: str) -> None:
         self._workshop, self._key = workshop, f"session/{key}"
-        self._owner = (app, env, "session")
+        self._owner = (app, env, SESSION)
         self._isolate: Isolate | None = None
         self._modules: dict[str, str] = {}
         self._running: tuple[Isolate, int] | None = None

@@ -10,7 +10,7 @@ import base64
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlsplit
@@ -21,8 +21,10 @@ from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import UNKNOWN, Arrival, ClientGone, Message, Receive, Send, whole
 from aiwe_engine.http.asgi import decline
 from aiwe_engine.http.ask import Ask, invalid, read_ask
+from aiwe_engine.http.assets import not_found
 from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.refusal import JSON, refuse
+from aiwe_engine.http.sending import Joined
 from aiwe_engine.http.streaming import stream, whole_body
 from aiwe_engine.http.writing import write
 from aiwe_engine.protocols import Management
@@ -37,6 +39,8 @@ API = "/aiwe/api"
 MOST_LINES = 1000
 MOST_SHOWN = 10 * MB  # of the body of an answer that a person tries
 BEAT = 15.0  # seconds of silence on an event stream
+MOST_UPLOADED = 1 << 60  # the limit of assets is the app's
+UPLOAD = "PUT /assets/:app/*path"
 LANGUAGE = frozenset({"complete", "hover", "diagnostics", "complete_check"})
 
 _LOG = logging.getLogger("aiwe.http")
@@ -64,6 +68,8 @@ class ManagementFace:
             "POST /cells/interrupt": self._interrupt,
             "DELETE /sessions/:session": self._end_session,
             "PUT /documents": self._arrange,
+            "GET /assets/:app": self._assets,
+            "DELETE /assets/:app/*path": self._delete_asset,
             "POST /live": self._live,
             "POST /try": self._try,
             "POST /language/:operation": self._language,
@@ -72,7 +78,7 @@ class ManagementFace:
             "GET /events": (self._events, b"text/event-stream", b": still here\n\n"),
             "POST /cells/run": (self._run, b"application/x-ndjson", None),
         }
-        lines = [key.split(" ") for key in (*self._answers, *self._streams)]
+        lines = [key.split(" ") for key in (*self._answers, *self._streams, UPLOAD)]
         self._table = RouteTable(Route(one, API + path, f"{one} {path}") for one, path in lines)
 
     def configure(self, settings: Settings) -> None:
@@ -90,6 +96,9 @@ class ManagementFace:
         try:
             self._guard.identify(scope)
             match = self._table.match(request.method, request.path)
+            if match.route.handler == UPLOAD:
+                await self._put_asset(match.params, request, scope, receive, send)
+                return
             ask = await self._read(match.params, scope, receive)
             streamed = self._streams.get(match.route.handler)
             if streamed is not None:
@@ -108,21 +117,27 @@ class ManagementFace:
             response = refuse(failure, request, public=False)
         await write(send, request, response, scope)
 
-    async def _read(self, params: Any, scope: Message, receive: Receive) -> Ask:
+    def _arrival(self, scope: Message, receive: Receive) -> Arrival | None:
+        """The body of a request that has one."""
         headers = dict(scope["headers"])
+        if b"content-length" not in headers and b"transfer-encoding" not in headers:
+            return None
+        size = headers.get(b"content-length", b"")
+        length = int(size) if size.isdigit() else UNKNOWN
+        expect = [("expect", headers.get(b"expect", b"").decode("latin-1").lower())]
+        return Arrival(receive, length, expect, self._settings) if length else None
+
+    async def _read(self, params: Any, scope: Message, receive: Receive) -> Ask:
+        arrival = self._arrival(scope, receive)
         body = b""
-        if b"content-length" in headers or b"transfer-encoding" in headers:
-            size = headers.get(b"content-length", b"")
-            length = int(size) if size.isdigit() else UNKNOWN
-            if length:
-                arrival = Arrival(receive, length, [], self._settings)
-                try:
-                    body = await whole(arrival)
-                except AiweError:
-                    await arrival.close()
-                    raise
-        query = scope["query_string"].decode("latin-1")
-        return read_ask(params, query, headers.get(b"content-type", b"").decode("latin-1"), body)
+        if arrival is not None:
+            try:
+                body = await whole(arrival)
+            except AiweError:
+                await arrival.close()
+                raise
+        kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
+        return read_ask(params, scope["query_string"].decode("latin-1"), kind, body)
 
     # ── answers ──
 
@@ -153,6 +168,41 @@ class ManagementFace:
             saved=ask.need("saved", bool),
         )
         return Response(204)
+
+    async def _assets(self, ask: Ask) -> Response:
+        return _json({"assets": await self._management.assets(ask.params["app"])})
+
+    async def _delete_asset(self, ask: Ask) -> Response:
+        app, path = ask.params["app"], ask.params["path"]
+        if not await self._management.delete_asset(app, path):
+            raise not_found(path)
+        return Response(204)
+
+    async def _put_asset(
+        self,
+        params: Mapping[str, str],
+        request: Request,
+        scope: Message,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Takes an upload: bytes as they come, never here whole; the engine says how many."""
+        arrival = self._arrival(scope, receive)
+        size: int | None = 0
+        if arrival is not None:
+            arrival.limit = MOST_UPLOADED
+            size = None if arrival.length == UNKNOWN else arrival.length
+        try:
+            app, path = params["app"], params["path"]
+            content = arrival or Joined(())
+            response = _json(await self._management.put_asset(app, path, content, size))
+        except AiweError as error:
+            response = refuse(error, request, public=False)
+        if arrival is not None and not arrival.finished:
+            await arrival.close()
+            response.close = not arrival.finished
+        if arrival is None or not arrival.gone:
+            await write(send, request, response, scope)
 
     async def _live(self, ask: Ask) -> Response:
         app, expression = ask.need("app", str), ask.need("expression", str)

@@ -11,12 +11,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from aiwe_engine.files.reading import FileSource, file_not_found
 from aiwe_engine.http.conditions import http_date, is_unmodified, range_applies
 from aiwe_engine.http.ranges import wanted_ranges
-from aiwe_engine.protocols import Source
+from aiwe_engine.protocols import Openable, Source
 from aiwe_engine.settings import KB
 from aiwe_engine.types import Request, Response
 
@@ -32,7 +31,7 @@ _OF_THE_BODY = frozenset(
 class File:
     """What there is to send: bytes in a file or in memory, and what is known of them."""
 
-    content: Path | bytes
+    content: Openable | bytes
     size: int
     content_type: str
     sha256: str  # in hex; the entity tag is made from it

@@ -24,7 +24,7 @@ from aiwe_engine.programs.process import BundleProcess, ProcessLost
 from aiwe_engine.programs.resolve import Folder, OutsideFolder, resolve
 from aiwe_engine.programs.stack import excerpt
 from aiwe_engine.settings import MB, Settings
-from aiwe_engine.types import Compiled, Program, Source, Where
+from aiwe_engine.types import Asset, Compiled, Program, Source, Where
 
 TIME_LIMIT = 5.0
 STARTUP = 10.0
@@ -194,13 +194,15 @@ class Compiler:
             self._kept.popitem(last=False)
 
 
-def program_id(pieces: Iterable[Compiled]) -> str:
-    """What names a program: 12 hex digits of a hash over its pieces, in their order."""
+def program_id(pieces: Iterable[Compiled], assets: Iterable[Asset] = ()) -> str:
+    """What names a program: 12 hex digits of a hash over its pieces and assets, in their order."""
     digest = hashlib.sha256()
-    for piece in pieces:
-        for text in (piece.name, piece.code):
-            data = text.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "little") + data)
+    texts = [text for piece in pieces for text in (piece.name, piece.code)]
+    datas = [text.encode("utf-8", "surrogatepass") for text in texts]
+    for asset in assets:
+        datas += [b"asset", asset.path.encode("utf-8", "surrogatepass"), asset.content]
+    for data in datas:
+        digest.update(len(data).to_bytes(8, "little") + data)
     return digest.hexdigest()[:12]
 
 

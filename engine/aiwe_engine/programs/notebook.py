@@ -1,4 +1,4 @@
-"""Notebooks, read as JSON: which of their cells are JavaScript, and with which text.
+"""Notebooks, read as JSON: which of their cells are JavaScript or assets, and with which text.
 
 nbformat is not needed for this and costs a quarter of a second to import.
 """
@@ -10,12 +10,14 @@ from typing import Any
 
 import orjson
 
+from aiwe_engine.programs.asset_cell import is_asset
+
 SKIP_TAG = "aiwe-skip"
 
 
 @dataclass(frozen=True, slots=True)
 class NotebookCell:
-    """One JavaScript cell. `text` has the author's line numbers; magic lines are comments."""
+    """One cell. The `text` of JavaScript has the author's line numbers; magic lines are comments."""
 
     id: str
     text: str
@@ -25,7 +27,8 @@ class NotebookCell:
 class Notebook:
     """What an app needs of a notebook. `metadata` is what stands below `aiwe`."""
 
-    cells: tuple[NotebookCell, ...]
+    cells: tuple[NotebookCell, ...]  # JavaScript
+    assets: tuple[NotebookCell, ...] = ()  # `%%asset` cells, whole
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
@@ -41,16 +44,21 @@ def read_notebook(data: bytes) -> Notebook:
         raise ValueError(reason)  # noqa: TRY004  (the file is wrong, not the caller)
     metadata = content.get("metadata")
     ours = metadata.get("aiwe") if isinstance(metadata, dict) else None
-    cells = []
+    cells, assets = [], []
     for index, cell in enumerate(content["cells"]):
-        text = javascript(cell)
-        if text is not None:
-            cells.append(NotebookCell(str(cell.get("id") or index + 1), text))
-    return Notebook(tuple(cells), ours if isinstance(ours, dict) else {})
+        text = code(cell)
+        if text is None:
+            continue
+        name = str(cell.get("id") or index + 1)
+        if is_asset(text):
+            assets.append(NotebookCell(name, text))
+        elif not text.lstrip().startswith("%%"):
+            cells.append(NotebookCell(name, without_magics(text)))
+    return Notebook(tuple(cells), tuple(assets), ours if isinstance(ours, dict) else {})
 
 
-def javascript(cell: Any) -> str | None:
-    """The JavaScript of a cell; None for other cells, and for those that are left out."""
+def code(cell: Any) -> str | None:
+    """The text of a code cell; None for other cells, and for those that are left out."""
     if not isinstance(cell, dict) or cell.get("cell_type") != "code":
         return None
     metadata = cell.get("metadata")
@@ -59,10 +67,7 @@ def javascript(cell: Any) -> str | None:
     if SKIP_TAG in (metadata.get("tags") or ()) or (isinstance(ours, dict) and ours.get("skip")):
         return None
     source = cell.get("source", "")
-    text = source if isinstance(source, str) else "".join(source)
-    if text.lstrip().startswith("%%"):
-        return None
-    return without_magics(text)
+    return source if isinstance(source, str) else "".join(source)
 
 
 def without_magics(text: str) -> str:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiwe_engine.errors import ProgramError
+from aiwe_engine.programs.asset_cell import read_asset
 from aiwe_engine.programs.notebook import Notebook, read_notebook
 from aiwe_engine.programs.resolve import SUFFIXES, Folder, read_text
-from aiwe_engine.types import Source, Where
+from aiwe_engine.types import Asset, Source, Where
 
 NAME_LENGTH = 63
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
@@ -27,12 +28,13 @@ NAME_RULE = (
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The sources of one app, and the folder that its imports may reach."""
+    """The sources of one app, the folder that its imports may reach, and its cells' assets."""
 
     name: str
     path: Path
     sources: tuple[Source, ...]
     files: Folder
+    assets: tuple[Asset, ...] = ()
 
 
 def slug(text: str) -> str:
@@ -113,7 +115,7 @@ def read_folder(path: Path) -> App:
 
 
 def read_notebook_app(path: Path) -> App:
-    """A notebook as an app: its JavaScript cells, in order."""
+    """A notebook as an app: its JavaScript cells and its assets, in order."""
     try:
         notebook = read_notebook(path.read_bytes())
     except (OSError, ValueError) as error:  # orjson's errors are ValueErrors
@@ -123,7 +125,9 @@ def read_notebook_app(path: Path) -> App:
             hint="Open it in JupyterLab and save it again.",
             where=Where(file=str(path)),
         ) from None
-    return App(notebook_name(notebook, path), path, cells(notebook, path), Folder(path.parent))
+    name, folder = notebook_name(notebook, path), Folder(path.parent)
+    assets = tuple(read_asset(cell.text, cell.id, str(path)) for cell in notebook.assets)
+    return App(name, path, cells(notebook, path), folder, assets)
 
 
 def notebook_name(notebook: Notebook, path: Path) -> str:

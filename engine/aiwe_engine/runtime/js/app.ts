@@ -80,7 +80,6 @@ const LATER_OBJECTS: Record<string, string[]> = {
   Secrets: ["get", "basic", "hmac", "matches", "exists", "list"],
   Presence: ["register", "members"],
   SharedDocs: ["register", "text"],
-  Assets: ["read", "write", "list", "delete"],
   messages: ["on", "send"],
   webhooks: ["subscribe", "emit", "unsubscribe", "list"],
 };

@@ -3,6 +3,7 @@
  * worker the handful of functions by which it drives the isolate; `__aiwe_boot` removes itself, so
  * that a program finds none of them.
  */
+import { installAssets } from "../../capabilities/js/assets";
 import { installData } from "../../capabilities/js/data";
 import { installFiles } from "../../capabilities/js/files";
 import { define, installApp } from "./app";
@@ -46,6 +47,7 @@ installRequest(I);
 installValidation(I);
 installData(I);
 installFiles(I);
+installAssets(I);
 installProgram();
 define("display", display);
 

@@ -1,10 +1,19 @@
 // the rest of the host
 
+/** A file of the app's pages. `filename` and `path` are the path below /assets/, `url` where it stands. */
+interface StoredAsset extends StoredFile { path: string; url: string; origin: "written" | "cell" | "folder" }
+
+/** What is written, `%%asset` cells and the folder `assets` beside the notebook; the first that has a path wins. */
 interface Assets {
-  read(path: string): Promise<StoredFile & { text(): Promise<string>; bytes(): Promise<Uint8Array> }>;
-  write(path: string, content: string | Uint8Array | Blob, options?: { contentType?: string }): Promise<StoredFile>;
-  list(prefix?: string): Promise<StoredFile[]>;
+  /** `asset_not_found` (404) where there is none. */
+  read(path: string): Promise<StoredAsset & { text(): Promise<string>; bytes(): Promise<Uint8Array> }>;
+  /** Kept for this app and environment, and on disk when this resolves. The content type follows the path's ending. */
+  write(path: string, content: string | Uint8Array | ArrayBuffer | Blob | Html, options?: { contentType?: string }): Promise<StoredAsset>;
+  list(prefix?: string): Promise<StoredAsset[]>;
+  /** What was written. False: there is no such asset. */
   delete(path: string): Promise<boolean>;
+  /** The address with a hash of the content in it, "/assets/app.3f2a1b9c.css": browsers keep it for good. */
+  url(path: string): Promise<string>;
 }
 declare const Assets: Assets;
 

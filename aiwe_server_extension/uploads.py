@@ -1,0 +1,130 @@
+"""Assets below Jupyter's own address: uploads pass through to the engine as they come.
+
+Jupyter's server reads a body whole, into memory and up to a size of its own, before a handler runs.
+Here nothing is read before Jupyter has let the person in, then each piece is handed on and waited for,
+and how much there may be is the engine's to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
+from tornado import web
+
+from aiwe_server_extension.adapter import Message, Receive
+from aiwe_server_extension.handlers import ManagementHandler
+
+_NO_LIMIT = 1 << 62
+
+
+@web.stream_request_body
+class AssetHandler(ManagementHandler):
+    """Passes requests below `/aiwe/api/assets/` on, uploads piece by piece.
+
+    An upload is answered when its body has come, refusals too: clients that still send lose an
+    answer. What nobody wants is dropped.
+    """
+
+    _upload: _Upload | None = None
+    _answering: asyncio.Task[None] | None = None
+    _refusal: web.HTTPError | None = None
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Let the person in, and begin with the upload."""
+        if self.request.method != "PUT":
+            await super().prepare()
+            return
+        try:
+            await super().prepare()
+            admitted = self._admit()
+            assert admitted is not None
+            await admitted
+        except web.HTTPError as error:
+            self._refusal = error
+            return
+        cast(Any, self.request.connection).set_max_body_size(_NO_LIMIT)
+        self._upload = upload = _Upload()
+        self._answering = asyncio.create_task(self.manage())
+        self._answering.add_done_callback(lambda _: upload.close())
+
+    @web.authenticated
+    @authorized("write")
+    async def _admit(self) -> None:
+        """Nothing: the decorators refuse."""
+
+    async def data_received(self, chunk: bytes) -> None:
+        """Hand on a piece of the body, no faster than it is taken."""
+        if self._upload is not None:
+            await self._upload.put(chunk)
+
+    @allow_unauthenticated
+    async def put(self) -> None:
+        """Answer: the body has come. Who may ask was seen to before."""
+        if self._refusal is not None:
+            raise self._refusal
+        assert self._upload is not None
+        assert self._answering is not None
+        self._upload.end()
+        await self._answering
+
+    def receiving(self, gone: asyncio.Event) -> Receive:
+        """What the application receives: the pieces of an upload, or nothing."""
+        return self._upload.receive if self._upload else super().receiving(gone)
+
+    async def _send(self, message: Message) -> None:
+        if self._upload is not None:
+            self._upload.close()
+            await self._upload.whole.wait()
+        await super()._send(message)
+
+    def on_connection_close(self) -> None:
+        """Tell the application that the person left."""
+        if self._upload is not None:
+            self._upload.leave()
+        super().on_connection_close()
+
+
+class _Upload:
+    """A body under way: one piece at a time, from who receives it to who reads it.
+
+    Attributes:
+        whole: the body has come to its end, or its client has gone.
+    """
+
+    def __init__(self) -> None:
+        self.whole = asyncio.Event()
+        self._closed = False
+        self._taken = asyncio.Event()
+        self._pieces: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def put(self, piece: bytes) -> None:
+        """Hands a piece on and waits until it is taken; drops it when nobody reads any more."""
+        if self._closed:
+            return
+        self._taken.clear()
+        self._pieces.put_nowait({"type": "http.request", "body": piece, "more_body": True})
+        await self._taken.wait()
+
+    def end(self) -> None:
+        """Says that the body is whole."""
+        self.whole.set()
+        self._pieces.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+
+    def leave(self) -> None:
+        """Says that the client has gone."""
+        self.whole.set()
+        self.close()
+        self._pieces.put_nowait({"type": "http.disconnect"})
+
+    def close(self) -> None:
+        """Nobody reads any more."""
+        self._closed = True
+        self._taken.set()
+
+    async def receive(self) -> Message:
+        """The next piece, as ASGI has it."""
+        message = await self._pieces.get()
+        self._taken.set()
+        return message
