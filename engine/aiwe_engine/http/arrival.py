@@ -97,7 +97,7 @@ class Arrival:
                     f"Nothing more of the body came for {self._timeout:g} s.",
                     code="body_timeout",
                     status=408,
-                    hint="Send it faster, or raise body_timeout.",
+                    hint="Send it faster, or raise http.body_timeout.",
                 ) from None
             if self._size > self.limit:
                 raise too_large(self.limit)
@@ -146,6 +146,6 @@ def too_large(limit: int) -> BodyRefused:
         f"The body is larger than {limit} bytes.",
         code="body_too_large",
         status=413,
-        hint="Send less at a time, or raise body_limit, or the route's own bodyLimit.",
+        hint="Send less at a time, or raise http.body_limit, or the route's own bodyLimit.",
         details={"limit": limit},
     )

@@ -341,7 +341,7 @@ def _too_slow(seconds: float) -> RequestError:
         f"The header of the request was not whole after {seconds:g} s.",
         code="header_timeout",
         status=408,
-        hint="Send it faster, or raise header_timeout.",
+        hint="Send it faster, or raise http.header_timeout.",
     )
 
 

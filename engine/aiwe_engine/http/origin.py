@@ -65,7 +65,7 @@ class Hosts:
                 f'This server does not answer for the host "{name}".',
                 code="host_not_allowed",
                 status=421,
-                hint="Add the name to the setting allowed_hosts.",
+                hint="Add the name to the setting server.allowed_hosts.",
             )
         return origin
 

@@ -122,7 +122,7 @@ def answer(raw: Any, *, limit: int | None = None, stream: ByteSource | None = No
         raise ProgramError(
             f"The answer is larger than {limit} bytes.",
             code="response_too_large",
-            hint="Answer in pages, or raise response_limit.",
+            hint="Answer in pages, or raise http.response_limit.",
         )
     return Response(status, [pair for pair in headers if _kept(*pair)], body, stream)
 

@@ -322,7 +322,7 @@ def overdue(flight: Flight, settings: Settings) -> RequestError:
         code="stream_timeout",
         status=504,
         hint="Send a piece more often (a comment line keeps server-sent events alive), or raise the "
-        "setting `stream_timeout`.",
+        "setting limits.stream_timeout.",
     )
 
 
@@ -332,5 +332,5 @@ def deadline_error(seconds: float) -> RequestError:
         f"The handler did not answer within {seconds:g} s.",
         code="deadline",
         status=504,
-        hint="Await less in one request, or raise the setting `deadline`.",
+        hint="Await less in one request, or raise limits.deadline.",
     )

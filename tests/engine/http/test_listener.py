@@ -371,3 +371,14 @@ async def test_ipv6_is_served():
     assert (await reader.read()).endswith(b"shop")
     writer.close()
     await listener.close()
+
+
+async def test_timeouts_that_change_hold_for_the_connections_there_are():
+    async with listening(shop(Settings())) as (listener, port), Wire(port) as idle:
+        idle.send(GET)
+        assert (await idle.answer())[0] == 200
+        async with Wire(port) as slow:
+            slow.send(f"GET / HTTP/1.1\r\n{HOST}X: ")
+            listener.configure(QUICK)
+            assert await idle.rest() == b""
+            assert (await slow.answer())[0] == 408

@@ -58,7 +58,7 @@ function binary(status: number, headers: string, bytes: Uint8Array): string {
 function guard(size: number): void {
   if (size > settings.responseLimit) {
     throw failure("RangeError", "response_too_large",
-      `The answer is larger than ${settings.responseLimit} bytes.`, "Answer in pages, or raise response_limit.");
+      `The answer is larger than ${settings.responseLimit} bytes.`, "Answer in pages, or raise http.response_limit.");
   }
 }
 

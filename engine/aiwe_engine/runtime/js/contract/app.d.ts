@@ -119,6 +119,7 @@ interface App {
   readonly name: string;
   readonly env: string;
   readonly version: string;
+  /** What `[apps.NAME.config]` of aiwe.toml says, for this environment. It cannot be changed. */
   readonly config: Record<string, Json>;
 }
 interface RouteHandle {
