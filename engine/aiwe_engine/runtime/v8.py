@@ -58,6 +58,8 @@ class V8Isolate:
         self._stack = ExitStack()
         self._context = self._stack.enter_context(_make_context(loop))
         self._context.set_hard_memory_limit(limits["heap_limit"])
+        self._most_taken = limits["heap_limit"] // 4
+        self._taken = 0  # characters evaluated since V8 was last told to look for garbage
         self._words = memoryview(b"")
         self._pool = self._area = memoryview(b"")
         self._text = bytearray()
@@ -117,6 +119,12 @@ class V8Isolate:
         return lambda: self._run("__aiwe_resume()")
 
     async def _run(self, code: str) -> str:
+        # V8 keeps the text of scripts that are over, and looks for garbage by limits of its own, which lie
+        # far above ours: much data passing through would be taken for a program that holds it.
+        self._taken += len(code)
+        if self._taken > self._most_taken:
+            self._taken = 0
+            self._context.low_memory_notification()
         try:
             value = await self._context.eval_cancelable(code)
         except JSOOMException as error:

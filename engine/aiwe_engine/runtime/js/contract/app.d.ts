@@ -46,6 +46,7 @@ interface AppRequest {
   validate<T = any>(schema?: JsonSchema): T;
 }
 
+/** One file of a form. It is there until the request ends; what is saved stays. */
 interface UploadedFile {
   field: string;
   filename: string;
@@ -55,11 +56,27 @@ interface UploadedFile {
   stream(): ReadableStream<Uint8Array>;
   bytes(): Promise<Uint8Array>;
   text(): Promise<string>;
-  /** Keeps the upload; the returned file can be served with Response.file. */
-  save(): Promise<StoredFile>;
+  /** Keeps the upload; the returned file can be served with Response.file. `storage_full` (507) over the app's limit. */
+  save(): Promise<KeptFile>;
 }
 
 interface StoredFile { id: string; filename: string; contentType: string; size: number; sha256: string }
+
+/** A file that was saved. Keep its `id`, for instance in a document, to serve or read it later. */
+interface KeptFile extends StoredFile {
+  stream(): ReadableStream<Uint8Array>;
+  bytes(): Promise<Uint8Array>;
+  text(): Promise<string>;
+}
+
+/** The files that this app has saved in this environment. */
+interface Files {
+  /** null where there is no such file. */
+  get(id: string): Promise<KeptFile | null>;
+  /** Whether there was one. */
+  delete(id: string): Promise<boolean>;
+}
+declare const Files: Files;
 
 /** Server-side session, opaque cookie, created on first write. Changes are stored before the answer leaves; a handler that throws changes nothing. */
 interface Session {
