@@ -23,6 +23,7 @@ from aiwe_engine.configuration.values import Unfit, value_of
 from aiwe_engine.settings import ROWS, SECTIONS, Row, Settings, contradictions
 from aiwe_engine.types import Json
 
+_DEEPEST = 100  # tables and lists in each other
 _EXACT = 1 << 53  # numbers of JavaScript are exact below
 
 
@@ -215,16 +216,18 @@ def _row(given: Given) -> Row:
     raise Unfit(f"The section {section} has no setting {key}.{suggest(key, keys)}")
 
 
-def _json(value: Any) -> Json:
+def _json(value: Any, depth: int = 1) -> Json:
     """A value of a file as a program gets it; dates and times become text in ISO 8601.
 
     Raises:
         Unfit: it is no value of JSON, or JavaScript could not hold it exactly.
     """
+    if depth > _DEEPEST:
+        raise Unfit(f"It is nested more than {_DEEPEST} deep")
     if isinstance(value, dict):
-        return {key: _json(item) for key, item in value.items()}
+        return {key: _json(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        return [_json(item) for item in value]
+        return [_json(item, depth + 1) for item in value]
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

@@ -22,6 +22,7 @@ ENVIRONMENTS = ("dev", "staging", "production")
 CONFIG = "config"  # the section of an app that is the program's own
 
 _VARIABLE = "AIWE_"
+_APP = re.compile(r"(?=.{1,63}$)[a-z0-9]+(?:-[a-z0-9]+)*")
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|(end of document))\)$")
 
 
@@ -89,6 +90,9 @@ def read_file(root: Path, file: Path | None, mistakes: list[Mistake]) -> list[Gi
     except tomllib.TOMLDecodeError as error:
         mistakes.append(Mistake(source, "", _syntax(str(error))))
         return []
+    except RecursionError:
+        mistakes.append(Mistake(source, "", "It is nested too deeply."))
+        return []
     return list(_File(source, mistakes).document(document))
 
 
@@ -128,7 +132,11 @@ class _File:
         apps = document.pop("apps", {})
         yield from self._sections(document, place, env, None)
         for app, table in self._tables(apps, f"{place}apps"):
-            yield from self._sections(table, f"{place}apps.{app}.", env, app)
+            if _APP.fullmatch(app):
+                yield from self._sections(table, f"{place}apps.{app}.", env, app)
+            else:
+                said = f'No app has the name "{app}": small letters, digits and single dashes.'
+                self._wrong(f"{place}apps.{app}", said)
 
     def _sections(
         self, document: dict[str, Any], place: str, env: str | None, app: str | None
@@ -138,7 +146,7 @@ class _File:
                 for key, value in table.items():
                     yield Given(self._source, section, key, value, "file", env, app)
             else:
-                self._wrong(place + section, _outside(section))
+                self._wrong(place + section, _outside(section, place, app))
 
     def _tables(self, value: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """The tables in a table."""
@@ -156,15 +164,16 @@ class _File:
         self._mistakes.append(Mistake(self._source, key, message))
 
 
-def _outside(name: str) -> str:
+def _outside(name: str, place: str, app: str | None) -> str:
     """What to say about a value where a section must be."""
     if name in SECTIONS or name == CONFIG:
-        return f"Expected a table: [{name}]."
+        return f"Expected a table: [{place}{name}]."
     keys = {row.key: row for row in ROWS.values()} | dict(ROWS)
     row = keys.get(name)
-    if row is None:
-        return f"It stands outside a section, and is no setting.{suggest(name, keys)}"
-    return f"It stands outside a section. Write {row.key} below [{row.section}]."
+    if row is not None:
+        return f"It stands outside a section. Write {row.key} below [{place}{row.section}]."
+    own = f" What the program itself reads stands below [{place}{CONFIG}]." if app else ""
+    return f"It stands outside a section, and is no setting.{suggest(name, keys) or own}"
 
 
 def _syntax(text: str) -> str:

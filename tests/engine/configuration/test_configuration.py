@@ -117,6 +117,7 @@ def test_a_file_that_is_named_is_read_instead(tmp_path):
         ("x.toml", b"[http]\nbody_limit = = 1", "x.toml: It is not TOML, line 2, column 14"),
         ("x.toml", b"[http]\n[http]", "x.toml: It is not TOML, line 2, column 6"),
         ("x.toml", b'a = """', "x.toml: It is not TOML, at its end"),
+        ("x.toml", b"a = " + b"[" * 10_000, "x.toml: It is nested too deeply."),
     ],
 )
 def test_a_file_that_cannot_be_read_is_told(tmp_path, monkeypatch, name, text, said):
@@ -261,6 +262,20 @@ def test_a_list_on_the_command_line_may_have_commas(read, text):
         ("port = 1", "port: It stands outside a section. Write port below [server]."),
         ("prot = 1", "prot: It stands outside a section, and is no setting. Did you mean port?"),
         ("http = 1", "http: Expected a table: [http]."),
+        ("[[http]]\nbody_limit = 1", "http: Expected a table: [http]."),
+        ("[env.dev]\nhttp = 1", "env.dev.http: Expected a table: [env.dev.http]."),
+        (
+            "[env.dev]\nport = 1",
+            "env.dev.port: It stands outside a section. Write port below [env.dev.server].",
+        ),
+        (
+            "[apps.shop]\ncurrency = 1",
+            "apps.shop.currency: It stands outside a section, and is no setting. What the program itself reads stands below [apps.shop.config].",
+        ),
+        (
+            "[apps.'My Shop'.http]\nbody_limit = 1",
+            'apps.My Shop: No app has the name "My Shop": small letters, digits and single dashes.',
+        ),
         ("env = 1", "env: Expected tables below it, such as [env.NAME.http]."),
         ("apps = 1", "apps: Expected tables below it, such as [apps.NAME.http]."),
         ("[apps]\nshop = 1", "apps.shop: Expected tables below it, such as [apps.shop.http]."),
@@ -365,7 +380,9 @@ def test_an_app_may_have_values_of_its_own(read):
     assert read(text).for_app("shop") == Settings()
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "9007199254740993", "[{ a = -inf }]"])
+@pytest.mark.parametrize(
+    "value", ["nan", "inf", "9007199254740993", "[{ a = -inf }]", "[" * 101 + "]" * 101]
+)
 def test_what_a_program_could_not_hold_is_refused(mistakes, value):
     (found,) = mistakes(f"[apps.shop.config]\na = {value}")
     assert found.startswith("aiwe.toml, apps.shop.config.a: ")
