@@ -36,6 +36,7 @@ _ORIGIN_WIDE = {
     b"access-control-allow-credentials",
     b"alt-svc",
     b"clear-site-data",
+    b"cross-origin-opener-policy",
     b"nel",
     b"report-to",
     b"service-worker-allowed",

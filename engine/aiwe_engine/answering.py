@@ -7,6 +7,8 @@ This file knows the order; each step is done elsewhere. It reads no bytes and wr
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +19,7 @@ from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestErro
 from aiwe_engine.files.incoming import Uploads
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.assets import AssetPages
+from aiwe_engine.http.finish import Finish
 from aiwe_engine.http.intake import REQUEST_BODY, take_in
 from aiwe_engine.http.kept import Wanted, kept_answer, names_file
 from aiwe_engine.http.payload import answer, payload
@@ -66,35 +69,70 @@ class Answering:
         self._log, self._env = log, env
         self._rates, self._visits, self._reference = rates, visits, reference
         self._told: set[str] = set()  # versions whose authors know that a session is not kept
+        self._finishes: dict[str, Finish] = {}
 
     async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:
         """Answer one request to an app. Never raises: an error is an answer in the error shape."""
         release = self._live.get(app)
+        if release is None:
+            error = RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+            return refuse(error, request, public=public)
+        finish = self.finish_of(release)
         standing: list[tuple[str, str]] = []  # headers that say how often the caller may ask
+        route = ""
         try:
-            if release is None:
-                raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
-            if request.path.startswith(PREFIX):
-                version = release.deployment.version
-                return await self._assets.answer(app, version, request, release.settings)
-            if self._reference.may_own(request.path) and release.settings.openapi:
-                own = await self._reference.answer(release.deployment, release.table, request)
-                if own is not None:
-                    return own
-            match, missing = self._match(release, request, public=public)
-            general = release.settings.rate_limit
-            if (general or "limits" in match.route.info) and request.method != "OPTIONS":
-                standing = await self._admit(release, match, general, request)
-            visit = uploads = None
-            if release.uses_sessions:
-                visit = await self._visits.find(release.scope, release.settings, request)
-            if missing is None and (request.arrival is not None or request.body):
-                uploads = await take_in(request, match.route, release.settings, self._files)
-            response = await self._run(release, request, match, missing, uploads, visit)
+            response = self._preflight(release, finish, request)
+            if response is None:
+                response = await self._own(release, request)
+            if response is None:
+                match, missing = self._match(release, request, public=public)
+                route = match.route.path
+                general = release.settings.rate_limit
+                if (general or "limits" in match.route.info) and request.method != "OPTIONS":
+                    standing = await self._admit(release, match, general, request)
+                visit = uploads = None
+                if release.uses_sessions:
+                    visit = await self._visits.find(release.scope, release.settings, request)
+                if missing is None and (request.arrival is not None or request.body):
+                    uploads = await take_in(request, match.route, release.settings, self._files)
+                response = await self._run(release, request, match, missing, uploads, visit)
         except AiweError as error:
-            response = self._refuse(app, release, error, request, public=public)
+            response = self._refuse(release, error, request, public=public)
         response.headers += standing
-        return response
+        return await finish(request, response, route)
+
+    def finish_of(self, release: Release) -> Finish:
+        """What finishes the answers of an app, by the settings that hold for it now.
+
+        Raises:
+            EngineError: `invalid_setting`.
+        """
+        app, settings = release.deployment.app, release.settings
+        finish = self._finishes.get(app)
+        if finish is None or finish.settings is not settings:
+            dev = self._env == "dev"
+            tell = functools.partial(self._warn, app) if dev else None
+            finish = self._finishes[app] = Finish(settings, dev=dev, tell=tell)
+        return finish
+
+    def _preflight(self, release: Release, finish: Finish, request: Request) -> Response | None:
+        """The answer to a browser that asks for leave (CORS), unless the program has its own."""
+        if request.method != "OPTIONS":
+            return None
+        with contextlib.suppress(RequestError):
+            if release.table.match("OPTIONS", request.path).route.method == "OPTIONS":
+                return None
+        return finish.preflight(request)
+
+    async def _own(self, release: Release, request: Request) -> Response | None:
+        """The answer of the engine itself, at the paths that no program can have."""
+        deployment, settings = release.deployment, release.settings
+        if request.path.startswith(PREFIX):
+            version = deployment.version
+            return await self._assets.answer(deployment.app, version, request, settings)
+        if self._reference.may_own(request.path) and settings.openapi:
+            return await self._reference.answer(deployment, release.table, request)
+        return None
 
     def _match(
         self, release: Release, request: Request, *, public: bool
@@ -194,22 +232,24 @@ class Answering:
         response.headers += sent
 
     def _refuse(
-        self, app: str, release: Release | None, error: AiweError, request: Request, *, public: bool
+        self, release: Release, error: AiweError, request: Request, *, public: bool
     ) -> Response:
         if isinstance(error, ProgramError | EngineError) and error.status >= 500:
-            self._note(release, error, request, app)
+            self._note(release, error, request)
             if public and error.code == "handler_failed":
                 error = ProgramError("The handler failed.", code=error.code, status=error.status)
         return refuse(error, request, public=public)
 
-    def _note(
-        self, release: Release | None, error: AiweError, request: Request, app: str = ""
-    ) -> None:
+    def _note(self, release: Release, error: AiweError, request: Request) -> None:
         """Writes an error of a request to the log of its app."""
-        version = ""
-        if release is not None:
-            error = release.explain(error)
-            app, version = release.deployment.app, release.deployment.version
+        error = release.explain(error)
+        app, version = release.deployment.app, release.deployment.version
         text = f"{request.method} {request.path}: {error.stack or error.message}"
         line = LogLine(time.time(), app, self._env, version, "error", text, request.id, error.where)
         self._log.write(line)
+
+    def _warn(self, app: str, text: str, request: Request) -> None:
+        """Writes a warning about an answer to the log of its app."""
+        release = self._live.get(app)
+        version = release.deployment.version if release is not None else ""
+        self._log.write(LogLine(time.time(), app, self._env, version, "warn", text, request.id))

@@ -216,6 +216,7 @@ class Engine:
         if release is None:
             self._live.pop(app, None)
         else:
+            self._answering.finish_of(release)  # what cannot be meant is told now, not to a visitor
             release.rename(self.url_of(app))
             self._live[app] = release
         if before is not None and before is not release:

@@ -124,6 +124,9 @@ async def serve_until_told(plan: Plan, tell: Callable[[str], None], read: Read) 
     Raises:
         AiweError: as `serving`.
     """
+    from aiwe_engine.http.room import make_room
+
+    make_room(plan.configuration.settings.connection_limit)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     starting = asyncio.current_task()

@@ -107,7 +107,17 @@ class Settings:
 
     header_timeout: float = _time("http", 10.0, "Seconds a client has to send its request's header")
     body_timeout: float = _time("http", 30.0, "Seconds a client has between two pieces of a body")
+    min_rate: int = _size(
+        "http",
+        240,
+        "Bytes a second that a client must send of a body or take of an answer, on the average of "
+        "body_timeout; 0: one byte in that time will do",
+        least=0,
+    )
     idle_timeout: float = _time("http", 75.0, "Seconds a connection may be idle between requests")
+    connection_limit: int = _count(
+        "http", 10_000, "Connections at a time; more are answered with 503 and closed"
+    )
     trusted_proxies: tuple[str, ...] = _list(
         "http",
         (),

@@ -23,6 +23,7 @@ UNFRAMED = "aiwe.unframed"  # the extension for a body that only the end of the 
 
 BASE = "aiwe.base"  # in a scope: the path below which the client finds the app, where it is not /
 UNKNOWN = -1  # the length of a body that only its end tells
+UNREADABLE = -2  # of one that is wrapped in a way that nobody unwraps
 # Many clients lose an answer that comes while they still send: read on for a while.
 _DROP_SECONDS = 2.0
 
@@ -47,7 +48,7 @@ class Arrival:
         receive: the ASGI callable.
         length: what Content-Length says, or `UNKNOWN`.
         headers: the request's, for Expect.
-        settings: for `body_limit` and `body_timeout`.
+        settings: for `body_limit`, `body_timeout` and `min_rate`.
 
     Attributes:
         limit: the most bytes that may come; set anew where a route has a limit of its own.
@@ -56,10 +57,14 @@ class Arrival:
     """
 
     __slots__ = (
+        "_before",
+        "_expected",
+        "_rate",
         "_receive",
         "_silent",
         "_size",
         "_timeout",
+        "_waited",
         "finished",
         "gone",
         "length",
@@ -71,9 +76,13 @@ class Arrival:
     ) -> None:
         self._receive = receive
         self._timeout = settings.body_timeout
+        self._rate = settings.min_rate
         self._size = 0
+        self._waited = 0.0  # for the client, since `_before` bytes had come
+        self._before = 0
+        self._expected = next((value.lower() for name, value in headers if name == "expect"), "")
         # Nothing comes by itself: the client waits to be asked, or has stopped sending.
-        self._silent = ("expect", "100-continue") in headers
+        self._silent = self._expected == "100-continue"
         self.length = length
         self.limit = settings.body_limit
         self.finished = self.gone = False
@@ -82,23 +91,18 @@ class Arrival:
         """The next piece; empty at the end.
 
         Raises:
-            BodyRefused: `body_too_large` (413) or `body_timeout` (408).
+            BodyRefused: `body_too_large` (413), `body_timeout` (408), `expectation_failed` (417)
+                or `transfer_encoding` (400).
             ClientGone: the client left.
         """
         if self.length > self.limit:
             raise too_large(self.limit)
+        if self.length == UNREADABLE:
+            raise transfer_coding()
+        if self._expected not in {"", "100-continue"}:
+            raise _expectation(self._expected)
         while not self.finished:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    piece = await self._next()
-            except TimeoutError:
-                self._silent = True
-                raise BodyRefused(
-                    f"Nothing more of the body came for {self._timeout:g} s.",
-                    code="body_timeout",
-                    status=408,
-                    hint="Send it faster, or raise http.body_timeout.",
-                ) from None
+            piece = await self._wait()
             if self._size > self.limit:
                 raise too_large(self.limit)
             if piece:
@@ -115,6 +119,23 @@ class Arrival:
                     await self._next()
         except (TimeoutError, ClientGone):
             pass
+
+    async def _wait(self) -> bytes:
+        """The next message, within its time and not too slowly."""
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        try:
+            async with asyncio.timeout(self._timeout):
+                piece = await self._next()
+        except TimeoutError:
+            self._silent = True
+            raise _too_slow(f"Nothing more of the body came for {self._timeout:g} s.") from None
+        self._waited += clock() - begun
+        if self._waited > self._timeout and not self.finished:
+            if self._size - self._before < self._rate * self._waited:
+                raise _too_slow(f"The body came at less than {self._rate} bytes a second.")
+            self._waited, self._before = 0.0, self._size
+        return piece
 
     async def _next(self) -> bytes:
         self._silent = False
@@ -148,4 +169,31 @@ def too_large(limit: int) -> BodyRefused:
         status=413,
         hint="Send less at a time, or raise http.body_limit, or the route's own bodyLimit.",
         details={"limit": limit},
+    )
+
+
+def _too_slow(message: str) -> BodyRefused:
+    return BodyRefused(
+        message,
+        code="body_timeout",
+        status=408,
+        hint="Send it faster, raise http.body_timeout, or lower http.min_rate.",
+    )
+
+
+def _expectation(text: str) -> BodyRefused:
+    return BodyRefused(
+        f'What the request expects, "{text[:40]}", is not known here.',
+        code="expectation_failed",
+        status=417,
+        hint="Leave the Expect header out.",
+    )
+
+
+def transfer_coding() -> BodyRefused:
+    """The body is wrapped in a way that nobody unwraps."""
+    return BodyRefused(
+        "The only Transfer-Encoding that is read is chunked, in HTTP/1.1.",
+        code="transfer_encoding",
+        hint="Send the body with a Content-Length, or with Transfer-Encoding: chunked.",
     )

@@ -21,6 +21,7 @@ from aiwe_engine.http.arrival import (
     BASE,
     LEFT,
     UNKNOWN,
+    UNREADABLE,
     Arrival,
     Message,
     Receive,
@@ -30,6 +31,7 @@ from aiwe_engine.http.cookies import NO_COOKIES, allowed_cookies, own_cookies
 from aiwe_engine.http.origin import Hosts
 from aiwe_engine.http.place import Place, find_place
 from aiwe_engine.http.refusal import JSON, refuse
+from aiwe_engine.http.security import sandboxed
 from aiwe_engine.http.serving import Serving
 from aiwe_engine.http.writing import write
 from aiwe_engine.types import Request, Response
@@ -99,8 +101,7 @@ class AppsFace:
             failure = EngineError("The engine failed.", code="internal_error", status=500)
             response = refuse(failure, request, public=self._public)
         if place is not None and place.sandboxed:
-            response.headers = [pair for pair in response.headers if pair[0] != "set-cookie"]
-            response.headers.append(("content-security-policy", SANDBOX))
+            response.headers = sandboxed(response.headers, SANDBOX)
         return response
 
     def _configure(self) -> None:
@@ -137,7 +138,7 @@ class AppsFace:
             elif name == b"content-length":
                 length = int(value) if value.isdigit() else UNKNOWN
             elif name == b"transfer-encoding":
-                length = UNKNOWN
+                length = UNKNOWN if value.lower() == b"chunked" else UNREADABLE
             elif name == b"cookie":
                 mine = own_cookies(value.decode("latin-1"))
                 if mine:

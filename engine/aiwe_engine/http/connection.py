@@ -1,9 +1,10 @@
 """One connection of a client: uvicorn's httptools protocol, made strict.
 
-uvicorn has no limit on the time or the size of a request's header, goes on with a connection whose
-upgrade it did not understand, and answers a malformed request at once even where the answer to the
-one before is still owed. Here a header has a time and a size, a malformed request gets one answer
-in the engine's error shape, in its turn, and after it the connection is deaf and closed.
+uvicorn has no limit on the time or the size of a request's header, none on what follows a chunked
+body or waits in a pipeline, goes on with a connection whose upgrade it did not understand, and
+answers a malformed request at once even where the answer to the one before is still owed. Here a
+header has a time and a size, a client that takes nothing is cut off, a malformed request gets one
+answer in the engine's error shape, in its turn, and after it the connection is deaf and closed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import httptools
-import orjson
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -23,52 +23,23 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from aiwe_engine.errors import RequestError
-from aiwe_engine.http.arrival import BROKEN, LEFT, UNFRAMED, WHOLE, Message
-from aiwe_engine.settings import KB, Settings
+from aiwe_engine.errors import AiweError, RequestError
+from aiwe_engine.http import faults
+from aiwe_engine.http.arrival import BROKEN, LEFT, UNFRAMED, WHOLE, Message, transfer_coding
+from aiwe_engine.http.cork import Cork
+from aiwe_engine.http.faults import (
+    HEADER_COUNT,
+    HEADER_LIMIT,
+    TARGET_LIMIT,
+    fault_answer,
+    fault_body,
+    fault_headers,
+)
+from aiwe_engine.settings import Settings
 
-HEADER_LIMIT = 64 * KB
-
-_GATHERED = 64 * KB  # what is written in one pass of the loop and may wait for its end
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
-
-
-class Cork:
-    """A transport that gathers what is written in one pass of the loop into one system call.
-
-    uvicorn writes the head and the body of an answer apart, which is a third of an answer's cost.
-    What is large goes out at once, so that the transport can say when it has too much.
-    """
-
-    __slots__ = ("_loop", "_pieces", "_size", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def write(self, data: bytes) -> None:
-        """Keeps a piece until the loop's next pass."""
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > _GATHERED:
-            self._flush()
-        elif len(self._pieces) == 1:
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        pieces, self._pieces, self._size = self._pieces, [], 0
-        if pieces and not self._transport.is_closing():  # the client may have left meanwhile
-            self._transport.write(b"".join(pieces))
-
-    def close(self) -> None:
-        """Closes the connection once everything is written."""
-        self._flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+_PARTING = 1.0  # seconds in which a client may read why it was refused, before it is cut off
+_TOLD = 100  # connections over their number that are told so at a time; others are cut off
 
 
 class Connection(HttpToolsProtocol):
@@ -78,10 +49,14 @@ class Connection(HttpToolsProtocol):
         config: uvicorn's, loaded.
         state: uvicorn's, shared by the connections of one listener.
         left: called when the connection has ended.
+        most: connections that there may be; one that is too many is told so.
     """
 
-    def __init__(self, config: Config, state: ServerState, left: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, state: ServerState, left: Callable[[], None], most: int
+    ) -> None:
         super().__init__(config, state, {})
+        self._most = most
         self.access_log = False
         self._left = left
         self._heading: float | None = None  # since when a header is awaited
@@ -90,6 +65,9 @@ class Connection(HttpToolsProtocol):
         self._piece = 0  # the size of that piece
         self._received = 0  # header bytes in pieces after the first
         self._lingering: float | None = None  # answered, and still receiving a body since
+        self._silent = 0  # bytes since the last of a body: what wraps chunks, and trailers
+        self._taking: tuple[float, int] | None = None  # since when bytes wait, and what was taken
+        self._parted: float | None = None  # since when nothing more is said
         self._deaf = False  # what comes now is not read any more
         self._fault: RequestError | None = None
         self._on_left: Callable[[], None] | None = None  # waits for an answer
@@ -105,6 +83,11 @@ class Connection(HttpToolsProtocol):
         """A client has connected: its first header is awaited."""
         super().connection_made(cast(asyncio.Transport, Cork(transport, self.loop)))
         self._heading = self.loop.time()
+        over = len(self.connections) - self._most
+        if over > _TOLD:
+            self.transport.abort()
+        elif over > 0:
+            self._refuse(faults.too_busy())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""
@@ -127,10 +110,14 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             self._ignore_upgrade()
         except httptools.HttpParserError as error:
-            self._refuse(self._fault or _malformed(error))
+            self._refuse(self._fault or faults.malformed(error))
         else:
             if self._heading is not None:
                 self._count()
+            elif self.cycle is not None and self.cycle.more_body:
+                self._silent += len(data)
+                if self._silent > HEADER_LIMIT + self._piece:
+                    self._refuse(faults.header_too_large())
 
     def on_message_begin(self) -> None:
         """The first byte of a request: empty lines before it do not count as a sign of life."""
@@ -140,21 +127,63 @@ class Connection(HttpToolsProtocol):
         self._begun = True
         self._received = 0
 
+    def on_url(self, url: bytes) -> None:
+        """A piece of the request's target."""
+        self.url += url
+        if len(self.url) > TARGET_LIMIT:
+            raise self._because(faults.target_too_long())
+
     def on_headers_complete(self) -> None:
         """The header is whole: the request goes to the application."""
         if self._received or self._piece > HEADER_LIMIT:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > HEADER_LIMIT:
-                raise self._because(_too_long())
+                raise self._because(faults.header_too_large())
+        if len(self.headers) > HEADER_COUNT:
+            raise self._because(faults.too_many_headers())
         version = self.parser.get_http_version()
-        if version not in {"1.1", "1.0"}:
-            raise self._because(_version(version))
+        if version != "1.1":
+            self._look_at_version(version)
+        if not self.url.startswith(b"/"):
+            self._look_at_target()
         if self.parser.should_upgrade() and any(name in _BODY_HEADERS for name, _ in self.headers):
             # The parser does not read the body of an upgrade: it would become the next request.
-            raise self._because(_upgrade_with_body())
+            raise self._because(faults.upgrade_with_body())
         super().on_headers_complete()
         self._heading = None
+        self._silent = 0
+        self.headers = []  # trailers do not become headers of a request that is under way
         self.scope["extensions"] = self._extensions
+        if version == "1.0":
+            self.cycle.waiting_for_100_continue = False  # it would be taken for the answer
+
+    def _look_at_version(self, version: str) -> None:
+        if version != "1.0":
+            raise self._because(faults.wrong_version(version))
+        if any(name == b"transfer-encoding" for name, _ in self.headers):
+            raise self._because(transfer_coding())  # HTTP/1.0 knows none
+
+    def _look_at_target(self) -> None:
+        """A target that is no path: a whole URL, as for a proxy, is taken for its path."""
+        if self.url == b"*":
+            return
+        try:
+            target = httptools.parse_url(self.url)
+        except httptools.HttpParserInvalidURLError:
+            raise self._because(faults.malformed("its target is no address")) from None
+        host = target.host or b""
+        if target.port:
+            host += b":%d" % target.port
+        named = [value.lower() for name, value in self.headers if name == b"host"]
+        if named != [host.lower()]:
+            raise self._because(faults.two_hosts())
+        query = b"?" + target.query if target.query else b""
+        self.url = (target.path or b"/") + query
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._silent = 0
+        super().on_body(body)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running, self._on_left = cycle, None
@@ -220,11 +249,12 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._idle = self.loop.time()
+        if not self.pipeline:  # Else more would come in than goes out.
+            self.flow.resume_reading()
         if self._heading is not None:  # The next request has begun: its own clock runs.
             self._idle = None
         if self.cycle.response_complete and self.cycle.more_body:
@@ -232,6 +262,13 @@ class Connection(HttpToolsProtocol):
 
     def check(self, now: float, settings: Settings) -> None:
         """Ends the connection if it is over its time. Called by the listener, coarsely."""
+        if self._parted is not None:
+            if now - self._parted > _PARTING:
+                self.transport.abort()
+            return
+        if self._is_stuck(now, settings):
+            self.transport.abort()
+            return
         if self._lingering is not None and now - self._lingering > settings.body_timeout:
             self.transport.close()
         if self._idle is not None and now - self._idle > settings.idle_timeout:
@@ -241,9 +278,24 @@ class Connection(HttpToolsProtocol):
         if since is not None and now - since > settings.header_timeout:
             self._give_up(settings.header_timeout)
 
+    def _is_stuck(self, now: float, settings: Settings) -> bool:
+        """Whether the client takes what is written for it so slowly that it may as well be gone."""
+        cork = cast(Cork, self.transport)
+        if not cork.waiting:
+            self._taking = None
+            return False
+        if self._taking is None:
+            self._taking = (now, cork.taken())
+        since, before = self._taking
+        if now - since <= settings.body_timeout:
+            return False
+        taken = cork.taken()
+        self._taking = (now, taken)
+        return taken - before < max(settings.min_rate * (now - since), 1)
+
     def _give_up(self, waited: float) -> None:
         if self._begun or self._received:
-            self._refuse(_too_slow(waited))
+            self._refuse(faults.header_too_slow(waited))
         else:  # Not a byte came, so nobody waits for an answer.
             self.transport.close()
 
@@ -254,7 +306,7 @@ class Connection(HttpToolsProtocol):
         else:
             self._received += self._piece
         if self._received > HEADER_LIMIT:
-            self._refuse(_too_long())
+            self._refuse(faults.header_too_large())
 
     def _because(self, fault: RequestError) -> RequestError:
         """Keeps the reason: the parser wraps what its callbacks raise."""
@@ -266,7 +318,7 @@ class Connection(HttpToolsProtocol):
         self._deaf = True
         self.cycle.keep_alive = False
 
-    def _refuse(self, error: RequestError) -> None:
+    def _refuse(self, error: AiweError) -> None:
         """Answers a malformed request once, after the answers that are owed, and ends."""
         self._deaf = True
         self._heading = None
@@ -288,75 +340,20 @@ class Connection(HttpToolsProtocol):
             else:
                 self._write(error)
 
-    def _write(self, error: RequestError) -> None:
-        body = orjson.dumps(error.to_json(public=True))
-        lines = [STATUS_LINE[error.status]]
-        for name, value in [*self.server_state.default_headers, *_headers(body)]:
-            lines += [name, b": ", value, b"\r\n"]
-        self.transport.write(b"".join([*lines, b"\r\n", body]))
-        self.transport.close()
+    def _write(self, error: AiweError) -> None:
+        self.transport.write(fault_answer(error, self.server_state.default_headers))
+        # A connection that is closed while more comes in is reset, and the answer lost with it.
+        self.transport.write_eof()
+        self._parted = self.loop.time()
 
 
-def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"content-type", b"application/json"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-    ]
-
-
-def _refusing(error: RequestError) -> Any:
+def _refusing(error: AiweError) -> Any:
     """An ASGI application that answers with an error."""
 
     async def refuse(_scope: Any, _receive: Any, send: Any) -> None:
-        body = orjson.dumps(error.to_json(public=True))
-        await send(
-            {"type": "http.response.start", "status": error.status, "headers": _headers(body)}
-        )
+        body = fault_body(error)
+        headers = fault_headers(error, body)
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     return refuse
-
-
-def _malformed(error: Exception) -> RequestError:
-    return RequestError(
-        f"The request is not well-formed HTTP: {error}.",
-        code="malformed_request",
-        hint="Send HTTP/1.1 as in RFC 9112.",
-    )
-
-
-def _too_long() -> RequestError:
-    return RequestError(
-        f"The header of the request is longer than {HEADER_LIMIT} bytes.",
-        code="header_too_large",
-        status=431,
-        hint="Send fewer or shorter headers and cookies, or put data in the body.",
-    )
-
-
-def _too_slow(seconds: float) -> RequestError:
-    return RequestError(
-        f"The header of the request was not whole after {seconds:g} s.",
-        code="header_timeout",
-        status=408,
-        hint="Send it faster, or raise http.header_timeout.",
-    )
-
-
-def _version(version: str) -> RequestError:
-    return RequestError(
-        f"HTTP/{version} is not spoken here.",
-        code="http_version",
-        status=505,
-        hint="Use HTTP/1.1.",
-    )
-
-
-def _upgrade_with_body() -> RequestError:
-    return RequestError(
-        "A request with an Upgrade header cannot have a body here.",
-        code="upgrade_with_body",
-        hint="Leave the Upgrade header out.",
-    )

@@ -36,8 +36,8 @@ class Cors:
         self._any = ANY in settings.cors_origins
         if self._any and settings.cors_credentials:
             raise _invalid(
-                "cors.origins has * while cors.credentials is on: every site could act for a user.",
-                "Name the origins, or turn cors.credentials off.",
+                "cors.credentials with * in cors.origins would let every site act for a user.",
+                "Name the origins.",
             )
         self._exact: set[str] = set()
         self._below: list[tuple[str, str]] = []  # what an origin starts and ends with

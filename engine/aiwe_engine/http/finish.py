@@ -28,7 +28,7 @@ from aiwe_engine.http.security import POLICY, Security, is_document
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Request, Response
 
-Tell = Callable[[str], None]
+Tell = Callable[[str, Request], None]
 
 _READING = frozenset({"GET", "HEAD"})
 # No body to compress, or a part of one whose positions would change.
@@ -54,19 +54,21 @@ class Finish:
 
     Args:
         settings: that app's.
-        dev: whether its author is told what a page may not load.
+        dev: whether a notebook may show its pages.
+        tell: takes a line for the author's log, of what a page may not load; None: nobody is told.
 
     Raises:
         EngineError: `invalid_setting`, as `Cors`.
     """
 
-    def __init__(self, settings: Settings, *, dev: bool) -> None:
+    def __init__(self, settings: Settings, *, dev: bool, tell: Tell | None = None) -> None:
+        self.settings = settings
         self._codings = settings.compression
         self._least = settings.compress_min
         self._security = Security(settings, dev=dev)
         self._cors = Cors(settings) if settings.cors_origins else None
         self._hsts = settings.security_hsts > 0
-        self._dev = dev
+        self._tell = tell
         self._told: set[tuple[str, str]] = set()
 
     def preflight(self, request: Request) -> Response | None:
@@ -84,22 +86,19 @@ class Finish:
             asked["origin"], asked.get("access-control-request-headers", "")
         )
 
-    async def __call__(
-        self, request: Request, response: Response, *, route: str = "", tell: Tell | None = None
-    ) -> Response:
+    async def __call__(self, request: Request, response: Response, route: str = "") -> Response:
         """The answer as it leaves.
 
         Args:
             request: what is answered.
             response: the answer so far; it is changed.
             route: the pattern of the route, for what is told of it.
-            tell: takes a line for the author's log.
         """
         given = as_mapping(response.headers)
         asked = as_mapping(request.headers)
         kind = given.get("content-type", "")
         if kind and is_document(kind):
-            self._page(request, response, given, route, tell if self._dev else None)
+            self._page(request, response, given, route)
         if self._hsts:
             response.headers += self._security.transport(request.scheme, given)
         if self._cors is not None:
@@ -155,11 +154,10 @@ class Finish:
         response: Response,
         given: Mapping[str, str],
         route: str,
-        tell: Tell | None,
     ) -> None:
         response.headers += self._security.page(given)
         policy = next((value for name, value in response.headers if name == POLICY), "")
-        if tell is None or not policy or not response.body or response.status != 200:
+        if self._tell is None or not policy or not response.body or response.status != 200:
             return
         own = f"{request.scheme}://{dict(request.headers).get('host', '')}"
         missing = blocked(response.body, policy, own)
@@ -170,10 +168,11 @@ class Finish:
         if (place, what) in self._told or len(self._told) >= _TOLD:
             return
         self._told.add((place, what))
-        tell(
+        self._tell(
             f"{place}: browsers will not load {what}, because the page's Content-Security-Policy "
             f"forbids it. Serve the file yourself, or let it in: set security.csp, or the answer's "
-            f'header {POLICY}, to "{amended(policy, missing)}".'
+            f'header {POLICY}, to "{amended(policy, missing)}".',
+            request,
         )
 
 

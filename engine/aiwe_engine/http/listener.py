@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from aiwe_engine.errors import EngineError
 from aiwe_engine.http.connection import Connection
+from aiwe_engine.http.room import room
 from aiwe_engine.settings import Settings
 
 _BACKLOG = 2048
@@ -87,6 +88,11 @@ class Listener:
         """Other timeouts, for the connections there are too."""
         self._settings = settings
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._state.connections)
+
     async def start(self) -> tuple[str, int]:
         """Begins to accept; returns the bound address."""
         address = self.address
@@ -120,7 +126,8 @@ class Listener:
             self._tick.cancel()
 
     def _connection(self) -> Connection:
-        return Connection(self._config, self._state, self._left)
+        most = room(self._settings.connection_limit)
+        return Connection(self._config, self._state, self._left, most)
 
     def _connections(self) -> list[Connection]:
         return [one for one in self._state.connections if isinstance(one, Connection)]

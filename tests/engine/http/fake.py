@@ -8,6 +8,7 @@ from pathlib import Path
 from aiwe_engine.errors import AiweError
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.asgi import AppsFace
+from aiwe_engine.http.finish import Finish
 from aiwe_engine.http.intake import take_in
 from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
@@ -23,6 +24,7 @@ class FakeEngine:
         self.settings = settings or Settings()
         self.env = env
         self.requests = []
+        self.finish = Finish(self.settings, dev=env == "dev")
         self.apps = {
             name: (
                 RouteTable([Route(*key.split(" "), key) for key in routes], hints=env == "dev"),
@@ -44,9 +46,10 @@ class FakeEngine:
             raw = handlers[match.route.handler](value)
             if hasattr(raw, "__await__"):
                 raw = await raw
-            return answer(raw, limit=self.settings.response_limit)
+            response = answer(raw, limit=self.settings.response_limit)
         except AiweError as error:
-            return refuse(error, request, public=public)
+            response = refuse(error, request, public=public)
+        return await self.finish(request, response)
 
 
 def dumps(value):

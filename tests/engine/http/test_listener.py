@@ -69,7 +69,7 @@ MALFORMED = [
     ("GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nHost : shop.localhost\r\n\r\n", 400),
     ("GET / HTTP/1.1\r\nX: a\x00b\r\n\r\n", 400),
-    ("GET / HTTP/2.0\r\nHost: shop.localhost\r\n\r\n", 505),
+    ("GET / HTTP/2.0\r\nHost: shop.localhost\r\n\r\n", 400),
     ("CONNECT shop.localhost:80 HTTP/1.1\r\nHost: shop.localhost\r\n\r\n", 400),
     ("\x16\x03\x01\x02\x00\x01\x00\x01\xfc", 400),
     (f"GET / HTTP/1.1\r\n{CLOSE}\r\n", 400),
@@ -95,7 +95,10 @@ MALFORMED = [
     (post("Upgrade: websocket\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n" + GET), 400),
     # More header than anybody needs.
     (f"GET / HTTP/1.1\r\n{HOST}X: {'a' * 70_000}\r\n\r\n", 431),
-    (f"GET /{'a' * 70_000} HTTP/1.1\r\n{HOST}\r\n", 431),
+    (f"GET /{'a' * 17_000} HTTP/1.1\r\n{HOST}\r\n", 414),
+    (f"GET /{'a' * 70_000} HTTP/1.1\r\n{HOST}\r\n", 414),
+    (f"GET /{'a' * 4_000_000}", 414),
+    (f"GET / HTTP/1.1\r\n{HOST}" + "X: a\r\n" * 201 + "\r\n", 431),
     (f"GET / HTTP/1.1\r\n{HOST}" + "X: a\r\n" * 12_000 + "\r\n", 431),
     (f"GET / HTTP/1.1\r\n{HOST}X: {'a' * 4_000_000}", 431),
 ]  # fmt: skip
