@@ -229,6 +229,8 @@ class Answering:
             if response.stream is not None:
                 await response.stream.close()
             raise
+        if sent and not any(name == "cache-control" for name, _ in response.headers):
+            sent.append(("cache-control", "private"))  # a cookie is for one browser alone
         response.headers += sent
 
     def _refuse(

@@ -265,12 +265,12 @@ class Release:
         rules: dict[str, None] = {}
         for given in entry["limits"]:
             try:
-                rules |= dict.fromkeys(map(str, parse(given["rule"])))
+                rules |= dict.fromkeys(map(str, parse(str(given["rule"]))))
                 check_count(len(rules))
             except ProgramError as error:
-                error.where = self._where(entry, given["at"])
                 error.message = f"{entry['method']} {entry['path']}: {error.message}"
-                raise
+                error.stack = f"Error: {error.message}{given['at'].removeprefix('Error')}"
+                raise explain(error, self.deployment.program) from None
         return list(rules)
 
     def begin(self, invocation: Invocation, message: tuple[Any, ...]) -> Flight:

@@ -127,6 +127,8 @@ async def test_a_limit_that_says_nothing_fails_the_load_at_its_place(
     assert error.hint
     assert error.where is not None
     assert (error.where.file, error.where.line) == (str(bench.folder / "app.js"), 3)
+    assert error.excerpt is not None
+    assert ".limit(" in error.excerpt
 
 
 LATE = {
