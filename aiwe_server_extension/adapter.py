@@ -2,7 +2,7 @@
 
 The faces of the engine are ASGI applications, Jupyter's server is Tornado's. Who may ask, and what
 is taken out on the way in and out, the handlers decide; this file only translates. The body has
-arrived whole before a handler runs (that is how Jupyter's server reads it; uploads are taken in
+arrived whole before a handler runs (that is how Jupyter's server reads it; where it streams too is in
 `uploads.py`); the answer streams.
 """
 

@@ -13,7 +13,7 @@ wants that, or visitors, sets `Aiwe.mount = "public"`; then Jupyter's identity p
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote_plus, urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
@@ -21,7 +21,8 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
 from aiwe_engine.http.cookies import NO_COOKIES
-from aiwe_server_extension.adapter import Application, AsgiHandler, Header
+from aiwe_server_extension.adapter import Application, Header
+from aiwe_server_extension.uploads import NO_LIMIT, StreamingHandler
 
 SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
 
@@ -47,7 +48,7 @@ _ORIGIN_WIDE = {
 }
 
 
-class MountHandler(AsgiHandler, JupyterHandler):
+class MountHandler(StreamingHandler, JupyterHandler):
     """Passes requests of people whom Jupyter knows on to the apps."""
 
     auth_resource = "aiwe"
@@ -57,11 +58,34 @@ class MountHandler(AsgiHandler, JupyterHandler):
         """Take the ASGI application that answers."""
         self.face = face
 
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Let the person in, and the app answer while the body comes, if there is one."""
+        await super().prepare()
+        sent = self.request.headers
+        if self._finished or not ("Content-Length" in sent or "Transfer-Encoding" in sent):
+            return
+        try:
+            admitted = self.admit()
+            if admitted is not None:
+                await admitted
+        except web.HTTPError as error:
+            self.refuse_later(error)
+            return
+        if not self._finished:
+            cast(Any, self.request.connection).set_max_body_size(NO_LIMIT)
+            self.begin(self.serve())
+
+    @web.authenticated
+    @authorized("execute")
+    async def admit(self) -> None:
+        """Nothing: the decorators refuse."""
+
     @web.authenticated
     @authorized("execute")
     async def get(self) -> None:
         """Let the app answer."""
-        await self.serve()
+        if not await self.answered():
+            await self.serve()
 
     head = post = put = patch = delete = options = get
 
@@ -127,19 +151,31 @@ class MountHandler(AsgiHandler, JupyterHandler):
 class PublicMountHandler(MountHandler):
     """Passes everybody's requests on to the apps."""
 
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Let a sandboxed page, this app's own most likely, read the answer."""
+        if self._is_sandboxed:
+            self.set_header("Access-Control-Allow-Origin", "*")
+        await super().prepare()
+
+    @property
+    def _is_sandboxed(self) -> bool:
+        return self.request.headers.get("Origin") == "null"
+
     @allow_unauthenticated
     async def get(self) -> None:
         """Let the app answer."""
-        origin = self.request.headers.get("Origin")
-        if origin == "null":  # a sandboxed page, this app's own most likely
-            self.set_header("Access-Control-Allow-Origin", "*")
-        if origin == "null" and "Access-Control-Request-Method" in self.request.headers:
+        if self._is_sandboxed and "Access-Control-Request-Method" in self.request.headers:
             self.set_header("Access-Control-Allow-Methods", ", ".join(self.SUPPORTED_METHODS))
             asked = self.request.headers.get("Access-Control-Request-Headers", "")
             self.set_header("Access-Control-Allow-Headers", asked)
             self.set_status(204)
             return
-        await self.serve()
+        if not await self.answered():
+            await self.serve()
+
+    @allow_unauthenticated
+    async def admit(self) -> None:
+        """Nothing: everybody may ask."""
 
     head = post = put = patch = delete = options = get
 

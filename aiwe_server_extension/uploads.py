@@ -1,35 +1,84 @@
-"""Assets below Jupyter's own address: uploads pass through to the engine as they come.
+"""Bodies below Jupyter's own address: they pass through to the engine as they come.
 
-Jupyter's server reads a body whole, into memory and up to a size of its own, before a handler runs.
-Here nothing is read before Jupyter has let the person in, then each piece is handed on and waited for,
-and how much there may be is the engine's to say.
+Jupyter's server reads a body whole, into memory, before a handler runs. Here nothing is read before
+the handler has let the caller in, then each piece is handed on and waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, cast
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from tornado import web
 
-from aiwe_server_extension.adapter import Message, Receive
+from aiwe_server_extension.adapter import AsgiHandler, Message, Receive
 from aiwe_server_extension.handlers import ManagementHandler
 
-_NO_LIMIT = 1 << 62
+NO_LIMIT = 1 << 62
 
 
 @web.stream_request_body
-class AssetHandler(ManagementHandler):
-    """Passes requests below `/aiwe/api/assets/` on, uploads piece by piece.
+class StreamingHandler(AsgiHandler):
+    """A handler whose application may get the body as it comes.
 
-    An upload is answered when its body has come, refusals too: clients that still send lose an
-    answer. What nobody wants is dropped.
+    A whole answer is held back until the body has come, refusals too: clients that still send lose
+    an answer. What nobody wants is dropped.
     """
 
     _upload: _Upload | None = None
     _answering: asyncio.Task[None] | None = None
     _refusal: web.HTTPError | None = None
+
+    def refuse_later(self, error: web.HTTPError) -> None:
+        """Refuse the request when its body has come."""
+        self._refusal = error
+
+    def begin(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Let the application answer from now on, while the body comes."""
+        self._upload = upload = _Upload()
+        self._answering = asyncio.create_task(answering)
+        self._answering.add_done_callback(lambda _: upload.close())
+
+    async def answered(self) -> bool:
+        """Say that the body is whole, and wait for the answer. False: it was not begun."""
+        if self._refusal is not None:
+            raise self._refusal
+        if self._upload is None or self._answering is None:
+            return False
+        self._upload.end()
+        await self._answering
+        return True
+
+    async def data_received(self, chunk: bytes) -> None:
+        """Hand on a piece of the body, no faster than it is taken."""
+        if self._upload is not None:
+            await self._upload.put(chunk)
+
+    def receiving(self, gone: asyncio.Event) -> Receive:
+        """What the application receives: the pieces of an upload, or nothing."""
+        return self._upload.receive if self._upload else super().receiving(gone)
+
+    async def _send(self, message: Message) -> None:
+        last = message["type"] == "http.response.body" and not message.get("more_body")
+        if last and self._upload is not None:
+            self._upload.close()
+            await self._upload.whole.wait()
+        await super()._send(message)
+
+    def on_connection_close(self) -> None:
+        """Tell the application that the person left."""
+        if self._upload is not None:
+            self._upload.leave()
+        super().on_connection_close()
+
+
+class AssetHandler(StreamingHandler, ManagementHandler):
+    """Passes requests below `/aiwe/api/assets/` on, uploads piece by piece.
+
+    How much there may be is the engine's to say.
+    """
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Let the person in, and begin with the upload."""
@@ -42,48 +91,20 @@ class AssetHandler(ManagementHandler):
             assert admitted is not None
             await admitted
         except web.HTTPError as error:
-            self._refusal = error
+            self.refuse_later(error)
             return
-        cast(Any, self.request.connection).set_max_body_size(_NO_LIMIT)
-        self._upload = upload = _Upload()
-        self._answering = asyncio.create_task(self.manage())
-        self._answering.add_done_callback(lambda _: upload.close())
+        cast(Any, self.request.connection).set_max_body_size(NO_LIMIT)
+        self.begin(self.manage())
 
     @web.authenticated
     @authorized("write")
     async def _admit(self) -> None:
         """Nothing: the decorators refuse."""
 
-    async def data_received(self, chunk: bytes) -> None:
-        """Hand on a piece of the body, no faster than it is taken."""
-        if self._upload is not None:
-            await self._upload.put(chunk)
-
     @allow_unauthenticated
     async def put(self) -> None:
         """Answer: the body has come. Who may ask was seen to before."""
-        if self._refusal is not None:
-            raise self._refusal
-        assert self._upload is not None
-        assert self._answering is not None
-        self._upload.end()
-        await self._answering
-
-    def receiving(self, gone: asyncio.Event) -> Receive:
-        """What the application receives: the pieces of an upload, or nothing."""
-        return self._upload.receive if self._upload else super().receiving(gone)
-
-    async def _send(self, message: Message) -> None:
-        if self._upload is not None:
-            self._upload.close()
-            await self._upload.whole.wait()
-        await super()._send(message)
-
-    def on_connection_close(self) -> None:
-        """Tell the application that the person left."""
-        if self._upload is not None:
-            self._upload.leave()
-        super().on_connection_close()
+        await self.answered()
 
 
 class _Upload:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.server.jupyter import Jupyter, logged_in, running_jupyter
@@ -34,6 +35,12 @@ app.get("/greedy", () => new Response("<h1>", { headers: [
   ["service-worker-allowed", "/"],
   ["access-control-allow-credentials", "true"],
 ]}));
+app.post("/upload", (req) => req.files[0].size).describe({ bodyLimit: 2 ** 30 });
+app.post("/stream", async (req) => {
+  let size = 0;
+  for await (const piece of req.stream()) size += piece.length;
+  return size;
+}).describe({ bodyLimit: 2 ** 30, body: "stream" });
 app.all("/echo/*rest", (req) => ({ method: req.method, headers: req.headers, query: req.query, rest: req.params.rest, body: req.body }));
 """
 PLACES = [
@@ -153,6 +160,45 @@ def test_an_apps_own_credentials_reach_it(jupyter: Jupyter) -> None:
 
 def test_paths_arrive_raw(mounted: httpx.Client) -> None:
     assert mounted.get("/aiwe/apps/mounted/echo/a%2Fb/c%20d").json()["rest"] == "a/b/c d"
+
+
+@pytest.mark.parametrize("route", ["upload", "stream"])
+def test_an_upload_passes_through_in_flat_memory(
+    jupyter: Jupyter, mounted: httpx.Client, route: str
+) -> None:
+    host = psutil.Process(jupyter.process.pid)
+    mounted.post(f"/aiwe/apps/mounted/{route}", files={"f": b"x" * 1_000_000})
+    before, most = host.memory_info().rss, 0
+    head = b'--b\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\n'
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal most
+        yield head
+        for _ in range(96):
+            yield b"x" * 2**20
+            most = max(most, host.memory_info().rss)
+        yield b"\r\n--b--\r\n"
+
+    answer = mounted.post(
+        f"/aiwe/apps/mounted/{route}",
+        content=pieces(),
+        headers={"content-type": "multipart/form-data; boundary=b"},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    assert int(answer.text) >= 96 * 2**20
+    assert most - before < 32 * 2**20
+
+
+def test_an_upload_over_its_limit_is_told(mounted: httpx.Client) -> None:
+    answer = mounted.post("/aiwe/apps/mounted/echo/x", content=b"x" * 20_000_000)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+
+
+def test_an_upload_of_a_stranger_is_refused(jupyter: Jupyter) -> None:
+    target = f"{jupyter.url}/aiwe/apps/mounted/upload"
+    answer = httpx.post(target, files={"f": b"x" * 1_000_000})
+    assert answer.status_code == 403
 
 
 def test_a_body_arrives(mounted: httpx.Client) -> None:
