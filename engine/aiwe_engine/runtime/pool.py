@@ -64,7 +64,9 @@ class WorkerPool:
         if waiting is None:
             waiting = self._starting[key] = asyncio.ensure_future(self._take())
             waiting.add_done_callback(lambda done: self._arrived(key, done))
-        return await asyncio.shield(waiting)
+        process = await asyncio.shield(waiting)
+        # Others waited too, and may have found it outdated and let it go.
+        return await self.lease(key) if process.ended else process
 
     async def _take(self) -> WorkerProcess:
         while self._spares:
