@@ -71,6 +71,7 @@ async def serving(plan: Plan, *, log: Callable[[int, LogLine], None]) -> AsyncIt
     from aiwe_engine.http.asgi import AppsFace
     from aiwe_engine.http.listener import Listener, bind
     from aiwe_engine.http.management import ManagementFace
+    from aiwe_engine.http.room import make_room
 
     settings = plan.configuration.settings
     token = secrets.token_urlsafe(32)
@@ -98,6 +99,7 @@ async def serving(plan: Plan, *, log: Callable[[int, LogLine], None]) -> AsyncIt
 
         async def configure(configuration: Configuration) -> list[str]:
             waiting = await engine.configure(configuration)
+            make_room(engine.settings.connection_limit)
             for part in (management, apps, face):
                 part.configure(engine.settings)
             return waiting

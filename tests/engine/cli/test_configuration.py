@@ -231,6 +231,44 @@ def test_a_reload_changes_limits_and_values_without_losing_a_request(folder):
         assert server.end()[0] == 0
 
 
+def test_policies_of_one_app_change_for_that_app_alone(folder):
+    (folder / "blog.js").write_text('app.get("/", () => Response.html("<p>blog</p>"));')
+    (folder / "shop.js").write_text('app.get("/", () => Response.html("<p>shop</p>"));')
+    page = "https://page.example"
+    with watched("shop.js", "blog.js", cwd=folder) as (server, until):
+
+        def policies(app):
+            asked = {"Origin": page}
+            status, headers, _ = server.ask("/", host=f"{app}.localhost", headers=asked)
+            return (
+                status,
+                headers.get("access-control-allow-origin"),
+                "img-src" in headers.get("content-security-policy", ""),
+            )
+
+        for app in ("shop", "blog"):
+            assert policies(app) == (200, None, True)
+        configure(
+            folder,
+            f"""
+            [apps.shop.cors]
+            origins = ["{page}"]
+            [apps.shop.security]
+            csp = "default-src 'none'"
+            [apps.shop.rate]
+            limit = "2/hour"
+            """,
+        )
+        reload(server)
+        assert "apps.shop.rate.limit" in until("read again")
+        assert [policies("shop") for _ in range(3)] == [
+            (200, page, False),
+            (200, page, False),
+            (429, page, False),
+        ]
+        assert [policies("blog") for _ in range(3)] == [(200, None, True)] * 3
+
+
 def test_a_reload_with_mistakes_tells_them_and_changes_nothing(folder):
     configure(folder, "[http]\nbody_limit = 10")
     with watched("shop.js", cwd=folder) as (server, until):
