@@ -14,9 +14,14 @@ _EMPTY = (
 )
 
 
-def assets_data(assets: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mime bundle of a table of assets, as the engine lists them."""
-    rows = [(asset, _about(asset)) for asset in assets]
+def assets_data(assets: Iterable[Mapping[str, Any]], counts: Mapping[str, int]) -> dict[str, Any]:
+    """The mime bundle of a table of assets.
+
+    Args:
+        assets: as the engine lists them.
+        counts: execution count by cell id, for the cells that this kernel ran.
+    """
+    rows = [(asset, _about(asset, counts)) for asset in assets]
     if not rows:
         return {"text/plain": _EMPTY}
     widths = [max(len(about[column]) for _, about in rows) for column in range(4)]
@@ -37,11 +42,13 @@ def _rows(rows: Iterable[tuple[Mapping[str, Any], tuple[str, str, str, str]]]) -
     return "".join(markup)
 
 
-def _about(asset: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _about(asset: Mapping[str, Any], counts: Mapping[str, int]) -> tuple[str, str, str, str]:
     place = {"written": "uploaded or written", "folder": "folder assets"}
+    cell = str(asset.get("cell"))
+    here = f"In [{counts[cell]}]" if cell in counts else f"cell {cell}"
     return (
         str(asset["path"]),
         str(asset["content_type"]).partition(";")[0],
         size_text(asset["size"]),
-        place.get(str(asset["origin"]), f"cell {asset.get('cell')}"),
+        place.get(str(asset["origin"]), here),
     )

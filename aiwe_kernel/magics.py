@@ -104,7 +104,8 @@ class AiweMagics(Magics):
         publish_display_data(routes_data(apps, self._kernel.counts))
 
     async def _assets(self) -> None:
-        publish_display_data(assets_data(await self._kernel.client.assets(await self._app())))
+        assets = await self._kernel.client.assets(await self._app())
+        publish_display_data(assets_data(assets, self._kernel.counts))
 
     async def _logs(self, line: str) -> None:
         if line and not line.isdigit():

@@ -183,7 +183,8 @@ function UploadRow({ upload, dismiss }: { upload: Upload; dismiss: () => void })
       <button className="aiwe-iconButton aiwe-push" onClick={dismiss} title="Dismiss" aria-label="Dismiss">
         <closeIcon.react tag="span" width="14px" height="14px" />
       </button>
-      <b>{path}</b>: {failure.message}
+      {failure.message.includes(path) || <b>{path}: </b>}
+      {failure.message}
       {failure.hint && <p className="aiwe-muted">{failure.hint}</p>}
     </div>
   );

@@ -15,11 +15,17 @@ export function chosenFiles(list: FileList | null): Chosen[] {
 
 /** What was dropped; a folder is its files. To be called before the event is over. */
 export async function droppedFiles(data: DataTransfer): Promise<Chosen[]> {
-  const entries = Array.from(data.items)
-    .map(item => item.webkitGetAsEntry())
-    .filter(entry => entry !== null);
-  const found = (await Promise.all(entries.map(entry => filesOf(entry, '')))).flat();
-  return found.filter(({ path }) => !isHidden(path));
+  const found = await Promise.all(Array.from(data.items).map(filesOfItem));
+  return found.flat().filter(({ path }) => !isHidden(path));
+}
+
+async function filesOfItem(item: DataTransferItem): Promise<Chosen[]> {
+  const entry = item.webkitGetAsEntry();
+  if (entry) {
+    return filesOf(entry, '');
+  }
+  const file = item.getAsFile(); // of a page or an application, not of a disk
+  return file ? [{ path: file.name, file }] : [];
 }
 
 async function filesOf(entry: FileSystemEntry, above: string): Promise<Chosen[]> {

@@ -217,7 +217,7 @@ def test_assets_lists_what_there_is_with_links(engine: FakeEngine, notebook: Not
                 "content_type": "text/css; charset=utf-8",
                 "size": 120,
                 "origin": "cell",
-                "cell": "c1",
+                "cell": "far",
             },
             {
                 "path": "logo.svg",
@@ -240,6 +240,8 @@ def test_assets_lists_what_there_is_with_links(engine: FakeEngine, notebook: Not
         base + "css/a.css",
     ]
     assert "5.1 MB" in second
+    count = notebook.run("%%asset css/a.css\nx", cell="far").reply["execution_count"]
+    assert f"In [{count}]" in notebook.run("%assets").displays[0]["text/plain"]
     assert "uploaded or written" in second
     assert f'<a href="{base}logo.svg"' in shown["text/html"]
     assert "<a>.css" not in shown["text/html"]

@@ -18,6 +18,12 @@ _MOST_BYTES, _PART_BYTES = 1024, 255
 _NOWHERE = re.compile(r'[\\:*?"<>|]')  # a separator, a drive or a pattern on some system
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _NOTEBOOK = ".ipynb"
+_KEPT_BACK = "notebooks are not served"
+_EXPORT = "Export it as HTML or PDF, and take that."
+_FORM = (
+    "Write it as in logo.svg or css/site.css: parts with single slashes between them, none of which"
+    ' begins or ends with a dot or a space; without \\ : * ? " < > | and escapes.'
+)
 _HASHED = re.compile(rf"(?P<stem>.*[^/])\.(?P<hash>[0-9a-f]{{{HASH_LENGTH}}})(?P<end>\.[^./]+)?")
 
 
@@ -34,8 +40,7 @@ def checked(path: object) -> str:
     raise RequestError(
         f"{shown} cannot be the path of an asset: {found}.",
         code="invalid_asset_path",
-        hint="Write it as in logo.svg or css/site.css: parts with single slashes between them, none of "
-        'which begins or ends with a dot or a space; without \\ : * ? " < > | and escapes.',
+        hint=_EXPORT if found == _KEPT_BACK else _FORM,
     )
 
 
@@ -51,7 +56,7 @@ def problem(path: str) -> str | None:
     if odd:
         return f"{odd[0]} cannot stand in it"
     if path.casefold().endswith(_NOTEBOOK):
-        return "notebooks are not served"
+        return _KEPT_BACK
     return next((found for part in path.split("/") if (found := _part_problem(part))), None)
 
 
