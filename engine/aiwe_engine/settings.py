@@ -333,9 +333,11 @@ class Settings:
         least=0,
         app=True,
     )
-    assets_limit: int = _size("assets", 100 * MB, "Largest asset that is written or uploaded")
+    assets_limit: int = _size(
+        "assets", 100 * MB, "Largest asset that is written or uploaded", app=True
+    )
     assets_total: int = _size(
-        "assets", 1024 * MB, "Bytes of written and uploaded assets of one app"
+        "assets", 1024 * MB, "Bytes of written and uploaded assets of one app", app=True
     )
     assets_cache: int = _size(
         "assets", 32 * MB, "Compressed copies of assets kept in memory", least=0, restart=True

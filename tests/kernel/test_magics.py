@@ -236,7 +236,7 @@ def test_assets_lists_what_there_is_with_links(engine: FakeEngine, notebook: Not
         "120",
         "B",
         "cell",
-        "c1",
+        "far",
         base + "css/a.css",
     ]
     assert "5.1 MB" in second

@@ -6,21 +6,23 @@ beside it. What it writes is kept for its app and environment.
 
 from __future__ import annotations
 
+import asyncio
 import binascii
+import io
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote
 
 from aiwe_engine.assets.found import Found
-from aiwe_engine.assets.library import Library
+from aiwe_engine.assets.library import Library, changed
 from aiwe_engine.assets.path import PREFIX, checked, with_hash
+from aiwe_engine.capabilities.opened import begin
 from aiwe_engine.errors import AiweError, ProgramError, RequestError
+from aiwe_engine.files.reading import FileSource
 from aiwe_engine.protocols import Method
-from aiwe_engine.settings import MB
 from aiwe_engine.types import Invocation, Json
 
-MOST_READ = 16 * MB  # an isolate has 64 MB, and text needs some of it twice
 _READ, _WRITE = Method(), Method(write=True)
 _WORD = r"[A-Za-z0-9!#$&^_.+-]+"
 _CONTENT_TYPE = re.compile(rf'{_WORD}/{_WORD}(?:; ?{_WORD}=(?:{_WORD}|"[ !#-\[\]-~]*"))*')
@@ -38,7 +40,7 @@ class Assets:
         "write": _WRITE,
         "delete": _WRITE,
         "read": _READ,
-        "content": _READ,
+        "open": _READ,
         "list": _READ,
         "url": _READ,
     }
@@ -49,7 +51,7 @@ class Assets:
             "write": self._write,
             "delete": self._delete,
             "read": self._read,
-            "content": self._content,
+            "open": self._open,
             "list": self._list,
             "url": self._url,
         }
@@ -85,17 +87,18 @@ class Assets:
     async def _read(self, invocation: Invocation, args: list[Any]) -> Json:
         return described(await self._found(invocation, args[0]))
 
-    async def _content(self, invocation: Invocation, args: list[Any]) -> Json:
+    async def _open(self, invocation: Invocation, args: list[Any]) -> Json:
+        """The number of a body that gives the bytes of an asset."""
         found = await self._found(invocation, args[0])
-        if found.size > MOST_READ:
-            raise ProgramError(
-                f"{found.path} has {found.size} bytes; a program reads at most {MOST_READ} at once.",
-                code="asset_too_large",
-                status=413,
-                hint="Link it, or answer with Response.file(path): then it does not pass the program.",
-            )
-        content = await self._library.content(found)
-        return binascii.b2a_base64(content, newline=False).decode()
+        content = found.content
+        try:
+            if isinstance(content, bytes):
+                file: IO[bytes] = io.BytesIO(content)
+            else:
+                file = await asyncio.to_thread(content.open, "rb")
+        except OSError:
+            raise changed(found) from None
+        return begin(invocation, lambda: FileSource(file, 0, found.size))
 
     async def _list(self, invocation: Invocation, args: list[Any]) -> Json:
         prefix = args[0] if isinstance(args[0], str) else ""

@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from aiwe_engine.capabilities.opened import begin
 from aiwe_engine.errors import ProgramError
 from aiwe_engine.files.incoming import Upload, Uploads, upload_gone
-from aiwe_engine.files.reading import FileSource, file_not_found
+from aiwe_engine.files.reading import file_not_found
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.protocols import Method, Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Invocation, Json
 
 _READ, _WRITE = Method(), Method(write=True)
-_FIRST = 2  # the first number of a body that a program asks for: see `capabilities/body.py`
-_OPEN = 100  # files that one invocation may be reading at a time
 
 
 class Files:
@@ -56,7 +55,7 @@ class Files:
 
     async def _open(self, invocation: Invocation, place: Any) -> Json:
         """The number of a body that gives the bytes of an upload."""
-        return _begin(invocation, _upload(invocation, place).open)
+        return begin(invocation, _upload(invocation, place).open)
 
     async def _save(self, invocation: Invocation, place: Any) -> Json:
         settings = self._settings(invocation.app)
@@ -73,7 +72,7 @@ class Files:
         stored = self._store.find(_scope(invocation), _checked(file_id))
         if stored is None:
             raise file_not_found()
-        return _begin(invocation, stored.open)
+        return begin(invocation, stored.open)
 
     async def _delete(self, invocation: Invocation, file_id: Any) -> Json:
         return await self._store.delete(_scope(invocation), _checked(file_id))
@@ -88,22 +87,6 @@ def _upload(invocation: Invocation, place: Any) -> Upload:
     if uploads is None or type(place) is not int or not 0 <= place < len(uploads.items):
         raise upload_gone()
     return uploads.items[place]
-
-
-def _begin(invocation: Invocation, begin: Callable[[], FileSource]) -> int:
-    """Opens a file for reading; the number under which the program reads it."""
-    bodies = invocation.bodies
-    for over in [n for n, body in bodies.items() if isinstance(body, FileSource) and body.closed]:
-        del bodies[over]
-    if sum(isinstance(body, FileSource) for body in bodies.values()) >= _OPEN:
-        raise ProgramError(
-            f"The handler is reading {_OPEN} files already.",
-            code="too_many_open_files",
-            hint="Read each to its end, or cancel its stream, before you open more.",
-        )
-    number: int = max([_FIRST, *(number + 1 for number in bodies)])
-    bodies[number] = begin()
-    return number
 
 
 def _checked(file_id: Any) -> str:

@@ -50,7 +50,6 @@ REFUSED = {
     'Assets.write("a", "x", { contentType: "a/b\\r\\nset-cookie: c=d" })': (400, "invalid_argument"),
     'Assets.write("a", "x", { contentType: 7 })': (400, "invalid_argument"),
     'Assets.delete("cell.txt")': (409, "asset_read_only"),
-    'Assets.read("film.mp4").then((film) => film.bytes())': (413, "asset_too_large"),
     'Assets.write("large.bin", new Uint8Array(3_000_000))': (413, "asset_too_large"),
 }  # fmt: skip
 OTHERS = [
@@ -62,9 +61,16 @@ OTHERS = [
     'Assets.delete("going.txt")',
     'Assets.write("dir/a b.css", "a{}").then(() => Assets.url("dir/a b.css"))',
     "atTheTop",
+    'Assets.read("film.mp4").then((film) => sizeOf(film.stream()))',
+    'Assets.read("cell.txt").then((cell) => JSON.stringify(cell))',
 ]  # fmt: skip
 EXPRESSIONS = [*KINDS, *REFUSED, *OTHERS]
 PROGRAM = f"""
+const sizeOf = async (stream) => {{
+  let size = 0;
+  for await (const piece of stream) size += piece.length;
+  return size;
+}};
 const atTheTop = await Assets.url("cell.txt");
 await Assets.write("once.txt", "by the first activation");
 const values = [{",".join(f"() => {one}" for one in EXPRESSIONS)}];
@@ -161,6 +167,15 @@ async def test_an_address_has_the_hash_and_is_ready_for_a_page(bench: Bench) -> 
 async def test_the_assets_of_a_version_are_there_while_it_loads(bench: Bench) -> None:
     digest = sha256(b"from a cell").hexdigest()[:8]
     assert await value(bench, OTHERS[7]) == f"/assets/cell.{digest}.txt"
+
+
+async def test_a_large_asset_is_read_piece_by_piece(bench: Bench) -> None:
+    assert await value(bench, OTHERS[8]) == 17 * MB
+
+
+async def test_what_is_told_of_an_asset_is_json(bench: Bench) -> None:
+    told = orjson.loads(await value(bench, OTHERS[9]))
+    assert (told["path"], told["origin"], told["size"]) == ("cell.txt", "cell", 11)
 
 
 async def test_a_write_at_top_level_happens_once_for_a_version(bench: Bench) -> None:

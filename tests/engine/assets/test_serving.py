@@ -258,6 +258,22 @@ async def test_the_address_of_a_missing_asset_is_the_programs_mistake(draft: Sit
     assert (answer.status, answer.error["code"]) == (500, "asset_not_found")
 
 
+async def test_pages_among_assets_are_guarded_as_pages_are(site: Site, draft: Site) -> None:
+    for one in (site, draft):
+        for name in ("page.html", "drawing.svg", "page.xhtml"):
+            one.write(name, "<p/>")
+            answer = await one.ask(f"/assets/{name}")
+            assert "script-src" in str(answer.header("content-security-policy"))
+        one.write("plain.css", "a{}")
+        assert (await one.ask("/assets/plain.css")).header("content-security-policy") is None
+
+
+async def test_an_error_is_finished_and_is_no_page_of_the_app(site: Site) -> None:
+    answer = await site.ask("/assets/none.html")
+    assert (answer.status, answer.error["code"]) == (404, "asset_not_found")
+    assert answer.header("cache-control") == "no-store"
+
+
 async def test_a_program_sends_an_asset_without_reading_it(site: Site) -> None:
     site.write("reports/june.pdf", b"%PDF" + b"x" * 100_000)
     for path in ("/send/reports/june.pdf", "/sendread/reports/june.pdf"):

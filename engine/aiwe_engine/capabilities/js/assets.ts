@@ -4,12 +4,12 @@
  */
 import { failure } from "../../runtime/js/failure";
 import type { Internals } from "../../runtime/js/internals";
-import { fromBase64, toBase64, wellFormed } from "../../runtime/js/invocation";
-import { decode } from "../../runtime/js/platform/body";
+import { toBase64, wellFormed } from "../../runtime/js/invocation";
 import { Html } from "../../runtime/js/platform/html";
 import { isArrayBuffer, typedArrayName } from "../../runtime/js/platform/primordials";
+import { Readable } from "./readable";
 
-const { defineProperty } = Object;
+const { assign, defineProperty } = Object;
 const PromiseCtor = Promise;
 const Bytes = Uint8Array;
 
@@ -31,16 +31,16 @@ export function installAssets(I: Internals): void {
       "Write JSON.stringify(value) to keep a value as JSON.", 400));
   }
 
-  /** What the host tells of an asset, with its content to be had. */
-  function readable(asset: any): object {
-    const content = () => call("content", [asset.path]).then(fromBase64);
-    defineProperty(asset, "bytes", { value: content });
-    defineProperty(asset, "text", { value: () => content().then(decode) });
-    return asset;
+  /** What the host tells of an asset, and its content, which is asked for when it is read. */
+  class StoredAsset extends Readable {
+    constructor(known: { path: string }) {
+      super(() => call("open", [known.path]));
+      assign(this, known);
+    }
   }
 
   const assets = {
-    read: (path: unknown) => call("read", [path]).then(readable),
+    read: (path: unknown) => call("read", [path]).then((known) => new StoredAsset(known)),
     write,
     list: (prefix?: unknown) => call("list", [prefix]),
     delete: (path: unknown) => call("delete", [path]),

@@ -2,52 +2,16 @@
  * `UploadedFile` and `Files`, the half inside the isolate. The bytes lie with the host: what is here
  * knows a file's name and asks for its pieces when somebody reads them.
  */
-import { readable } from "../../runtime/js/bodies";
 import { failure } from "../../runtime/js/failure";
 import type { Internals } from "../../runtime/js/internals";
 import { type Invocation, current } from "../../runtime/js/invocation";
-import { bodyOf, consume, decode, encode, streamOf } from "../../runtime/js/platform/body";
 import { type FileRef, files } from "../../runtime/js/platform/response";
+import { Readable, lazy } from "./readable";
 
 const { defineProperty, freeze } = Object;
 const PromiseCtor = Promise;
 
 let call: (method: string, args: unknown[]) => Promise<any>;
-
-/** The pieces of a file that the host opens when the first is asked for. */
-function lazy(open: () => Promise<number>): AsyncIterableIterator<Uint8Array> {
-  let pieces: AsyncIterableIterator<Uint8Array> | null = null;
-  let over = false;
-  const end = (): Promise<IteratorResult<Uint8Array>> => PromiseCtor.resolve({ done: true, value: undefined });
-  const self: AsyncIterableIterator<Uint8Array> = {
-    [Symbol.asyncIterator]: () => self,
-    next() {
-      if (over) return end();
-      if (pieces !== null) return pieces.next();
-      return open().then((number) => {
-        pieces = readable(number);
-        return pieces.next();
-      });
-    },
-    return() {
-      over = true;
-      return pieces === null ? end() : pieces.return!();
-    },
-  };
-  return self;
-}
-
-/** What can be read again and again, each time from its beginning. */
-abstract class Readable {
-  #open: () => Promise<number>;
-  constructor(open: () => Promise<number>) { this.#open = open; }
-
-  stream(): unknown { return streamOf(bodyOf(lazy(this.#open))); }
-  bytes(): Promise<Uint8Array> {
-    return consume(bodyOf(lazy(this.#open))).then((whole) => (typeof whole === "string" ? encode(whole) : whole));
-  }
-  text(): Promise<string> { return this.bytes().then(decode); }
-}
 
 /** A file that the program kept: what `save` and `Files.get` give. */
 class KeptFile extends Readable {

@@ -6,7 +6,7 @@ interface StoredAsset extends StoredFile { path: string; url: string; origin: "w
 /** What is written, `%%asset` cells and the folder `assets` beside the notebook; the first that has a path wins. */
 interface Assets {
   /** `asset_not_found` (404) where there is none. */
-  read(path: string): Promise<StoredAsset & { text(): Promise<string>; bytes(): Promise<Uint8Array> }>;
+  read(path: string): Promise<StoredAsset & { text(): Promise<string>; bytes(): Promise<Uint8Array>; stream(): ReadableStream<Uint8Array> }>;
   /** Kept for this app and environment, and on disk when this resolves. The content type follows the path's ending. */
   write(path: string, content: string | Uint8Array | ArrayBuffer | Blob | Html, options?: { contentType?: string }): Promise<StoredAsset>;
   list(prefix?: string): Promise<StoredAsset[]>;
