@@ -24,7 +24,11 @@ class Answer:
 
     status: int
     headers: dict[str, str]
-    text: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
 
     @property
     def json(self) -> Any:
@@ -54,13 +58,16 @@ class Tutorial:
         typed = {"Content-Type": "application/json", **(headers or {})}
         return self.send(method, path, json.dumps(body).encode(), typed)
 
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Answer:
+        return self.send("GET", path, None, headers or {})
+
     def send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         host = urlsplit(self.deployments[-1]["url"])
         with closing(http.client.HTTPConnection("127.0.0.1", host.port, timeout=20)) as connection:
             connection.request(method, path, body, {"Host": host.netloc, **headers})
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, found, answer.read().decode())
+            return Answer(answer.status, found, answer.read())
 
 
 @contextmanager
