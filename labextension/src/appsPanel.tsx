@@ -116,6 +116,17 @@ function AppSection(props: Shared & { app: App }): React.JSX.Element {
             {app.path.split('/').pop()}
           </button>
         )}
+        {app.routes.length > 0 && (
+          <a
+            className="aiwe-link"
+            href={addressOf(app, '/docs')}
+            target="_blank"
+            rel="noopener"
+            title={`Read and try the API of ${app.app}`}
+          >
+            API
+          </a>
+        )}
       </p>
       {app.warnings.map(text => (
         <p key={text} className="aiwe-Notice" data-level="warn">

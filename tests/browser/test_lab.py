@@ -82,6 +82,19 @@ def test_the_panel_lists_the_routes_of_each_app(
         expect(route(page, "listed", method, path)).to_be_visible()
 
 
+def test_an_app_links_to_its_documentation(page: Page, open_notebook: Open) -> None:
+    open_notebook("described", TASKS)
+    run_all(page)
+    expect(route(page, "described", "GET", "/tasks")).to_be_visible()
+    link = panel(page).get_by_role("region", name="App described").get_by_role("link", name="API")
+    with page.expect_popup() as opened:
+        link.click()
+    documentation = opened.value
+    expect(documentation.locator(".opblock-summary-path").first).to_have_text("/tasks")
+    assert documentation.url.endswith("/docs")
+    documentation.close()
+
+
 def test_a_click_on_a_get_opens_it(page: Page, open_notebook: Open) -> None:
     open_notebook("opened", TASKS)
     run_all(page)
