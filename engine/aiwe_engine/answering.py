@@ -127,11 +127,12 @@ class Answering:
     async def _own(self, release: Release, request: Request) -> Response | None:
         """The answer of the engine itself, at the paths that no program can have."""
         deployment, settings = release.deployment, release.settings
+        # First, because its files lie where those of the app do, in a folder of the engine's.
+        if self._reference.may_own(request.path) and settings.openapi:
+            return await self._reference.answer(deployment, release.table, request)
         if request.path.startswith(PREFIX):
             version = deployment.version
             return await self._assets.answer(deployment.app, version, request, settings)
-        if self._reference.may_own(request.path) and settings.openapi:
-            return await self._reference.answer(deployment, release.table, request)
         return None
 
     def _match(

@@ -40,9 +40,9 @@ def page(title: str, document: bytes, home: str) -> Response:
         f"<title>{escape(title)}</title>"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{_address("css")}">'
+        f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{address("css")}">'
         f'<script type="application/json" id="openapi">{inline}</script>'
-        f'<script defer src="{_address("js")}"></script></head>'
+        f'<script defer src="{address("js")}"></script></head>'
         f'<body data-settings="{settings}"><div id="docs"></div>'
         '<noscript>This page needs JavaScript. The document is at <a href="openapi.json">openapi.json</a>.'
         "</noscript></body></html>"
@@ -66,8 +66,8 @@ def file(path: str) -> Response | None:
     return Response(200, headers, body)
 
 
-def _address(end: str) -> str:
-    """Relative to the page, so that it leads to the same wherever the app is served."""
+def address(end: str) -> str:
+    """Of a file ("js" or "css"), relative to the page, so that it leads there wherever an app is served."""
     return f"{FOLDER[1:]}{_name(end)}"
 
 
