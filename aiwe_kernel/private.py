@@ -109,8 +109,10 @@ def main(folder: str) -> None:
     sys.argv = ["aiwe", "serve", "--env", "dev", *place]
     try:
         runpy.run_module("aiwe_engine", run_name="__main__", alter_sys=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    except SystemExit as ended:
+        if ended.code:  # why stands in the log there; whoever reads it removes the folder
+            raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

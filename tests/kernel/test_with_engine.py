@@ -7,6 +7,7 @@ import signal
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -14,6 +15,8 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from aiwe_kernel.errors import CellError
+from aiwe_kernel.private import PrivateEngine
 from tests.kernel.notebook import Notebook
 
 MIME = "application/vnd.aiwe.deployment+json"
@@ -266,3 +269,20 @@ def test_asset_cells_run_without_any_server_too() -> None:
 def test_nbclient_reports_the_javascript_error() -> None:
     with pytest.raises(CellExecutionError, match="TypeError: boom"):
         nbclient_run('throw new TypeError("boom")')
+
+
+async def test_a_private_engine_that_cannot_start_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aiwe.toml").write_text("[htp]\nbody_limit = 1")
+    monkeypatch.chdir(tmp_path)
+    engine = PrivateEngine()
+    with pytest.raises(CellError) as caught:
+        await engine.start()
+    await engine.stop()
+    assert caught.value.code == "engine_unreachable"
+    assert (
+        "There is no setting htp.body_limit. Did you mean http.body_limit?"
+        in (caught.value.error["excerpt"])
+    )
+    assert not engine.folder.exists()
