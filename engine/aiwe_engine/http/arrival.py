@@ -111,7 +111,7 @@ class Arrival:
 
     async def close(self) -> None:
         """Reads on and forgets, until the body ends or the time for that is over."""
-        if self._silent:
+        if self._silent or self.length == UNREADABLE:
             return
         try:
             async with asyncio.timeout(min(_DROP_SECONDS, self._timeout)):

@@ -9,6 +9,7 @@ listener's). This is the hot path: a request without a body costs no task, no ti
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import secrets
@@ -78,7 +79,8 @@ class AppsFace:
         response = await self._response(request, hosts)
         if arrival is not None:
             if not arrival.finished and response.stream is None:
-                await arrival.close()
+                with contextlib.suppress(asyncio.CancelledError):  # it ends with its answer
+                    await arrival.close()
             if arrival.gone:
                 return
             response.close = response.close or not arrival.finished
@@ -138,7 +140,8 @@ class AppsFace:
             elif name == b"content-length":
                 length = int(value) if value.isdigit() else UNKNOWN
             elif name == b"transfer-encoding":
-                length = UNKNOWN if value.lower() == b"chunked" else UNREADABLE
+                alone = value.lower() == b"chunked" and not length
+                length = UNKNOWN if alone else UNREADABLE
             elif name == b"cookie":
                 mine = own_cookies(value.decode("latin-1"))
                 if mine:

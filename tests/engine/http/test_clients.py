@@ -120,6 +120,49 @@ async def test_a_client_that_takes_its_answer_slowly_gets_it_where_it_is_fast_en
         assert (await client.take_all() > LARGE) is whole
 
 
+@pytest.mark.binds("min_rate")
+@pytest.mark.parametrize(("rate", "status"), [(1000, 408), (1, 200)])
+async def test_a_body_that_trickles_ends_some_time(rate, status):
+    """Every piece is in time, so that without a rate it could go on for days."""
+    quick = Settings(body_timeout=0.3, min_rate=rate)
+    engine = shop(quick, **{"POST /": lambda _: [200, [], "all of it", "text"]})
+    async with listening(engine) as (_, port), Wire(port) as wire:
+        wire.send(f"POST / HTTP/1.1\r\n{HOST}Content-Length: 40\r\n\r\n")
+        answer = asyncio.create_task(wire.answer())
+        for _ in range(40):
+            wire.send("x")
+            await asyncio.sleep(0.02)
+        found, headers, body = await answer
+        assert found == status
+        if status == 408:
+            assert headers["connection"] == "close"
+            assert json.loads(body)["error"]["code"] == "body_timeout"
+            assert "http.min_rate" in json.loads(body)["error"]["hint"]
+            assert await wire.rest() == b""
+
+
+BODIES = [
+    ("Expect: 200-maybe\r\nContent-Length: 1\r\n", 417, "expectation_failed"),
+    ("Transfer-Encoding: gzip, chunked\r\n", 400, "transfer_encoding"),
+    ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", 400, "transfer_encoding"),
+]
+
+
+@pytest.mark.parametrize(("headers", "status", "code"), BODIES)
+async def test_a_body_that_nobody_could_read_right_is_refused_and_the_connection_ends(
+    headers, status, code
+):
+    engine = shop(**{"POST /": lambda _: [200, [], "", "text"]})
+    async with listening(engine) as (_, port), Wire(port) as wire:
+        wire.send(f"POST / HTTP/1.1\r\n{HOST}{headers}\r\n0\r\n\r\n{GET}")
+        found, _, body = await wire.answer()
+        error = json.loads(body)["error"]
+        assert (found, error["code"]) == (status, code)
+        assert error["hint"]
+        assert await wire.rest() == b""
+    assert engine.requests == []
+
+
 @pytest.mark.binds("connection_limit")
 async def test_a_connection_too_many_is_told_so_and_the_others_live_on():
     async with (
