@@ -73,8 +73,8 @@ def file_answer(
 ) -> Response:
     """The answer to a request for a file: whole, a part or several, or that it has not changed.
 
-    HEAD is answered as GET is: whoever writes the answer leaves the body out. Validators and ranges
-    count for GET and HEAD with status 200; any other answer is the whole file.
+    HEAD is answered as GET is: whoever writes the answer leaves the body out. Validators count for
+    GET and HEAD with status 200, ranges for GET alone; any other answer is the whole file.
 
     Args:
         request: its method and its conditional headers count.
@@ -106,6 +106,8 @@ def file_answer(
 
 def _ranges(request: Request, file: File, etag: str) -> list[tuple[int, int]] | None:
     header = condition = None
+    if request.method != "GET":  # RFC 9110, 14.2
+        return None
     for name, value in request.headers:
         if name == "range":
             header = value if header is None else ""

@@ -183,6 +183,11 @@ async def test_several_ranges_come_as_parts_in_their_order(file, header):
     assert found == asked.removeprefix("bytes=").split(",")
 
 
+async def test_head_has_no_ranges(file):
+    for header in ("bytes=0-1", "bytes=500-"):
+        assert (await ask(file, [("range", header)], "HEAD"))[0] == 200
+
+
 async def test_two_range_headers_are_none(file):
     assert (await ask(file, [("range", "bytes=0-1"), ("range", "bytes=2-3")]))[0] == 200
 

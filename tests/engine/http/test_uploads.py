@@ -47,6 +47,7 @@ app.post("/raw/:how", async (req) => String(await req[req.params.how]()));
 app.post("/late", (req) => { late = req.files[0]; return "kept"; });
 app.get("/late/:how", async () => String(await late.text()));
 app.post("/late/:how", async (req) => { const t = late; return String(await t[req.params.how]()); });
+app.post("/log", (req) => { console.log(req.files[0]); });
 app.post("/unread", (req) => Response.file(req.files[0]));
 app.get("/file/:id", (req) => Response.file(req.params.id, req.query.download === undefined ? {} : { download: JSON.parse(req.query.download) }));
 app.get("/typed/:id", (req) => Response.file(req.params.id, { headers: { "content-type": "text/html", "cache-control": "max-age=5", "x-mine": "1" }, download: req.query.show ? false : undefined }));
@@ -300,6 +301,14 @@ async def test_a_deleted_file_is_not_found(face):
 async def test_what_is_no_file_is_refused(face, what):
     answer = await call(face, f"/wrong/{what.replace('/', '%2F').replace(' ', '%20')}")
     assert (answer.status, answer.error["code"]) == (500, "invalid_argument")
+
+
+async def test_an_upload_is_shown_by_its_name(served):
+    face = served[0]
+    await post(face, "/log", part("f", "x", "n.png", "image/png"))
+    [*_, (_, line)] = face._serving.logs("shop")
+    assert line.text.startswith("UploadedFile {")
+    assert "filename: 'n.png'" in line.text
 
 
 async def test_an_upload_is_saved_before_it_is_served(face):

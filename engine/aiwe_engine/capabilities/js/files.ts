@@ -79,6 +79,9 @@ function contentOf(ref: FileRef): AsyncIterable<Uint8Array> {
 }
 
 export function installFiles(I: Internals): void {
+  for (const [made, name] of [[UploadedFile, "UploadedFile"], [KeptFile, "KeptFile"]] as const) {
+    defineProperty(made, "name", { value: name, configurable: true }); // minified, they have none
+  }
   call = (method, args) => I.host.call("files", method, args);
   files.refer = refer;
   files.content = contentOf;
