@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator
@@ -33,6 +34,11 @@ def opened(name: str, factory: pytest.TempPathFactory) -> Iterator[Tutorial]:
 @pytest.fixture(scope="module")
 def feedback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tutorial]:
     yield from opened("05_feedback_form.ipynb", tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tutorial]:
+    yield from opened("06_assets.ipynb", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +141,55 @@ def test_a_form_without_a_rating_and_a_thanks_that_is_not_there(feedback: Tutori
     assert answer.status == 303
     assert "<strong>Grace</strong>: It" in feedback.request("GET", "/feedback/all").text
     assert feedback.request("GET", "/feedback/none/thanks").status == 404
+
+
+# ── assets ──
+
+ASSETS = [
+    ("/assets/css/site.css", "text/css", b"#clock"),
+    ("/assets/js/clock.js", "text/javascript", b"setInterval(tick, 1000)"),
+    ("/assets/logo.svg", "image/svg+xml", b"<svg xmlns"),
+]
+
+
+@pytest.mark.parametrize(("path", "kind", "content"), ASSETS)
+def test_an_asset_of_the_page_has_its_type_and_is_asked_for_again(
+    assets: Tutorial, path: str, kind: str, content: bytes
+) -> None:
+    assert f'"{path}"' in assets.get("/").text
+    answer = assets.get(path)
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith(kind)
+    assert content in answer.content
+    assert b"%%asset" not in answer.content
+    assert answer.headers["cache-control"] == "no-cache"
+    again = assets.get(path, {"If-None-Match": answer.headers["etag"]})
+    assert (again.status, again.content) == (304, b"")
+
+
+def test_an_asset_under_the_name_of_its_content_may_be_kept_for_good(assets: Tutorial) -> None:
+    about = assets.get("/about").text
+    named = re.findall(r'href="(/assets/css/site\.\w+\.css)"', about)[0]
+    kept = assets.get(named)
+    assert kept.content == assets.get("/assets/css/site.css").content
+    assert "immutable" in kept.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/none.css", "/assets/../06_assets.ipynb", "/assets/%2e%2e/06_assets.ipynb"]
+)
+def test_what_is_no_asset_is_not_there(assets: Tutorial, path: str) -> None:
+    assert assets.get(path).status == 404
+
+
+def test_an_asset_that_the_program_writes_is_there_at_once(assets: Tutorial) -> None:
+    for browser in ("Ada's", 'the "best"'):
+        answer = assets.request("POST", "/visits", {}, {"User-Agent": browser}).json
+        report = assets.get(answer["url"])
+        assert report.headers["content-type"].startswith("text/csv")
+        rows = list(csv.reader(report.text.splitlines()))
+        assert len(rows) == answer["visits"] + 1
+        assert rows[-1][1] == browser
 
 
 # ── files ──
