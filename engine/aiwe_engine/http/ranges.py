@@ -42,10 +42,12 @@ def wanted_ranges(header: str, size: int) -> list[tuple[int, int]] | None:
         if first is not None and last is not None and last < first:
             return None
         asked += 1
+        if asked > MOST_RANGES:
+            return None
         one = _within(first, last, size)
         if one is not None:
             found.append(one)
-    if not asked or len(found) > MOST_RANGES or sum(length for _, length in found) > size:
+    if not asked or sum(length for _, length in found) > size:
         return None
     if not found:
         raise _unsatisfiable(size)

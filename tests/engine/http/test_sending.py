@@ -152,6 +152,7 @@ RANGES = [
     ("", WHOLE),
     ("items=0-1", WHOLE),
     ("bytes 0-1", WHOLE),
+    ("bytes=" + ",".join(["500-"] * MOST_RANGES) + ",1-2", WHOLE),
     # The same bytes again and again, and many small pieces, are not worth it.
     ("bytes=0-,0-", WHOLE),
     ("bytes=" + ",".join(["0-99"] * 1000), WHOLE),
