@@ -39,7 +39,7 @@ from aiwe_engine.logs import Log
 from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
-from aiwe_engine.programs.sources import read_app, slug
+from aiwe_engine.programs.sources import check_name, read_app, slug
 from aiwe_engine.rates.limits import Rates
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import MB, Settings
@@ -332,6 +332,7 @@ class Engine:
             cell.app, notebook.path = notebook.app, path
             return found
         name = cell.app or (slug(Path(path).stem) if path else "notebook")
+        check_name(name, Path(path or name))
         notebook = self._notebooks.get(name) or Notebook(
             self._workshop, self._compiler, name, self.env, self.root, self._go_live
         )

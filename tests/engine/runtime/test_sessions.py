@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.types import Response
+from aiwe_engine.types import Cell, Response
 from tests.engine.runtime.bench import Bench, Open
 
 PROGRAM = """
@@ -309,6 +309,9 @@ async def test_programs_reach_the_stored_sessions_by_no_name(bench: Bench) -> No
     with pytest.raises(AiweError) as caught:
         await bench.engine.load(path)
     assert caught.value.code == "app_name_invalid"
+    cell = Cell("kernel-1", "~app", "c1", 'DataRepository.list("sessions")')
+    events = [event async for event in bench.engine.run_cell(cell)]
+    assert [event.get("error", {}).get("code") for event in events] == ["app_name_invalid", None]
 
 
 async def test_a_worker_that_makes_changes_up_gets_nowhere(bench: Bench) -> None:
