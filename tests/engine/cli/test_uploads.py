@@ -36,6 +36,7 @@ def server(tmp_path):
     with serving("shop.js", "--deadline", 60, cwd=tmp_path) as served:
         yield served
         assert served.end()[0] == 0
+    shutil.rmtree(tmp_path / ".aiwe" / "files")  # gigabytes are not left lying about
 
 
 class Peak:
