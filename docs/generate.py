@@ -63,6 +63,9 @@ subtests that node passes the isolate must pass the share that stands under "at 
 without a reason below, and for a reason whose subtest passes. Counted with {suite}; run it with
 `AIWE_WPT=$(.ci/web-platform-tests) make test ARGS=tests/engine/platform`.
 
+Not measured, because there is no such thing in an isolate: object URLs (FileAPI/url), FileReader, user timing and performance timelines,
+messages between pages (webmessaging), WebAssembly over the network. Requests over the network have tests of their own.
+
 | area | passed | of node's | | at least |
 |---|--:|--:|--:|--:|
 """
