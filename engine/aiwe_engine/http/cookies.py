@@ -15,6 +15,7 @@ from aiwe_engine.types import Response
 NO_COOKIES = "aiwe.http.no_cookies"
 
 _JUPYTERS = re.compile(r"(_xsrf|username-.*|jupyterhub-.*|jupyter-hub-token.*)\Z", re.IGNORECASE)
+_LARGEST = 4096  # what browsers keep of one cookie
 _DOMAIN = re.compile(r";\s*domain\s*(=|;|\Z)", re.IGNORECASE)
 
 
@@ -42,3 +43,30 @@ def allowed_cookies(response: Response) -> Response:
                 hint="Leave Domain out: the cookie is then this app's own.",
             )
     return response
+
+
+def cookie_flaw(value: str) -> str | None:
+    """Why browsers would drop a cookie, told to the author while in dev; None where they keep it.
+
+    Args:
+        value: of a Set-Cookie header.
+    """
+    first, *rest = value.split(";")
+    name = first.partition("=")[0].strip()
+    given = {
+        key.strip().lower(): text.strip().lower()
+        for key, _, text in (attribute.partition("=") for attribute in rest)
+    }
+    site = given.get("samesite")
+    prefix = name.lower()
+    if site is not None and site not in {"strict", "lax", "none"}:
+        return f'SameSite is Strict, Lax or None, not "{site[:20]}"'
+    if site == "none" and "secure" not in given:
+        return "SameSite=None needs Secure beside it"
+    if prefix.startswith(("__secure-", "__host-")) and "secure" not in given:
+        return f"a name that begins with {name.split('-')[0]}- needs Secure"
+    if prefix.startswith("__host-") and (given.get("path") != "/" or "domain" in given):
+        return "a name that begins with __Host- needs Path=/ and no Domain"
+    if len(first) > _LARGEST:
+        return f"name and value are longer than {_LARGEST} bytes; keep such data in a session"
+    return None

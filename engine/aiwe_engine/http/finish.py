@@ -22,6 +22,7 @@ from aiwe_engine.http.compression import (
     negotiate,
 )
 from aiwe_engine.http.conditions import entity_tag, is_known, parse_date, weakened
+from aiwe_engine.http.cookies import cookie_flaw
 from aiwe_engine.http.cors import Cors
 from aiwe_engine.http.policy import amended, blocked
 from aiwe_engine.http.security import POLICY, Security, is_document
@@ -69,7 +70,7 @@ class Finish:
         self._cors = Cors(settings) if settings.cors_origins else None
         self._hsts = settings.security_hsts > 0
         self._tell = tell
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[str] = set()
 
     def preflight(self, request: Request) -> Response | None:
         """The answer to a CORS preflight; None where this is none, or no origin is configured.
@@ -99,6 +100,8 @@ class Finish:
         kind = given.get("content-type", "")
         if kind and is_document(kind):
             self._page(request, response, given, route)
+        if self._tell is not None and "set-cookie" in given:
+            self._look_at_cookies(request, response, route)
         if self._hsts:
             response.headers += self._security.transport(request.scheme, given)
         if self._cors is not None:
@@ -163,17 +166,29 @@ class Finish:
         missing = blocked(response.body, policy, own)
         if not missing:
             return
-        place = f"{request.method} {route or request.path}"
         what = ", ".join(f"{origin} ({name})" for name, all_ in missing.items() for origin in all_)
-        if (place, what) in self._told or len(self._told) >= _TOLD:
-            return
-        self._told.add((place, what))
-        self._tell(
-            f"{place}: browsers will not load {what}, because the page's Content-Security-Policy "
-            f"forbids it. Serve the file yourself, or let it in: set security.csp, or the answer's "
-            f'header {POLICY}, to "{amended(policy, missing)}".',
+        self._say(
             request,
+            route,
+            f"browsers will not load {what}, because the page's Content-Security-Policy forbids "
+            f"it. Serve the file yourself, or let it in: set security.csp, or the answer's header "
+            f'{POLICY}, to "{amended(policy, missing)}".',
         )
+
+    def _look_at_cookies(self, request: Request, response: Response, route: str) -> None:
+        """Tells of cookies that no browser keeps."""
+        for name, value in response.headers:
+            flaw = cookie_flaw(value) if name == "set-cookie" else None
+            if flaw:
+                cookie = value.partition("=")[0][:60]
+                self._say(request, route, f'browsers will drop the cookie "{cookie}": {flaw}.')
+
+    def _say(self, request: Request, route: str, text: str) -> None:
+        """Tells the author something of a route, once."""
+        line = f"{request.method} {route or request.path}: {text}"
+        if self._tell is not None and line not in self._told and len(self._told) < _TOLD:
+            self._told.add(line)
+            self._tell(line, request)
 
 
 def _has_it(asked: Mapping[str, str], tag: str, given: Mapping[str, str]) -> bool:

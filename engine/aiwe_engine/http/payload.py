@@ -8,36 +8,17 @@ from __future__ import annotations
 
 import binascii
 import functools
-import re
 from collections.abc import Callable
 from typing import Any
 
 from aiwe_engine.errors import EngineError, ProgramError
 from aiwe_engine.http.body import parsed
 from aiwe_engine.http.intake import streams
+from aiwe_engine.http.outgoing import sendable
 from aiwe_engine.routing.table import Match
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import ByteSource, Request, Response
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-# What speaks of one connection, or is set by the server itself.
-_NOT_THEIRS = frozenset(
-    {
-        "connection",
-        "content-length",
-        "date",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "x-content-type-options",
-        "x-request-id",
-    }
-)
 _ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "text": str.encode,
     "base64": functools.partial(binascii.a2b_base64, strict_mode=True),
@@ -101,7 +82,7 @@ def answer(raw: Any, *, limit: int | None = None, stream: ByteSource | None = No
 
     Raises:
         EngineError: `invalid_answer`, the worker did not keep to that form.
-        ProgramError: `invalid_header` or `invalid_status`, the handler's doing;
+        ProgramError: `invalid_header`, `invalid_cookie` or `invalid_status`, the handler's doing;
             `response_too_large`, more bytes than `limit`.
     """
     try:
@@ -116,7 +97,7 @@ def answer(raw: Any, *, limit: int | None = None, stream: ByteSource | None = No
         raise ProgramError(
             f"The handler answered with the status {str(status)[:20]}.",
             code="invalid_status",
-            hint=f"Use a status from {_FIRST_STATUS} to {_LAST_STATUS}.",
+            hint=f"Use a whole number from {_FIRST_STATUS} to {_LAST_STATUS}.",
         )
     if limit is not None and len(body) > limit:
         raise ProgramError(
@@ -124,17 +105,4 @@ def answer(raw: Any, *, limit: int | None = None, stream: ByteSource | None = No
             code="response_too_large",
             hint="Answer in pages, or raise http.response_limit.",
         )
-    return Response(status, [pair for pair in headers if _kept(*pair)], body, stream)
-
-
-@functools.lru_cache(1024)  # programs send the same few headers again and again
-def _kept(name: str, value: str) -> bool:
-    """Whether a header goes out; one that is malformed is the handler's error."""
-    if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
-        raise ProgramError(
-            f"The header {name[:40]!r} cannot be sent with the value {value[:40]!r}.",
-            code="invalid_header",
-            hint="Names are letters, digits and dashes; values have no line breaks. "
-            "Encode other text, for instance with encodeURIComponent.",
-        )
-    return name not in _NOT_THEIRS
+    return Response(status, sendable(headers), body, stream)

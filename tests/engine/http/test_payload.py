@@ -111,6 +111,9 @@ ANSWERS = [
     ([200, [], base64.b64encode(b"\x00\xff").decode(), "base64"], (200, [], b"\x00\xff")),
     ([204, [], "", "text"], (204, [], b"")),
     ([404, [["x-latin", "gr\xfc\xdf"]], "", "text"], (404, [("x-latin", "gr\xfc\xdf")], b"")),
+    ([200, [["set-cookie", "__Host-a=b%20c; Path=/"], ["link", "</a>"], ["link", "</b>"]], "", "text"],
+     (200, [("set-cookie", "__Host-a=b%20c; Path=/"), ("link", "</a>"), ("link", "</b>")], b"")),
+    ([200, [["x-none", ""], ["Content-Length", "1"], ["Content-Length", "2"]], "", "text"], (200, [("x-none", "")], b"")),
     # What belongs to the connection or the server is not the handler's to say.
     ([200, [["Connection", "close"], ["Transfer-Encoding", "chunked"], ["Content-Length", "9"],
             ["Upgrade", "h2c"], ["Keep-Alive", "x"], ["Date", "x"], ["X-Request-Id", "x"],
@@ -136,7 +139,17 @@ MALFORMED = [
     ([200, [["x", "€"]], "", "text"], "invalid_header"),
     ([200, [["x\n", "a"]], "", "text"], "invalid_header"),
     ([200, [["connection", "a\r\nb: c"]], "", "text"], "invalid_header"),
+    ([200, [["content-type", "a/b"], ["Content-Type", "c/d"]], "", "text"], "invalid_header"),
+    ([302, [["location", "/a"], ["location", "/b"]], "", "text"], "invalid_header"),
+    ([200, [["set-cookie", "no name"]], "", "text"], "invalid_cookie"),
+    ([200, [["set-cookie", "=value"]], "", "text"], "invalid_cookie"),
+    ([200, [["set-cookie", "a b=1"]], "", "text"], "invalid_cookie"),
+    ([200, [["set-cookie", "a(b)=1"]], "", "text"], "invalid_cookie"),
+    ([200, [["set-cookie", ""]], "", "text"], "invalid_cookie"),
     ([101, [], "", "text"], "invalid_status"),
+    ([100, [], "", "text"], "invalid_status"),
+    ([0, [], "", "text"], "invalid_status"),
+    ([-200, [], "", "text"], "invalid_status"),
     ([600, [], "", "text"], "invalid_status"),
     ([True, [], "", "text"], "invalid_status"),
     (["200", [], "", "text"], "invalid_status"),
@@ -164,3 +177,21 @@ def test_a_malformed_answer_never_reaches_the_wire(raw, code):
     with pytest.raises(AiweError) as caught:
         answer(raw, limit=10)
     assert (caught.value.status, caught.value.code) == (500, code)
+
+
+HINTS = [
+    (
+        [200, [["content-type", "a/b"], ["content-type", "c/d"]], "", "text"],
+        'headers.set("content-type", …)',
+    ),
+    ([200, [["set-cookie", "a b=1"]], "", "text"], "name=value"),
+    ([200, [["x", "€"]], "", "text"], "encodeURIComponent"),
+    ([99, [], "", "text"], "200 to 599"),
+]
+
+
+@pytest.mark.parametrize(("raw", "words"), HINTS)
+def test_the_hint_says_what_to_write_instead(raw, words):
+    with pytest.raises(AiweError) as caught:
+        answer(raw)
+    assert words in caught.value.hint

@@ -223,3 +223,45 @@ async def test_nobody_is_told_of_a_page_that_loads_what_it_may(page):
     lines = []
     await finished(page, dev=True, tell=lambda text, _: lines.append(text))
     assert lines == []
+
+
+FLAWED = [
+    ("a=1; SameSite=None", "SameSite=None needs Secure"),
+    ("a=1; samesite=none; Path=/", "SameSite=None needs Secure"),
+    ("a=1; SameSite=Maybe", "Strict, Lax or None"),
+    ("__Secure-a=1; Path=/", "needs Secure"),
+    ("__Host-a=1; Secure", "needs Path=/"),
+    ("__Host-a=1; Secure; Path=/; Domain=a.example", "no Domain"),
+    (f"a={'x' * 5000}", "4096 bytes"),
+]
+
+
+@pytest.mark.parametrize(("cookie", "words"), FLAWED)
+async def test_in_dev_the_author_is_told_once_of_a_cookie_that_browsers_drop(cookie, words):
+    lines = []
+    one = Finish(Settings(), dev=True, tell=lambda text, _: lines.append(text))
+    for _ in range(2):
+        response = await one(
+            Request("POST", "/login"), Response(200, [("set-cookie", cookie)]), "/login"
+        )
+        assert named(response, "set-cookie") == cookie
+    assert len(lines) == 1
+    assert lines[0].startswith('POST /login: browsers will drop the cookie "')
+    assert words in lines[0]
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        "a=1",
+        "a=1; SameSite=Lax; HttpOnly",
+        "a=; Max-Age=0",
+        "a=1; SameSite=None; Secure",
+        "__Host-a=1; Secure; Path=/",
+    ],
+)
+async def test_nobody_is_told_of_a_cookie_that_browsers_keep(cookie):
+    lines = []
+    response = Response(200, [("set-cookie", cookie), ("set-cookie", "b=2")])
+    await finished(response, dev=True, tell=lambda text, _: lines.append(text))
+    assert lines == []
