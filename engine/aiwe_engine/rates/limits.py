@@ -223,7 +223,7 @@ def _refusal(plan: _Plan, state: _State) -> RateLimited:
     span = f"{rule.every} {rule.unit}s" if rule.every > 1 else f"one {rule.unit}"
     seconds = "1 second" if wait == 1 else f"{wait} seconds"
     error = RateLimited(
-        f"Too many requests: {rule.amount:,} in {span} are allowed here.",
+        f"Too many requests: the limit is {rule.amount:,} in {span}.",
         hint=f"Wait {seconds} (Retry-After), then go on more slowly; "
         "RateLimit-Remaining says how many requests are left.",
     )

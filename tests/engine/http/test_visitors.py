@@ -167,7 +167,7 @@ async def test_limits_count_in_production_and_say_it_in_json(tmp_path):
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         error = answers[2].json()["error"]
         assert error["code"] == "rate_limited"
-        assert error["message"] == "Too many requests: 2 in one hour are allowed here."
+        assert error["message"] == "Too many requests: the limit is 2 in one hour."
         assert "Retry-After" in error["hint"]
         assert int(answers[2].headers["retry-after"]) > 3500
         health = [(await client.get("/health")).status_code for _ in range(5)]

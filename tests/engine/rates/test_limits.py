@@ -67,7 +67,7 @@ async def test_calls_up_to_the_limit_pass_and_the_next_is_told_when_to_come_back
     assert second["ratelimit"] == '"2/minute";r=0;t=40'
     refused = await gate.ask("2/min")
     assert (refused["status"], refused["code"]) == ("429", "rate_limited")
-    assert refused["message"] == "Too many requests: 2 in one minute are allowed here."
+    assert refused["message"] == "Too many requests: the limit is 2 in one minute."
     assert "Wait 40 seconds" in refused["hint"]
     assert refused["retry-after"] == refused["ratelimit-reset"] == "40"
     assert refused["ratelimit-remaining"] == "0"
