@@ -239,8 +239,8 @@ class Answering:
     ) -> Response:
         if isinstance(error, ProgramError | EngineError) and error.status >= 500:
             self._note(release, error, request)
-            if public and error.code == "handler_failed":
-                error = ProgramError("The handler failed.", code=error.code, status=error.status)
+            if public:
+                error = _in_public(error)
         return refuse(error, request, public=public)
 
     def _note(self, release: Release, error: AiweError, request: Request) -> None:
@@ -256,3 +256,17 @@ class Answering:
         release = self._live.get(app)
         version = release.deployment.version if release is not None else ""
         self._log.write(LogLine(time.time(), app, self._env, version, "warn", text, request.id))
+
+
+def _in_public(error: AiweError) -> AiweError:
+    """What callers in production are told of an error: not its words, nor whom the handler asked."""
+    outbound = error.code.startswith("fetch_")
+    if outbound and error.status != 500:
+        return ProgramError(
+            "A server that is needed for this did not answer as it should.",
+            code="upstream_failed",
+            status=error.status,
+        )
+    if outbound or error.code == "handler_failed":
+        return ProgramError("The handler failed.", code="handler_failed", status=error.status)
+    return error

@@ -25,6 +25,7 @@ from aiwe_engine.assets.library import Library
 from aiwe_engine.capabilities.assets import Assets
 from aiwe_engine.capabilities.body import Body
 from aiwe_engine.capabilities.data import Data
+from aiwe_engine.capabilities.fetch import Fetch
 from aiwe_engine.capabilities.files import Files
 from aiwe_engine.capabilities.gate import Gate
 from aiwe_engine.capabilities.visit import SessionCalls
@@ -40,6 +41,7 @@ from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import check_name, read_app, slug
+from aiwe_engine.protocols import Capability
 from aiwe_engine.rates.limits import Rates
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import MB, Settings
@@ -95,11 +97,18 @@ class Engine:
         self._library = Library(self.settings_of, env=env, root=root, data=data)
         self._pool = WorkerPool(self.settings)
         self._files = FileStore(data / "files")
-        files = Files(self._files, self.settings_of)
-        sessions = SessionCalls(self._visits)
-        assets = Assets(self._library)
-        gate = Gate([Body(self.settings_of), Data(self._store, self.log), files, sessions, assets])
-        self._workshop = Workshop(settings, self._pool, gate.call, self.log, self._library)
+        self._fetch = Fetch(self.settings_of)
+        capabilities: list[Capability] = [
+            Body(self.settings_of),
+            Data(self._store, self.log),
+            self._fetch,
+            Files(self._files, self.settings_of),
+            SessionCalls(self._visits),
+            Assets(self._library),
+        ]
+        self._workshop = Workshop(
+            settings, self._pool, Gate(capabilities).call, self.log, self._library
+        )
         self._compiler = Compiler(self.settings, cache=data / "cache")
         self._reference = Reference(root)
         self._language: Any = None
@@ -151,6 +160,7 @@ class Engine:
             session.close()
         for release in [*self._live.values(), *self._leaving]:
             await release.serving.close()
+        await self._fetch.close()
         await self._pool.close()
         await self._compiler.close()
         if self._language is not None:

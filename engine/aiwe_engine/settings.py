@@ -269,6 +269,9 @@ class Settings:
     fetch_response_limit: int = _size(
         "fetch", 128 * MB, "Largest body of an answer, decompressed", app=True
     )
+    fetch_concurrency: int = _count(
+        "fetch", 32, "Requests of one invocation under way at a time; another waits", app=True
+    )
     fetch_connections: int = _count("fetch", 256, "Connections open at a time", app=True)
     fetch_proxy: str = _text(
         "fetch", "", "Proxy: http://user:password@host:port", check=checks.proxy, app=True

@@ -18,6 +18,7 @@ LAYERS = [
         "routing",
         "store",
         "outbound",
+        "channel",
         "files",
         "assets",
         "programs",

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.outbound import errors
+from aiwe_engine.outbound import errors, failures
 from aiwe_engine.outbound.clock import Clock
 from aiwe_engine.protocols import Source
 
@@ -135,7 +135,7 @@ class Download:
             async with asyncio.timeout_at(self._clock.until()):
                 piece = await self._response.content.readany()
         except (aiohttp.ClientError, HttpProcessingError, OSError, RuntimeError) as error:
-            ours = errors.of(error, self._place, self._clock.seconds)
+            ours = failures.of(error, self._place, self._clock.seconds)
             raise ours or errors.reset(self._place) from error
         self._size += len(piece)
         if self._size > self._limit:

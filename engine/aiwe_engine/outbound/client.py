@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.outbound import errors, headers
+from aiwe_engine.outbound import errors, failures, headers
 from aiwe_engine.outbound.body import Download, Upload
 from aiwe_engine.outbound.clock import Clock
+from aiwe_engine.outbound.exchange import Answer, Outgoing
 from aiwe_engine.outbound.guard import Lookup, SystemLookup
 from aiwe_engine.outbound.headers import Pairs
-from aiwe_engine.outbound.retry import Retry
 from aiwe_engine.outbound.target import Target, follow, read_target
 from aiwe_engine.outbound.way import Rules, Way, rules
 from aiwe_engine.protocols import Source
@@ -26,41 +24,6 @@ from aiwe_engine.settings import MB, Settings
 
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
 _BODILESS = frozenset([204, 205, 304])
-
-
-@dataclass(slots=True)
-class Outgoing:
-    """A request to another server.
-
-    Attributes:
-        method: as it is to be sent.
-        url: absolute; see `read_target`.
-        headers: names and values, one character a byte.
-        body: bytes, which can be sent again, or a stream, which cannot.
-        redirect: the mode of the Fetch standard; in "manual" the redirect itself is the answer.
-        timeout: seconds for all of it, its body too; None: `fetch.timeout` without progress.
-        retry: how often to try again.
-    """
-
-    method: str
-    url: str
-    headers: Iterable[tuple[str, str]] = ()
-    body: bytes | Source | None = None
-    redirect: Literal["follow", "error", "manual"] = "follow"
-    timeout: float | None = None
-    retry: Retry = field(default_factory=Retry)
-
-
-@dataclass(slots=True)
-class Answer:
-    """What came back. `body` is None where there can be none; header names are in lower case."""
-
-    status: int
-    reason: str
-    url: str
-    redirected: bool
-    headers: Pairs
-    body: Download | None
 
 
 @dataclass(slots=True)
@@ -155,7 +118,9 @@ class Outbound:
                 await upload.close()
                 if upload.error is not None:
                     raise upload.error from error
-            ours = None if isinstance(error, AiweError) else errors.of(error, place, clock.seconds)
+            ours = (
+                None if isinstance(error, AiweError) else failures.of(error, place, clock.seconds)
+            )
             if ours is None:
                 raise
             raise ours from error
@@ -167,7 +132,7 @@ class Outbound:
         return Answer(
             response.status,
             response.reason or "",
-            hop.target.full,
+            hop.target.text,
             redirected=False,
             headers=headers.incoming(response.raw_headers, has_body=has_body),
             body=body if has_body else None,

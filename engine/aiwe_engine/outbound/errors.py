@@ -7,39 +7,27 @@ whoever may fetch could map the host's network with it.
 
 from __future__ import annotations
 
-import errno
-import ssl
-from collections.abc import Iterator
-
-import aiohttp
-from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
-
 from aiwe_engine.errors import ProgramError
 
 _SHOWN = 200
-_AWAY = {
-    errno.EHOSTUNREACH,
-    errno.ENETUNREACH,
-    errno.ENETDOWN,
-    errno.EHOSTDOWN,
-    errno.EADDRNOTAVAIL,
-}
-# https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
-_CERTIFICATES = {
-    9: "its certificate is not valid yet",
-    10: "its certificate has expired",
-    18: "its certificate is self-signed",
-    19: "its certificate is signed by an authority that is not trusted here",
-    20: "its certificate is signed by an authority that is not trusted here",
-    21: "its certificate is signed by an authority that is not trusted here",
-    23: "its certificate was revoked",
-    62: "its certificate is for another host name",
-    64: "its certificate is for another address",
-}
+# What the program asked for cannot be done; anything else, the other server or the way there failed.
+_OF_PROGRAMS = frozenset(
+    f"fetch_{what}"
+    for what in (
+        "bad_option",
+        "bad_port",
+        "bad_scheme",
+        "bad_url",
+        "blocked",
+        "body_length",
+        "body_too_large",
+    )
+)
 
 
 def _error(code: str, message: str, hint: str, *, name: str = "TypeError") -> ProgramError:
-    return ProgramError(message, code=code, hint=hint, name=name, status=502)
+    status = 500 if code in _OF_PROGRAMS else 504 if name == "TimeoutError" else 502
+    return ProgramError(message, code=code, hint=hint, name=name, status=status)
 
 
 def _short(text: str) -> str:
@@ -67,11 +55,20 @@ def bad_scheme(url: str, scheme: str) -> ProgramError:
     )
 
 
+def bad_port(url: str, port: int) -> ProgramError:
+    """The port of another protocol."""
+    return _error(
+        "fetch_bad_port",
+        f'"{_short(url)}" cannot be fetched: the port {port} belongs to another protocol than HTTP.',
+        "The Fetch standard blocks such ports; let the server listen on another one.",
+    )
+
+
 def credentials() -> ProgramError:
     """A password stands in the URL, where logs and redirects would carry it on."""
     return _error(
-        "fetch_credentials",
-        "The URL holds a user name or password, which fetch does not send.",
+        "fetch_bad_url",
+        "The URL holds a user name or password, which are not sent.",
         "Send them in a header: headers: { authorization: `Basic ${btoa(user + ':' + password)}` }.",
     )
 
@@ -249,7 +246,7 @@ def bad_redirect(place: str, location: str) -> ProgramError:
     """The Location cannot be understood."""
     return _error(
         "fetch_bad_redirect",
-        f'{place} redirected to "{_short(location)}", which is no URL of the web.',
+        f'{place} redirected to "{_short(location)}", where nothing can follow.',
         'Look at the answer with redirect: "manual".',
     )
 
@@ -261,56 +258,3 @@ def cannot_resend(place: str) -> ProgramError:
         f"{place} redirected the request with its body, and a stream can be sent only once.",
         "Read the body whole first, as in body: await req.bytes(), or send it to the last address at once.",
     )
-
-
-# ── what aiohttp says ──
-
-
-def of(error: BaseException, place: str, seconds: float) -> ProgramError | None:
-    """Ours for what aiohttp raised; None where it is none of these.
-
-    Args:
-        error: what was raised.
-        place: host and port that the request was for.
-        seconds: the time it had.
-    """
-    if isinstance(error, aiohttp.ClientPayloadError):
-        broken = any(isinstance(cause, ContentEncodingError) for cause in _causes(error))
-        return bad_encoding(place) if broken else reset(place)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        reason = "wants other credentials" if error.status == 407 else f"answered {error.status}"
-        return proxy(reason)
-    if isinstance(error, aiohttp.ClientResponseError | HttpProcessingError):
-        return invalid_answer(place, error.message.partition("\n")[0].rstrip(":").strip())
-    if isinstance(error, OSError | aiohttp.ClientConnectionError):
-        return _of_connection(error, place, seconds)
-    return None
-
-
-def _of_connection(error: BaseException, place: str, seconds: float) -> ProgramError:
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return proxy("cannot be reached")
-    for cause in _causes(error):
-        if isinstance(cause, aiohttp.ClientError):
-            continue  # aiohttp's own are of Python's kinds too, without what those say
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return tls(place, _CERTIFICATES.get(cause.verify_code, cause.verify_message))
-        if isinstance(cause, ssl.SSLError):
-            return plaintext(place)
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, TimeoutError) or number == errno.ETIMEDOUT:
-        return timeout(place, seconds)
-    if number == errno.ECONNREFUSED:
-        return refused(place)
-    return unreachable(place) if number in _AWAY else reset(place)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and those behind it."""
-    seen: BaseException | None = error
-    for _ in range(6):
-        if seen is None:
-            return
-        yield seen
-        inner = getattr(seen, "certificate_error", None) or getattr(seen, "os_error", None)
-        seen = inner or seen.__cause__ or seen.__context__

@@ -19,6 +19,17 @@ from aiwe_engine.outbound import errors
 from aiwe_engine.outbound.addresses import Address, read_address
 
 _PORTS = {"http": 80, "https": 443}
+# Where a request could be taken for something of another protocol, such as a mail:
+# https://fetch.spec.whatwg.org/#port-blocking
+BAD_PORTS = frozenset(
+    [
+        1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101,
+        102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389,
+        427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636,
+        989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665,
+        6666, 6667, 6668, 6669, 6679, 6697, 10080,
+    ]
+)  # fmt: skip
 _LONGEST = 65_536
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):(.*)", re.IGNORECASE)
 _AUTHORITY = re.compile(r"([^/?#]*)(.*)")
@@ -28,18 +39,16 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\uffff#/:<>?@\[\\\]^|%]")  # in a host
 # What is escaped, by place: https://url.spec.whatwg.org/#percent-encoded-bytes
 _IN_PATH = re.compile(r'[\x00-\x20"#<>?^`{}\x7f-\U0010ffff]')
 _IN_QUERY = re.compile(r"[\x00-\x20\"#<>'\x7f-\U0010ffff]")
-_IN_FRAGMENT = re.compile(r'[\x00-\x20"<>`\x7f-\U0010ffff]')
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One address of the web. `host` is a name in lower case or an address, `text` has no fragment."""
+    """One address of the web, without a fragment. `host` is a name in lower case or an address."""
 
     text: str
     scheme: str
     host: str | Address
     port: int
-    fragment: str = ""
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -52,11 +61,6 @@ class Target:
         return f"{_written(self.host)}:{self.port}"
 
     @property
-    def full(self) -> str:
-        """The whole URL, its fragment too."""
-        return f"{self.text}#{self.fragment}" if self.fragment else self.text
-
-    @property
     def url(self) -> URL:
         """For aiohttp, with every escape as it is."""
         return URL(self.text, encoded=True)
@@ -66,13 +70,13 @@ def read_target(text: str) -> Target:
     """Takes an absolute URL apart.
 
     Raises:
-        AiweError: `fetch_bad_url`, `fetch_bad_scheme`; `fetch_credentials` where it holds a password.
+        AiweError: `fetch_bad_url`, `fetch_bad_scheme`.
     """
     return _read(text, None)
 
 
 def follow(base: Target, location: str) -> Target:
-    """Where a Location leads from here; without a fragment of its own it keeps the one before.
+    """Where a Location leads from here.
 
     Args:
         base: the request that was answered with it.
@@ -83,12 +87,11 @@ def follow(base: Target, location: str) -> Target:
     """
     text = location.encode("latin-1", "replace").decode("utf-8", "replace")
     try:
-        target = _read(text, base)
+        return _read(text, base)
     except AiweError as error:
         if error.code != "fetch_bad_url":
             raise
         raise errors.bad_redirect(base.place, location) from None
-    return target if "#" in text else replace(target, fragment=base.fragment)
 
 
 def _read(given: str, base: Target | None) -> Target:
@@ -99,8 +102,7 @@ def _read(given: str, base: Target | None) -> Target:
         raise errors.bad_url(given)
     if found and scheme not in _PORTS:
         raise errors.bad_scheme(given, scheme)
-    rest, _, fragment = rest.partition("#")
-    path, question, query = rest.partition("?")
+    path, question, query = rest.partition("#")[0].partition("?")
     path = path.replace("\\", "/")
     relative = base is not None and (not found or scheme == base.scheme)
     if base is not None and relative and not path.startswith("//"):
@@ -113,7 +115,7 @@ def _read(given: str, base: Target | None) -> Target:
     if target.port != _PORTS[target.scheme]:
         shown += f":{target.port}"
     whole = f"{target.scheme}://{shown}{_plain(path)}{_escape(_IN_QUERY, query)}"
-    return replace(target, text=whole, fragment=_escape(_IN_FRAGMENT, fragment))
+    return replace(target, text=whole)
 
 
 def _joined(base: Target, path: str, query: str) -> tuple[str, str]:
@@ -137,6 +139,8 @@ def _at(url: str, scheme: str, place: str) -> Target:
     host = _host(url, split[1])
     if not 0 < port < 1 << 16:
         raise errors.bad_url(url)
+    if port in BAD_PORTS:
+        raise errors.bad_port(url, port)
     return Target("", scheme, host, port)
 
 

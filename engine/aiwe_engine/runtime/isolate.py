@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 
 from aiwe_engine import wire
+from aiwe_engine.channel import Channel
 from aiwe_engine.errors import AiweError, ProgramError
-from aiwe_engine.runtime.channel import Channel
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.types import Invocation
 

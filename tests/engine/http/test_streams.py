@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from aiwe_engine.engine import Engine
-from aiwe_engine.runtime.channel import ROOM
+from aiwe_engine.channel import ROOM
 from aiwe_engine.settings import Settings
 from tests.engine.http.wire import Wire, listening
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.outbound.client import Answer, Outbound, Outgoing
+from aiwe_engine.outbound.client import Outbound
+from aiwe_engine.outbound.exchange import Answer, Outgoing
 from aiwe_engine.settings import Settings
 
 

@@ -80,7 +80,7 @@ class Server:
                 await writer.drain()
                 if writer.is_closing():
                     break
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, ValueError):
             pass
         finally:
             self.gone.set()

@@ -59,7 +59,7 @@ async def test_an_answer_comes_with_status_headers_and_body(client: Client) -> N
     async with serving({"/x": answer("hello", "418 I'm a teapot", *head)}) as server:
         found = await client.send(server.url("/x?q=%7e#part"))
         assert (found.status, found.reason, found.redirected) == (418, "I'm a teapot", False)
-        assert found.url == server.url("/x?q=%7e#part")
+        assert found.url == server.url("/x?q=%7e")
         assert found.headers == [
             ("x-a", "1"), ("x-a", "2"), ("set-cookie", "a=1"), ("set-cookie", "b=2"),
             ("x-bytes", "\xe9"), ("content-length", "5"),
@@ -389,7 +389,7 @@ async def test_a_redirect_is_followed_as_its_status_says(
             body=given,
             headers=[("Content-Type", "x/y"), ("X-Kept", "1")],
         )
-        assert (found.status, found.redirected, found.url) == (200, True, server.url("/to?x#new"))
+        assert (found.status, found.redirected, found.url) == (200, True, server.url("/to?x"))
         seen = server.seen[1]
         assert (seen.method, seen.body, seen.target) == (then, body, "/to?x")
         assert seen.header("x-kept") == "1"
@@ -397,7 +397,7 @@ async def test_a_redirect_is_followed_as_its_status_says(
         assert (seen.header("content-type") == "x/y") is kept
 
 
-async def test_a_fragment_is_inherited_and_relative_places_are_resolved(client: Client) -> None:
+async def test_relative_places_are_resolved(client: Client) -> None:
     async with serving(
         {"/a/c": answer("here"), "/é": answer("never"), "/%C3%A9": answer("é")}
     ) as server:
@@ -405,7 +405,7 @@ async def test_a_fragment_is_inherited_and_relative_places_are_resolved(client: 
         server.routes["/up"] = answer(
             "", "302 Found", "Location: " + "/é".encode().decode("latin-1")
         )
-        assert (await client.send(server.url("/a/b#part"))).url == server.url("/a/c#part")
+        assert (await client.send(server.url("/a/b"))).url == server.url("/a/c")
         assert await client.text(server.url("/up")) == "é"
 
 
@@ -457,7 +457,7 @@ async def test_a_redirect_that_leads_nowhere_is_an_answer_or_an_error(client: Cl
         for location, code in [
             ("ftp://127.0.0.1/", "fetch_bad_scheme"), ("javascript:alert(1)", "fetch_bad_scheme"),
             ("http://[broken/", "fetch_bad_redirect"), ("http://a.1/", "fetch_bad_redirect"),
-            (f"http://u:p@{server.place}/", "fetch_credentials"),
+            (f"http://u:p@{server.place}/", "fetch_bad_redirect"),
         ]:  # fmt: skip
             server.routes["/from"] = answer("", "302 Found", f"Location: {location}")
             assert (await client.error(server.url("/from"))).code == code

@@ -262,7 +262,7 @@ async def test_a_file_without_certificates_is_told_so(open_client: Open, tmp_pat
         if text is not None:
             (tmp_path / name).write_text(text)
         client = open_client(fetch_ca_file=str(tmp_path / name))
-        error = await client.error("https://127.0.0.1:9/")
+        error = await client.error("https://127.0.0.1:81/")
         assert error.code == "fetch_ca_file"
         assert name in error.message
 

@@ -2,6 +2,7 @@
  * The platform by itself, over a host made for tests: time stands still until `pump` lets it pass,
  * randomness counts, and what is logged or reported is kept.
  */
+import { installFetch } from "../../../engine/aiwe_engine/capabilities/js/fetch";
 import { inspect, installCore, installParts, isResponse, snapshot } from "../../../engine/aiwe_engine/runtime/js/platform/core";
 import type { Internals } from "../../../engine/aiwe_engine/runtime/js/internals";
 
@@ -28,7 +29,9 @@ const I = {
     call: () => Promise.reject(new Error("no host")),
   },
 } as unknown as Internals;
+(globalThis as any).__aiwe_cur = null;
 installCore(I);
+installFetch(I);
 
 const { stringify } = JSON;
 const test = {

@@ -238,13 +238,13 @@ async def test_headers(expression: str, gives: object) -> None:
         assert await isolate.json(expression) == gives
 
 
-async def test_fetch_says_that_it_is_not_here_yet() -> None:
+async def test_fetch_outside_of_a_request_says_so() -> None:
     async with alone() as isolate:
         code, message, hint = await isolate.json(
             "fetch('https://example.org/').catch((e) => [e.code, e.message, e.hint])"
         )
-        assert code == "not_available"
-        assert "not part of this version" in message
+        assert code == "no_invocation"
+        assert "no request is being answered" in message
         assert hint
 
 

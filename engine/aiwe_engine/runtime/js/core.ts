@@ -6,6 +6,7 @@
 import { installAssets } from "../../capabilities/js/assets";
 import { installData } from "../../capabilities/js/data";
 import { installFiles } from "../../capabilities/js/files";
+import { installFetch } from "../../capabilities/js/fetch";
 import { define, installApp } from "./app";
 import { hang, random, shared, words } from "./bell";
 import { installContext } from "./context";
@@ -48,6 +49,7 @@ installValidation(I);
 installData(I);
 installFiles(I);
 installAssets(I);
+installFetch(I);
 installProgram();
 define("display", display);
 

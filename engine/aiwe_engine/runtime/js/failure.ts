@@ -11,6 +11,12 @@ export function failure(name: string, code: string, message: string, hint?: stri
   return error;
 }
 
+/** The same as a TypeError, which is what the web's standards throw. */
+export function typeFailure(code: string, message: string, hint?: string, status = 500): Error {
+  const { name, ...about } = failure("TypeError", code, message, hint, status) as any;
+  return Object.assign(new TypeError(message), about);
+}
+
 /** What the contract promises and this version does not have yet. */
 export function notAvailable(what: string): Error {
   return failure("NotAvailableError", "not_available", `${what} is not part of this version of aiwe yet.`,

@@ -81,6 +81,16 @@ export function reply(id: number, ok: boolean, value: any): Invocation | null {
   return invocation;
 }
 
+/** Nobody wants the outcome of a call any more: it is not missed when its invocation ends. */
+export function forget(promise: Promise<any>): void {
+  for (const id in calls) {
+    const { promise: made, invocation } = calls[id]!;
+    if (made !== promise) continue;
+    invocation.waiting--;
+    delete calls[id];
+  }
+}
+
 /** Forgets the calls of an invocation that ended; returns how many nobody waited for. */
 export function dropCalls(invocation: Invocation): number {
   const dropped = invocation.waiting;

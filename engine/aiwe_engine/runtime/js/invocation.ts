@@ -36,6 +36,8 @@ export class Invocation {
   whenSettled: (() => void) | null = null;
   /** Timers set and not fired: dropped with the answer. */
   timers: Table<true> | null = null;
+  /** The number of its latest own body: see bodies.ts. */
+  lastBody = 0;
   logged = 0;
   cut = false;
   done = false;

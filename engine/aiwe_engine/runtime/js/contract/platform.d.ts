@@ -5,7 +5,17 @@ type HeadersInit = Headers | [string, string][] | Iterable<readonly [string, str
 type BodyInit = string | BufferSource | Blob | FormData | URLSearchParams | ReadableStream<Uint8Array>;
 type RequestInfo = Request | string;
 
-/** `timeout` in milliseconds and `retry` are the engine's; the rest is WHATWG's. */
+/** How often `fetch` tries again after the first attempt, and when; times are milliseconds. */
+interface RetryInit {
+  attempts: number;
+  /** Before the second attempt; doubled each time, with some chance in it. 300 unless said. */
+  delay?: number;
+  /** The longest wait, whatever Retry-After asks for. 30000 unless said. */
+  maxDelay?: number;
+  /** Answers that are tried again. 408, 425, 429, 500, 502, 503 and 504 unless said. */
+  statuses?: number[];
+}
+/** `timeout` and `retry` are the engine's; the rest is WHATWG's. */
 interface RequestInit {
   method?: string;
   headers?: HeadersInit;
@@ -20,12 +30,17 @@ interface RequestInit {
   referrer?: string;
   referrerPolicy?: string;
   duplex?: "half";
+  /** Milliseconds for all of it: further attempts and the body too. */
   timeout?: number;
-  retry?: number | { times?: number; delay?: number };
+  /** Tries again when the connection fails or the server is busy; a stream can be sent only once. */
+  retry?: number | RetryInit;
 }
 interface ResponseInit { status?: number; statusText?: string; headers?: HeadersInit }
 
-/** Refuses private networks unless the configuration allows the host. */
+/**
+ * Refuses private networks unless the configuration allows the host (`fetch.allow_private`). Fails with a TypeError, or a
+ * DOMException for `signal` and `timeout`; its `code` begins with `fetch_`, its `hint` says what to change.
+ */
 declare function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
 
 interface Headers extends Iterable<[string, string]> {

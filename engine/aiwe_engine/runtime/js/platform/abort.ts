@@ -10,8 +10,8 @@ let timer: Internals["host"]["setTimer"];
 
 let make: () => AbortSignal;
 let abort: (signal: AbortSignal, reason: unknown) => void;
-/** Runs `algorithm` when the signal aborts, before its event; what the platform itself listens with. */
-export let whenAborted: (signal: AbortSignal, algorithm: () => void) => void;
+/** Runs `algorithm` when the signal aborts, before its event; what the platform itself listens with. Gives what ends that. */
+export let whenAborted: (signal: AbortSignal, algorithm: () => void) => () => void;
 export let isAbortSignal: (value: unknown) => value is AbortSignal;
 
 export class AbortSignal extends EventTarget {
@@ -92,6 +92,7 @@ export class AbortSignal extends EventTarget {
     isAbortSignal = (value): value is AbortSignal => typeof value === "object" && value !== null && #aborted in value;
     whenAborted = (signal, algorithm) => {
       if (!signal.#aborted) signal.#algorithms.push(algorithm);
+      return () => { signal.#algorithms = signal.#algorithms.filter((one) => one !== algorithm); };
     };
   }
 }

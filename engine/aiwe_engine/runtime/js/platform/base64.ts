@@ -11,12 +11,15 @@ const Bytes = Uint8Array;
 /** How many arguments one call may take without a deep stack. */
 const CHUNK = 8192;
 
+/** The bytes of base64 text, spaces and missing padding allowed. Throws where it is none. */
+export const decodeBase64 = (text: string): Uint8Array => apply(fromBase64, Bytes, [text]) as Uint8Array;
+
 export function atob(data: string): string {
   need(arguments.length, 1, "atob");
   const text = `${data}`;
   let bytes: Uint8Array;
   try {
-    bytes = apply(fromBase64, Bytes, [text]) as Uint8Array;
+    bytes = decodeBase64(text);
   } catch {
     throw new DOMException("The string to be decoded is not base64.", "InvalidCharacterError");
   }

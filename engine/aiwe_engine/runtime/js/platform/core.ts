@@ -5,6 +5,7 @@
 import { TextEncoder } from "@exodus/bytes/encoding-lite.js";
 import type { Internals } from "../internals";
 import { AbortController, AbortSignal, installAbort, isAbortSignal, whenAborted } from "./abort";
+import * as asking from "./asking";
 import { atob, btoa } from "./base64";
 import * as body from "./body";
 import { confine } from "./confine";
@@ -12,7 +13,6 @@ import { makeConsole } from "./console";
 import { Crypto, makeCrypto } from "./crypto";
 import { CustomEvent, Event, EventTarget, installEvents } from "./events";
 import { DOMException } from "./exception";
-import { makeFetch } from "./fetch";
 import * as headers from "./headers";
 import { Html, escapeHtml, html } from "./html";
 import { format, inspect } from "./inspect";
@@ -41,7 +41,7 @@ export function installCore(I: Internals): void {
     AbortController, AbortSignal, Crypto, CustomEvent, DOMException, Event, EventTarget, Headers: headers.Headers,
     Html, Performance, Response, TextEncoder,
   };
-  const functions = { ...makeTimers(I), atob, btoa, fetch: makeFetch() };
+  const functions = { ...makeTimers(I), atob, btoa };
   const objects = { crypto: makeCrypto(I), performance: makePerformance(I), self: globalThis };
   for (const [name, value] of Object.entries(classes)) install(name, value, false);
   for (const [name, value] of Object.entries({ ...functions, ...objects })) install(name, value, true);
@@ -51,7 +51,7 @@ export function installCore(I: Internals): void {
   install("h", h, false);
   install("Fragment", Fragment, false);
   Object.assign(I, classes, functions, {
-    body, headers, utf8, webidl, whenAborted, isAbortSignal, format, inspect, shown,
+    asking, body, headers, utf8, webidl, whenAborted, isAbortSignal, format, inspect, shown,
     global: { AbortController, AbortSignal, DOMException, Event, EventTarget },
   });
   confine();

@@ -31,6 +31,8 @@ export const files: { refer: (given: unknown) => FileRef; content: (ref: FileRef
   refer: () => { throw new TypeError("There are no files here."); },
   content: () => { throw new TypeError("There are no files here."); },
 };
+/** What came back from another server; header names are in lower case. */
+export interface Fetched { status: number; statusText: string; url: string; redirected: boolean; headers: Pair[]; body: Body | null }
 
 const JSON_TYPE = "application/json";
 const TEXT_TYPE = "text/plain;charset=UTF-8";
@@ -67,12 +69,16 @@ const ERRORS: Record<number, [code: string, message: string]> = {
 let snapshotOf: (response: Response) => Snapshot;
 let ownerOf: (response: Response) => Owner;
 let own: (response: Response) => Response;
+/** The Response that `fetch` gives. */
+export let makeFetched: (answer: Fetched) => Response;
 let isMine: (value: unknown) => value is Response;
 
 export class Response {
   #status = 200;
   #statusText = "";
-  #kind: "default" | "error" = "default";
+  #kind: "default" | "error" | "basic" = "default";
+  #url = "";
+  #redirected = false;
   /** The header list, once there is more than the type of the body to say. */
   #list: HeaderList | null = null;
   #type: string | null = null;
@@ -185,8 +191,8 @@ export class Response {
   }
 
   get type(): string { return this.#kind; }
-  get url(): string { void this.#kind; return ""; }
-  get redirected(): boolean { void this.#kind; return false; }
+  get url(): string { return this.#url; }
+  get redirected(): boolean { return this.#redirected; }
   get status(): number { return this.#status; }
   get ok(): boolean { return this.#status >= 200 && this.#status <= 299; }
   get statusText(): string { return this.#statusText; }
@@ -204,6 +210,8 @@ export class Response {
     copy.#status = this.#status;
     copy.#statusText = this.#statusText;
     copy.#kind = this.#kind;
+    copy.#url = this.#url;
+    copy.#redirected = this.#redirected;
     copy.#list = this.#list === null ? null : this.#list.copy();
     copy.#type = this.#type;
     copy.#guard = guard;
@@ -230,6 +238,19 @@ export class Response {
   }
 
   static {
+    makeFetched = ({ status, statusText, url, redirected, headers, body }) => {
+      const response = blank();
+      response.#status = status;
+      response.#statusText = statusText;
+      response.#kind = "basic";
+      response.#url = url;
+      response.#redirected = redirected;
+      response.#list = new HeaderList();
+      response.#list.pairs = headers;
+      response.#guard = "immutable";
+      response.#body = body;
+      return response;
+    };
     isMine = (value): value is Response => typeof value === "object" && value !== null && #status in value;
     ownerOf = (response) => ({ body: response.#body, contentType: () => response.#listed().get("content-type") });
     own = (response) => {
@@ -262,9 +283,9 @@ export class Response {
 idl(Response, "Response");
 defineProperty(Response.prototype, shown, {
   value(this: Response) {
-    const { status, statusText, headers, ok, bodyUsed } = this;
+    const { status, statusText, url, redirected, headers, ok, bodyUsed } = this;
     const { body } = ownerOf(this);
-    return { status, statusText, headers, body: body === null ? null : body.stream ?? body.source, bodyUsed, ok };
+    return { status, statusText, ...(url === "" ? {} : { url, redirected }), headers, body: body === null ? null : body.stream ?? body.source, bodyUsed, ok };
   },
 });
 

@@ -1,4 +1,4 @@
 /** Request and FormData, and the forms of a body that FormData brings. */
 export { FormData, makeFormData } from "./form_data";
 export { decodeFormData, encodeFormData } from "./multipart";
-export { Request } from "./request";
+export { Request, askedOf, isRequest } from "./request";

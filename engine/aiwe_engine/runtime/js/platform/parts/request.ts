@@ -1,32 +1,15 @@
 /** Request: what `fetch` is asked for. */
+import type { Asked, RequestInit } from "../asking";
 import type { Body } from "../body";
-import type { Headers, HeadersInit } from "../headers";
+import type { Headers } from "../headers";
 
 const { idl, need, dictionary } = __I.webidl as typeof import("../webidl");
-const { HeaderList, fill, headerList, isHeaders, makeHeaders } = __I.headers as typeof import("../headers");
-const { extract, isUnusable, isUsed, readers, split, streamOf } = __I.body as typeof import("../body");
+const { makeHeaders } = __I.headers as typeof import("../headers");
+const { isUnusable, isUsed, readers, split, streamOf } = __I.body as typeof import("../body");
+const { applyHeaders, applyOptions, bodyOf, mayHaveBody, plain } = __I.asking as typeof import("../asking");
+const WHAT = "new Request";
 
-export interface RequestInit {
-  method?: string; headers?: HeadersInit; body?: unknown; referrer?: string; referrerPolicy?: string; mode?: string;
-  credentials?: string; cache?: string; redirect?: string; integrity?: string; keepalive?: boolean; signal?: any;
-  duplex?: string; priority?: string; window?: null;
-}
-
-/** Options that take one word of a list. */
-const WORDS = {
-  referrerPolicy: ["", "no-referrer", "no-referrer-when-downgrade", "same-origin", "origin", "strict-origin",
-    "origin-when-cross-origin", "strict-origin-when-cross-origin", "unsafe-url"],
-  mode: ["cors", "navigate", "no-cors", "same-origin", "websocket"],
-  credentials: ["same-origin", "include", "omit"],
-  cache: ["default", "no-store", "reload", "no-cache", "force-cache", "only-if-cached"],
-  redirect: ["follow", "error", "manual"],
-};
-type Word = keyof typeof WORDS;
-
-interface State extends Record<Word, string> {
-  url: string; fragment: string; method: string; headers: InstanceType<typeof HeaderList>; referrer: string; integrity: string;
-  keepalive: boolean; body: Body | null; duplex: string;
-}
+interface State extends Asked { fragment: string }
 
 let stateOf: (request: Request) => State;
 let signalOf: (request: Request) => any;
@@ -45,16 +28,14 @@ export class Request {
     const from = isRequest(input) ? input : null;
     const given: RequestInit = dictionary(init, "new Request: the options");
     const state = from === null ? fresh(`${input as string}`) : { ...stateOf(from), body: null, headers: stateOf(from).headers.copy() };
-    applyWords(state, given);
+    if (given.referrer !== undefined) state.referrer = referrerOf(`${given.referrer}`);
+    applyOptions(state, given, WHAT);
     let signal: unknown = from === null ? null : signalOf(from);
     if (given.signal !== undefined) signal = given.signal;
     if (signal !== null && !__I.isAbortSignal(signal)) throw new TypeError("new Request: the signal must be an AbortSignal.");
     this.#state = state;
     this.#signal = signal === null ? new __I.AbortController().signal : __I.AbortSignal.any([signal]);
-    if (given.headers !== undefined) {
-      state.headers = new HeaderList();
-      fill(state.headers, isHeaders(given.headers) ? headerList(given.headers).pairs : given.headers, "new Request");
-    }
+    applyHeaders(state, given, WHAT);
     this.#headers = makeHeaders(state.headers, "request");
     state.body = bodyFor(state, given, from);
   }
@@ -101,7 +82,7 @@ Object.defineProperty(Request.prototype, __I.shown, {
   },
 });
 
-function isRequest(value: unknown): value is Request {
+export function isRequest(value: unknown): value is Request {
   try {
     stateOf(value as Request);
     return true;
@@ -128,31 +109,7 @@ function fresh(address: string): State {
   }
   const { hash: fragment } = url;
   url.hash = "";
-  return {
-    url: url.href, fragment, method: "GET", headers: new HeaderList(), referrer: "about:client", referrerPolicy: "", mode: "cors",
-    credentials: "same-origin", cache: "default", redirect: "follow", integrity: "", keepalive: false, body: null, duplex: "half",
-  };
-}
-
-function applyWords(state: State, given: RequestInit): void {
-  if (given.window !== undefined && given.window !== null) throw new TypeError("new Request: window can only be null.");
-  if (given.referrer !== undefined) state.referrer = referrerOf(`${given.referrer}`);
-  for (const name of Object.keys(WORDS) as Word[]) {
-    const value = given[name];
-    if (value === undefined) continue;
-    if (!WORDS[name].includes(`${value}`)) throw new TypeError(`new Request: ${name} is one of ${WORDS[name].map((word) => `"${word}"`).join(", ")}, not "${value}".`);
-    state[name] = `${value}`;
-  }
-  if (given.mode === "navigate" || given.mode === "websocket") throw new TypeError(`new Request: the mode "${given.mode}" is for browsers only.`);
-  if (state.cache === "only-if-cached" && state.mode !== "same-origin") throw new TypeError('new Request: cache "only-if-cached" wants the mode "same-origin".');
-  if (given.integrity !== undefined) state.integrity = `${given.integrity}`;
-  if (given.keepalive !== undefined) state.keepalive = !!given.keepalive;
-  if (given.priority !== undefined && !["high", "low", "auto"].includes(`${given.priority}`)) throw new TypeError('new Request: priority is one of "high", "low", "auto".');
-  if (given.duplex !== undefined && `${given.duplex}` !== "half") throw new TypeError('new Request: duplex can only be "half".');
-  if (given.method !== undefined) state.method = methodOf(`${given.method}`);
-  if (state.mode === "no-cors" && !["GET", "HEAD", "POST"].includes(state.method)) {
-    throw new TypeError(`new Request: the mode "no-cors" allows GET, HEAD and POST, not ${state.method}. Leave the mode out.`);
-  }
+  return { ...plain(url.href), fragment };
 }
 
 function referrerOf(referrer: string): string {
@@ -165,31 +122,19 @@ function referrerOf(referrer: string): string {
   }
 }
 
-function methodOf(method: string): string {
-  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) throw new TypeError(`new Request: "${method}" is not an HTTP method.`);
-  const upper = method.toUpperCase();
-  if (upper === "CONNECT" || upper === "TRACE" || upper === "TRACK") throw new TypeError(`new Request: the method ${upper} is not allowed.`);
-  return ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"].includes(upper) ? upper : method;
-}
-
 function bodyFor(state: State, given: RequestInit, from: Request | null): Body | null {
   const inherited = from === null ? null : stateOf(from).body;
-  const own = given.body !== undefined && given.body !== null;
-  if ((own || inherited !== null) && (state.method === "GET" || state.method === "HEAD")) {
-    throw new TypeError(`new Request: a ${state.method} request has no body. Use the method "POST".`);
-  }
-  if (own) {
-    const { body, type } = extract(given.body);
-    if (body.source === null && given.duplex === undefined) {
-      throw new TypeError('new Request: a stream as the body wants the option duplex: "half".');
-    }
-    if (type !== null && !state.headers.has("content-type")) state.headers.append("content-type", type);
-    return body;
-  }
-  if (inherited === null) return null;
+  if (inherited !== null) mayHaveBody(state, WHAT);
+  const own = bodyOf(state, given, WHAT);
+  if (own !== null || inherited === null) return own;
   if (isUnusable(inherited)) throw new TypeError("new Request: the body of the given Request was read already. Use request.clone() before reading.");
   if (given.body === null) return inherited;
   return takeOver(inherited);
+}
+
+/** What `fetch` sends of a Request, and the signal that ends it. The body counts as read from here on. */
+export function askedOf(request: Request): { asked: Asked; signal: any } {
+  return { asked: stateOf(request), signal: signalOf(request) };
 }
 
 /** The body moves to the new request, and the old one counts as read. */
