@@ -331,6 +331,25 @@ async def test_the_request_is_one_object_all_along(bench: Bench) -> None:
     assert (await bench.get("/x", query="who=ada")).body == b"ada!"
 
 
+FIELDS = ["user", "body", "query", "params", "headers", "cookies", "files", "path", "locals"]
+
+
+async def test_middleware_may_hand_on_another_value_of_any_field(bench: Bench) -> None:
+    await bench.serve(
+        "\n".join(
+            f"app.get('/{name}', (req, next) => {{ req.{name} = {{ mine: true }}; return next(); }}, (req) => req.{name});"
+            for name in FIELDS
+        )
+    )
+    for name in FIELDS:
+        assert await bench.json(f"/{name}") == {"mine": True}, name
+
+
+async def test_a_session_is_written_to_and_not_replaced(bench: Bench) -> None:
+    await bench.serve("app.get('/x', (req) => { req.session = { user: 7 }; return 'lost'; });")
+    assert await bench.code("/x") == (500, "invalid_session")
+
+
 # ── errors ──
 
 THROWN = [

@@ -90,11 +90,17 @@ export class AppRequest {
   }
 
   get query(): Record<string, string | string[]> { return (this.#query ??= parseQuery(this.#payload.query)); }
+  set query(own: Record<string, string | string[]>) { this.#query = own; } // middleware may, as it may every other field
   get cookies(): Record<string, string> { return (this.#cookies ??= parseCookies(this.headers.cookie)); }
+  set cookies(own: Record<string, string>) { this.#cookies = own; }
   get signal(): AbortSignal { return (this.#invocation.controller ??= new AbortController()).signal; }
   get session(): Session {
     if (!settings.sessions) throw unseen();
     return (this.#invocation.session ??= new Session(this.#invocation, this.#payload.session ?? null));
+  }
+  set session(_own: unknown) {
+    throw failure("TypeError", "invalid_session", "req.session cannot be replaced by another object.",
+      'Keep values in it, as in req.session.set("name", value).');
   }
 
   async text(): Promise<string> {
