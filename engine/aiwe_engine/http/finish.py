@@ -166,13 +166,15 @@ class Finish:
         missing = blocked(response.body, policy, own)
         if not missing:
             return
+        # What dev adds to our own policy is not to be copied into the configuration.
+        base = policy if POLICY in given else self.settings.security_csp
         what = ", ".join(f"{origin} ({name})" for name, all_ in missing.items() for origin in all_)
         self._say(
             request,
             route,
             f"browsers will not load {what}, because the page's Content-Security-Policy forbids "
             f"it. Serve the file yourself, or let it in: set security.csp, or the answer's header "
-            f'{POLICY}, to "{amended(policy, missing)}".',
+            f'{POLICY}, to "{amended(base, missing)}".',
         )
 
     def _look_at_cookies(self, request: Request, response: Response, route: str) -> None:

@@ -205,6 +205,7 @@ async def test_in_dev_the_author_is_told_once_what_to_change():
                   "script-src 'self' 'unsafe-inline' https://a.cdn.example;"):  # fmt: skip
         assert words in lines[0]
     assert "\n" not in lines[0]
+    assert "localhost" not in lines[0]  # what dev lets in is nothing to copy
     other = CDN.replace(b"a.cdn", b"b.cdn")
     await one(request, Response(200, [HTML], other), "/page/:id")
     assert len(lines) == 2
