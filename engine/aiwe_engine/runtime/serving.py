@@ -42,6 +42,7 @@ class Serving:
         self._alone = settings.isolation == "request"
         self._ready: list[Isolate] = []
         self._members: list[Isolate] = []  # every isolate of this version, the leaving ones too
+        self._conditions = 0  # counts the changes of what isolates are made with
         self.used = self.loop.time()
         self.retired = False
 
@@ -51,11 +52,7 @@ class Serving:
         Raises:
             AiweError: the program does not load.
         """
-        isolate = await self._make()
-        if self._alone:
-            self._ready.append(isolate)
-        else:
-            self._isolate = isolate
+        self._keep(await self._fresh())
 
     async def _make(self) -> Isolate:
         process = await self._pool.lease(self._key)
@@ -65,30 +62,60 @@ class Serving:
         self._members.append(isolate)
         return isolate
 
+    async def _fresh(self) -> Isolate:
+        """A loaded isolate, of the conditions that hold when it is there.
+
+        Raises:
+            AiweError: the program does not load.
+        """
+        while True:
+            conditions = self._conditions
+            isolate = await self._make()
+            if conditions == self._conditions:
+                return isolate
+            isolate.dispose()
+
     async def renew(self, settings: Settings) -> None:
         """Puts a fresh isolate in the place of the one there is, which ends with what it does.
+
+        What is being made at the moment is made anew, and what is at rest comes up under the new
+        settings with the next request.
 
         Raises:
             AiweError: the program does not load as things are now; the isolate there was stays.
         """
         self._settings = settings
-        if self._restarting is not None:  # it began under other settings
-            await asyncio.shield(self._restarting)
+        self._conditions += 1
         alone = settings.isolation == "request"
-        if self._isolate is None and not self._ready:  # at rest: the next request begins anew
-            self._alone = alone
-            return
-        fresh = await self._make()
-        for isolate in [self._isolate, *self._ready]:
-            if isolate is not None:
-                self._replace(isolate)
+        before = self._takers()
+        fresh = await self._fresh() if before and self._restarting is None else None
+        for isolate in before | self._takers():
+            self._replace(isolate)
         self._alone, self._isolate, self._ready = alone, None, []
-        if self.retired:
-            fresh.dispose()
-        elif alone:
-            self._ready.append(fresh)
+        if fresh is not None:
+            self._keep(fresh)
+
+    def _takers(self) -> set[Isolate]:
+        """The isolates that take requests."""
+        return {one for one in (self._isolate, *self._ready) if one is not None}
+
+    def _keep(self, isolate: Isolate) -> None:
+        """Takes an isolate on that was just made: for what waits, or for what is to come."""
+        self._waiting = [f for f in self._waiting if not f.future.done()]
+        if self._alone and self._waiting:
+            isolate.on_idle = isolate.dispose
+            isolate.take(self._waiting.pop(0))
+        elif self._alone:
+            self._ready.append(isolate)
         else:
-            self._isolate = fresh
+            if self._isolate is not None:  # another one was made meanwhile
+                self._replace(self._isolate)
+            self._isolate = isolate
+            for flight in self._waiting:
+                isolate.take(flight)
+            self._waiting = []
+        if self.retired:  # replaced meanwhile: only what waited is still answered here
+            self.retire()
 
     # ── invocations ──
 
@@ -120,7 +147,7 @@ class Serving:
         try:
             for attempt in range(RETRIES):
                 try:
-                    await (self._fill() if self._alone else self._bring_up_one())
+                    await self._fill()
                 except AiweError as error:
                     if attempt == RETRIES - 1:
                         self._fail_waiting(error)
@@ -129,25 +156,10 @@ class Serving:
         finally:
             self._restarting = None
 
-    async def _bring_up_one(self) -> None:
-        isolate = self._isolate = await self._make()
-        waiting, self._waiting = self._waiting, []
-        for flight in waiting:
-            if not flight.future.done():
-                isolate.take(flight)
-        if self.retired:  # replaced meanwhile: only what waited is still answered here
-            self.retire()
-
     async def _fill(self) -> None:
-        """Keeps one loaded isolate ahead of the requests, each of which uses one up."""
-        while self._waiting or not (self._ready or self.retired):
-            isolate = await self._make()
-            self._waiting = [f for f in self._waiting if not f.future.done()]
-            if self._waiting:
-                isolate.on_idle = isolate.dispose
-                isolate.take(self._waiting.pop(0))
-            else:
-                self._ready.append(isolate)
+        """Makes isolates until nothing waits and one is there: alone, each request uses one up."""
+        while self._waiting or not (self._isolate or self._ready or self.retired):
+            self._keep(await self._fresh())
 
     def _fail_waiting(self, error: AiweError) -> None:
         waiting, self._waiting = self._waiting, []

@@ -172,7 +172,11 @@ async def test_an_app_that_cannot_live_under_new_limits_goes_on_under_its_old_on
     assert await bench.json("/hits") == 1
 
 
-async def test_requests_that_come_while_it_changes_are_all_answered(bench: Bench) -> None:
+@pytest.mark.parametrize("isolation", ["shared", "request"])
+async def test_requests_that_come_while_it_changes_are_all_answered(
+    open_bench: Open, isolation: str
+) -> None:
+    bench: Bench = await open_bench(isolation=isolation, deadline=30.0)
     await bench.serve(COUNTER)
     answers: list[int] = []
     stop = asyncio.Event()
@@ -181,15 +185,18 @@ async def test_requests_that_come_while_it_changes_are_all_answered(bench: Bench
         while not stop.is_set():
             answers.append((await bench.get("/hits")).status)
 
-    hammers = [asyncio.create_task(hammer()) for _ in range(8)]
-    for size in (48, 56, 48, 56):
+    hammers = [asyncio.create_task(hammer()) for _ in range(6)]
+    for size, other in ((48, "request"), (56, "shared"), (48, isolation)):
         before = len(answers)
-        await configure(bench, heap_limit=size * MB)
-        while len(answers) < before + 50:
+        async with asyncio.timeout(20):  # however many requests come, it is taken
+            await configure(bench, heap_limit=size * MB, isolation=other, deadline=30.0)
+        while len(answers) < before + 20:
             await asyncio.sleep(0)
     stop.set()
     await asyncio.gather(*hammers)
     assert set(answers) == {200}
+    first, second = [await bench.json("/hits") for _ in range(2)]
+    assert second - first == (0 if isolation == "request" else 1)
 
 
 async def test_changes_that_come_together_are_taken_one_after_the_other(bench: Bench) -> None:
