@@ -5,8 +5,8 @@ import contextlib
 
 import pytest
 
-from aiwe_engine.engine import Engine
 from aiwe_engine.channel import ROOM
+from aiwe_engine.engine import Engine
 from aiwe_engine.settings import Settings
 from tests.engine.http.wire import Wire, listening
 
