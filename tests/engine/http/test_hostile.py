@@ -46,7 +46,7 @@ async def port(tmp_path_factory):
     (app / "assets" / "style.css").write_text("p { color: red }")
     (app / "shop.js").write_text(PROGRAM)
     quick = Settings(
-        header_timeout=0.4, body_timeout=0.4, idle_timeout=0.4, spare_workers=0, body_limit=100_000
+        header_timeout=0.6, body_timeout=0.6, idle_timeout=0.6, spare_workers=0, body_limit=100_000
     )
     async with Engine(quick, env="production", root=root, data=root / "data") as engine:
         await engine.load(app)
