@@ -104,7 +104,10 @@ class AiweMagics(Magics):
         publish_display_data(routes_data(apps, self._kernel.counts))
 
     async def _assets(self) -> None:
-        assets = await self._kernel.client.assets(await self._app())
+        apps = await self._kernel.client.apps()
+        name = await self._app_or_none(apps)
+        live = any(app["app"] == name for app in apps)
+        assets = await self._kernel.client.assets(name) if name and live else []
         publish_display_data(assets_data(assets, self._kernel.counts))
 
     async def _logs(self, line: str) -> None:
