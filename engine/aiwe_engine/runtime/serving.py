@@ -42,6 +42,7 @@ class Serving:
         self._alone = settings.isolation == "request"
         self._ready: list[Isolate] = []
         self._members: list[Isolate] = []  # every isolate of this version, the leaving ones too
+        self._renewed: asyncio.Future[None] | None = None  # awaited by a change of settings
         self._conditions = 0  # counts the changes of what isolates are made with
         self.used = self.loop.time()
         self.retired = False
@@ -94,6 +95,14 @@ class Serving:
         self._alone, self._isolate, self._ready = alone, None, []
         if fresh is not None:
             self._keep(fresh)
+        elif self._restarting is not None:
+            # Changes that came faster than isolates would leave what waits without one.
+            self._renewed = self.loop.create_future()
+            await self._renewed
+
+    def _tell_renewed(self) -> None:
+        if self._renewed is not None and not self._renewed.done():
+            self._renewed.set_result(None)
 
     def _takers(self) -> set[Isolate]:
         """The isolates that take requests."""
@@ -101,6 +110,7 @@ class Serving:
 
     def _keep(self, isolate: Isolate) -> None:
         """Takes an isolate on that was just made: for what waits, or for what is to come."""
+        self._tell_renewed()
         self._waiting = [f for f in self._waiting if not f.future.done()]
         if self._alone and self._waiting:
             isolate.on_idle = isolate.dispose
@@ -155,6 +165,7 @@ class Serving:
                     break
         finally:
             self._restarting = None
+            self._tell_renewed()
 
     async def _fill(self) -> None:
         """Makes isolates until nothing waits and one is there: alone, each request uses one up."""
