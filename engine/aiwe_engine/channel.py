@@ -15,7 +15,7 @@ ROOM = 256 * 1024  # bytes that may wait; one piece more, whatever its size, is 
 
 
 class Channel:
-    """A queue of pieces of bytes. A `Source` for its reader."""
+    """A queue of pieces of bytes. A `ByteSource` for its reader."""
 
     __slots__ = ("_changed", "_ended", "_error", "_left", "_pieces", "_size")
 

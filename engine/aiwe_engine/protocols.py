@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import IO, Any, Literal, Protocol
 
 from aiwe_engine.types import (
-    ByteSource as Source,
-)
-from aiwe_engine.types import (
+    ByteSource,
     Cell,
     Deployment,
     Invocation,
@@ -18,8 +16,6 @@ from aiwe_engine.types import (
     Request,
     Response,
 )
-
-__all__ = ["Capability", "Management", "Method", "Scope", "Source", "Store"]
 
 
 class Openable(Protocol):
@@ -144,7 +140,7 @@ class Management(Protocol):
 
     async def assets(self, app: str) -> list[dict[str, Json]]: ...
     async def put_asset(
-        self, app: str, path: str, content: Source, size: int | None
+        self, app: str, path: str, content: ByteSource, size: int | None
     ) -> dict[str, Json]: ...
     async def delete_asset(self, app: str, path: str) -> bool: ...
     async def live(self, app: str, expression: str) -> dict[str, Json]: ...

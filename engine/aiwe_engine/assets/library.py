@@ -27,8 +27,8 @@ from aiwe_engine.assets.media import content_type
 from aiwe_engine.assets.path import checked
 from aiwe_engine.assets.shelf import Shelf, discarding, too_large
 from aiwe_engine.errors import RequestError
-from aiwe_engine.protocols import Source
 from aiwe_engine.settings import Settings
+from aiwe_engine.types import ByteSource
 
 T = TypeVar("T")
 Find = Callable[[str], Found | None]
@@ -190,7 +190,9 @@ class Library:
         self.on_change(app)
         return found
 
-    async def receive(self, app: str, path: str, source: Source, size: int | None = None) -> Found:
+    async def receive(
+        self, app: str, path: str, source: ByteSource, size: int | None = None
+    ) -> Found:
         """Keeps an asset that comes piece by piece, as `write` does; never held in memory whole.
 
         Args:

@@ -24,7 +24,7 @@ _NONE = 2**53  # the number of no body
 class Body:
     """The host half of `runtime/js/bodies.ts`.
 
-    What stands in `Invocation.bodies` is a `Source`, which a program reads, or a `Channel`, which it
+    What stands in `Invocation.bodies` is a `ByteSource`, which a program reads, or a `Channel`, which it
     writes.
 
     Args:

@@ -93,7 +93,7 @@ class Fetch:
 
 
 class Exchange:
-    """One request under way, and the body of its answer. A `Source` for the program.
+    """One request under way, and the body of its answer. A `ByteSource` for the program.
 
     Args:
         invocation: whose it is.

@@ -21,8 +21,8 @@ from aiwe_engine.errors import RequestError
 from aiwe_engine.files.incoming import Incoming, Upload, Writer
 from aiwe_engine.files.names import base_name
 from aiwe_engine.files.parameters import form_name, parameters
-from aiwe_engine.protocols import Source
 from aiwe_engine.settings import KB, Settings
+from aiwe_engine.types import ByteSource
 
 BATCH = 256 * KB  # what a thread is given at a time
 PREAMBLE = 8 * KB  # what may stand before the first boundary
@@ -61,7 +61,7 @@ class Form:
 
 
 async def read_form(
-    source: Source, content_type: str, incoming: Incoming, settings: Settings
+    source: ByteSource, content_type: str, incoming: Incoming, settings: Settings
 ) -> Form:
     """Reads a body that is multipart/form-data.
 

@@ -42,7 +42,7 @@ class ClientGone(RequestError):
 
 
 class Arrival:
-    """The body of one request, under way. A `Source`.
+    """The body of one request, under way. A `ByteSource`.
 
     Args:
         receive: the ASGI callable.

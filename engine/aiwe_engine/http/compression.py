@@ -24,8 +24,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from aiwe_engine.protocols import Source
 from aiwe_engine.settings import KB
+from aiwe_engine.types import ByteSource
 
 T = TypeVar("T")
 IDENTITY = ""  # no coding
@@ -152,7 +152,7 @@ async def apart(work: Callable[[bytes], T], data: bytes) -> T:
 
 
 class Compressed:
-    """A source whose pieces are compressed as they come. A `Source`.
+    """A source whose pieces are compressed as they come. A `ByteSource`.
 
     Every piece can be read in full as soon as it arrives.
 
@@ -163,7 +163,7 @@ class Compressed:
 
     __slots__ = ("_encoder", "_ended", "_source")
 
-    def __init__(self, coding: str, source: Source) -> None:
+    def __init__(self, coding: str, source: ByteSource) -> None:
         self._encoder: Encoder = _ENCODERS[coding]()
         self._source = source
         self._ended = False

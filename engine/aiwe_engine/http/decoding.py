@@ -20,8 +20,8 @@ else:
     from backports import zstd
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.protocols import Source
 from aiwe_engine.settings import KB
+from aiwe_engine.types import ByteSource
 
 PIECE = 256 * KB  # bytes that are made at a time
 
@@ -46,7 +46,7 @@ class Decoder(Protocol):
 
 
 class Decoded:
-    """The body of a request, decompressed. A `Source`.
+    """The body of a request, decompressed. A `ByteSource`.
 
     Args:
         source: the compressed body.
@@ -56,7 +56,7 @@ class Decoded:
     """
 
     def __init__(
-        self, source: Source, coding: str, limit: int, too_large: Callable[[], RequestError]
+        self, source: ByteSource, coding: str, limit: int, too_large: Callable[[], RequestError]
     ) -> None:
         self._source = source
         self._decoder = _DECODERS[coding]()

@@ -85,7 +85,7 @@ async def _receive(
 
 
 class Whole:
-    """Bytes that are here already, and what comes after them. A `Source`.
+    """Bytes that are here already, and what comes after them. A `ByteSource`.
 
     Args:
         content: the first piece.

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from aiwe_engine.files.reading import FileSource, file_not_found
 from aiwe_engine.http.conditions import http_date, is_unmodified, range_applies
 from aiwe_engine.http.ranges import wanted_ranges
-from aiwe_engine.protocols import Openable, Source
+from aiwe_engine.protocols import Openable
 from aiwe_engine.settings import KB
-from aiwe_engine.types import Request, Response
+from aiwe_engine.types import ByteSource, Request, Response
 
 SMALL = 64 * KB  # below it, reading at once costs less than asking a thread to
 
@@ -41,7 +41,7 @@ class File:
 class Joined:
     """Several sources, one after the other. Those that were not begun are closed as well."""
 
-    def __init__(self, sources: Iterable[Source | bytes]) -> None:
+    def __init__(self, sources: Iterable[ByteSource | bytes]) -> None:
         self._sources = list(sources)[::-1]
 
     async def read(self) -> bytes:
@@ -131,7 +131,7 @@ def _parts(file: File, ranges: list[tuple[int, int]], headers: list[tuple[str, s
     """multipart/byteranges, in the order asked for."""
     boundary = secrets.token_hex(16)
     kind = next(value for name, value in headers if name == "content-type")
-    pieces: list[Source | bytes] = []
+    pieces: list[ByteSource | bytes] = []
     size = 0
     for start, length in ranges:
         where = _content_range(start, length, file.size)
@@ -149,14 +149,14 @@ def _content_range(start: int, length: int, size: int) -> str:
 
 
 def _sent(
-    status: int, headers: list[tuple[str, str]], content: Source | bytes, size: int
+    status: int, headers: list[tuple[str, str]], content: ByteSource | bytes, size: int
 ) -> Response:
     if isinstance(content, bytes):
         return Response(status, headers, content)
     return Response(status, [*headers, ("content-length", str(size))], stream=content)
 
 
-def _slice(file: File, start: int, length: int) -> Source | bytes:
+def _slice(file: File, start: int, length: int) -> ByteSource | bytes:
     if isinstance(file.content, bytes):
         return file.content[start : start + length]
     try:

@@ -12,7 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiwe_engine.errors import AiweError
 from aiwe_engine.outbound import errors, failures
 from aiwe_engine.outbound.clock import Clock
-from aiwe_engine.protocols import Source
+from aiwe_engine.types import ByteSource
 
 
 class Upload:
@@ -24,7 +24,7 @@ class Upload:
         declared: bytes that Content-Length says it has, None where the length is not known.
     """
 
-    def __init__(self, source: Source, limit: int, declared: int | None) -> None:
+    def __init__(self, source: ByteSource, limit: int, declared: int | None) -> None:
         self._source, self._limit, self._declared = source, limit, declared
         self.started = False
         self.error: AiweError | None = None
@@ -66,7 +66,7 @@ class Upload:
 
 
 class Download:
-    """The body of one answer. A `Source`; nothing is read ahead of its reader but a buffer.
+    """The body of one answer. A `ByteSource`; nothing is read ahead of its reader but a buffer.
 
     Args:
         response: aiohttp's answer, whose head is there.

@@ -1,6 +1,6 @@
 """Requests to other servers, as the Fetch standard has them: redirects, retries, limits, one pool.
 
-`Outbound.send` gives the head of an answer and its body as a `Source`. What JavaScript sees of it is
+`Outbound.send` gives the head of an answer and its body as a `ByteSource`. What JavaScript sees of it is
 made in `capabilities/fetch.py`; what may be reached is decided in `guard.py`, for each hop anew.
 """
 
@@ -19,8 +19,8 @@ from aiwe_engine.outbound.guard import Lookup, SystemLookup
 from aiwe_engine.outbound.headers import Pairs
 from aiwe_engine.outbound.target import Target, follow, read_target
 from aiwe_engine.outbound.way import Rules, Way, rules
-from aiwe_engine.protocols import Source
 from aiwe_engine.settings import MB, Settings
+from aiwe_engine.types import ByteSource
 
 _REDIRECTS = frozenset([301, 302, 303, 307, 308])
 _BODILESS = frozenset([204, 205, 304])
@@ -33,7 +33,7 @@ class _Hop:
     target: Target
     method: str
     headers: Pairs
-    body: bytes | Source | None
+    body: bytes | ByteSource | None
 
 
 class Outbound:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aiwe_engine.outbound.headers import Pairs
 from aiwe_engine.outbound.retry import Retry
-from aiwe_engine.protocols import Source
+from aiwe_engine.types import ByteSource
 
 if TYPE_CHECKING:
     from aiwe_engine.outbound.body import Download
@@ -31,7 +31,7 @@ class Outgoing:
     method: str
     url: str
     headers: Iterable[tuple[str, str]] = ()
-    body: bytes | Source | None = None
+    body: bytes | ByteSource | None = None
     redirect: Literal["follow", "error", "manual"] = "follow"
     timeout: float | None = None
     retry: Retry = field(default_factory=Retry)
