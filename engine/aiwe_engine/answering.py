@@ -129,7 +129,8 @@ class Answering:
         deployment, settings = release.deployment, release.settings
         # First, because its files lie where those of the app do, in a folder of the engine's.
         if self._reference.may_own(request.path) and settings.openapi:
-            return await self._reference.answer(deployment, release.table, request)
+            limit = settings.rate_limit
+            return await self._reference.answer(deployment, release.table, request, limit=limit)
         if request.path.startswith(PREFIX):
             version = deployment.version
             return await self._assets.answer(deployment.app, version, request, settings)

@@ -290,7 +290,8 @@ class Engine:
         release = self._live.get(app)
         if release is None:
             raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
-        return await self._reference.document(release.deployment, server)
+        limit = release.settings.rate_limit
+        return await self._reference.document(release.deployment, server, limit=limit)
 
     # ── requests ──
 

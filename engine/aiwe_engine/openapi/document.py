@@ -21,16 +21,17 @@ VERSION = "3.1.0"
 METHODS = ("get", "put", "post", "delete", "patch")
 
 
-def make_document(deployment: Deployment, *, title: str, server: str) -> Schema:
+def make_document(deployment: Deployment, *, title: str, server: str, limit: str = "") -> Schema:
     """The document of an app.
 
     Args:
         deployment: what is live.
         title: what people call it.
         server: the address below which it is reached, absolute or relative.
+        limit: the rule by which requests to every route are limited; "" for none.
     """
     components = Components()
-    operations = Operations(components)
+    operations = Operations(components, limit)
     paths: Schema = {}
     used: set[str] = set()
     for shape in _shapes(deployment.routes).values():

@@ -30,7 +30,7 @@ ERROR: Schema = {
         }
     },
 }  # fmt: skip
-_JSON = "application/json"
+_JSON, _FORM = "application/json", "multipart/form-data"
 _ANY = "*/*"
 _QUERIED = frozenset({"get", "delete", "options"})
 _STATUSES = {
@@ -48,10 +48,15 @@ _RETRY = {
 
 
 class Operations:
-    """Makes the operations of one document, with names that are unique in it."""
+    """Makes the operations of one document, with names that are unique in it.
 
-    def __init__(self, components: Components) -> None:
-        self._components = components
+    Args:
+        components: what the document shares.
+        limit: the rule that holds for every route without one of its own; "" for none.
+    """
+
+    def __init__(self, components: Components, limit: str) -> None:
+        self._components, self._limit = components, limit
         self._error = components.add("Error", ERROR)
         self._ids: set[str] = set()
 
@@ -89,7 +94,8 @@ class Operations:
         if parameters:
             operation["parameters"] = parameters
         if not queried:
-            operation["requestBody"] = _body(info, given)
+            has_files = _has_files(self._components.resolve(given))
+            operation["requestBody"] = _body(info, given, has_files=has_files)
         operation["responses"] = self._responses(info, method, title)
         return operation
 
@@ -158,7 +164,7 @@ class Operations:
             responses.update(_successes(method, output))
         if "input" in info or "params" in info:
             responses.setdefault("400", self._failure("What was sent does not fit its schema"))
-        if info.get("limits"):
+        if info.get("limits") or self._limit:
             limited = self._failure("Too many requests: wait as long as Retry-After says.")
             responses.setdefault("429", {**limited, "headers": _RETRY})
         strict = output is not None or bool(declared)
@@ -221,12 +227,21 @@ def _parameter(name: str, place: str, schema: Any, *, required: bool) -> Schema:
     return parameter
 
 
-def _body(info: Schema, schema: Any) -> Schema:
+def _body(info: Schema, schema: Any, *, has_files: bool) -> Schema:
     if info.get("body") == "stream":
         return {"description": "Read as it comes", "content": {_ANY: {}}}
     if schema is None:
-        return {"content": {_JSON: {"schema": {}}, _ANY: {}}}
-    return {"required": True, "content": {_JSON: {"schema": schema}}}
+        return {"content": {_JSON: {"schema": {}}}}
+    kind = _FORM if has_files else _JSON
+    return {"required": True, "content": {kind: {"schema": schema}}}
+
+
+def _has_files(schema: Any) -> bool:
+    """Whether a property is a file, which OpenAPI calls a string of the format "binary"."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    values = properties.values() if isinstance(properties, dict) else ()
+    items = [one.get("items", one) if isinstance(one, dict) else one for one in values]
+    return any(isinstance(one, dict) and one.get("format") == "binary" for one in items)
 
 
 def _notes(info: Schema) -> str:

@@ -45,9 +45,11 @@ class Reference:
         return path in _PATHS or path.startswith(FOLDER)
 
     async def answer(
-        self, deployment: Deployment, table: RouteTable, request: Request
+        self, deployment: Deployment, table: RouteTable, request: Request, *, limit: str
     ) -> Response | None:
         """The answer to a request for one of our paths; None where the app has a route for it.
+
+        `limit` is the rule that holds for all of the app's routes.
 
         Raises:
             NoSuchRoute: there is no such file.
@@ -66,15 +68,16 @@ class Reference:
         if path == "/docs/":
             return Response(308, [("location", "../docs")])
         title = await self.title(deployment)
-        document = orjson.dumps(make_document(deployment, title=title, server=_server(request)))
+        made = make_document(deployment, title=title, server=_server(request), limit=limit)
+        document = orjson.dumps(made)
         if path == _DOCUMENT:
             return Response(200, [("content-type", "application/json"), _FRESH], document)
         return page(title, document, deployment.url and f"{deployment.url}docs")
 
-    async def document(self, deployment: Deployment, server: str = "/") -> bytes:
+    async def document(self, deployment: Deployment, server: str, *, limit: str) -> bytes:
         """The OpenAPI document of an app, as JSON text with lines."""
         title = await self.title(deployment)
-        made = make_document(deployment, title=title, server=server)
+        made = make_document(deployment, title=title, server=server, limit=limit)
         return orjson.dumps(made, option=orjson.OPT_INDENT_2)
 
     async def title(self, deployment: Deployment) -> str:

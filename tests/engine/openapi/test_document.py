@@ -147,6 +147,20 @@ async def test_an_input_is_the_body_or_the_query(document):
         assert content(made, response) == made["components"]["schemas"]["Error"]
 
 
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        ('{ properties: { a: { type: "string" } } }', "application/json"),
+        ('{ properties: { a: { type: "string", format: "binary" } } }', "multipart/form-data"),
+        ('{ properties: { a: { type: "array", items: { type: "string", format: "binary" } } } }', "multipart/form-data"),
+        ('{ title: "Upload", properties: { a: { format: "binary" } } }', "multipart/form-data"),
+    ],
+)  # fmt: skip
+async def test_an_input_with_files_is_a_form(document, schema, kind):
+    made = await document(f'app.post("/a", () => 1).describe({{ input: {schema} }});')
+    assert list(operation(made, "post", "/a")["requestBody"]["content"]) == [kind]
+
+
 async def test_described_parameters_of_the_path_are_told(document):
     made = await document(
         'app.get("/a/:id", () => 1).describe({ params: { id: { type: "integer" } } });'
@@ -172,6 +186,16 @@ async def test_described_parameters_of_the_path_are_told(document):
 async def test_answers_are_those_that_may_come(document, method, info, statuses):
     made = await document(f'app.{method}("/a", () => 1).describe({info});')
     assert set(operation(made, method, "/a")["responses"]) == statuses
+
+
+async def test_a_limited_route_says_so_and_what_a_caller_is_told(document):
+    made = await document("""
+      app.get("/some", () => 1).limit("5/min"); app.get("/any", () => 1);
+    """)
+    some = operation(made, "get", "/some")
+    assert "5/min" in some["description"]
+    assert "Retry-After" in some["responses"]["429"]["headers"]
+    assert "429" not in operation(made, "get", "/any")["responses"]
 
 
 async def test_a_described_answer_is_a_promise_and_an_undescribed_one_is_none(document):

@@ -119,6 +119,15 @@ async def test_in_a_sandbox_the_page_knows_the_apps_own_address(face):
     assert not any("allow-same-origin" in value for value in policies)
 
 
+async def test_a_limit_for_every_route_stands_at_every_route(tmp_path):
+    settings = Settings(spare_workers=0, rate_limit="100/min")
+    async with Engine(settings, root=tmp_path, data=tmp_path / "d") as engine:
+        (tmp_path / "x.js").write_text('app.get("/", () => 1);')
+        await engine.load(tmp_path / "x.js")
+        document = (await call(AppsFace(engine), "/openapi.json", host="x.localhost")).json
+    assert "429" in document["paths"]["/"]["get"]["responses"]
+
+
 @pytest.mark.binds("openapi")
 async def test_an_app_can_keep_its_api_to_itself(tmp_path):
     settings = Settings(spare_workers=0, openapi=False)

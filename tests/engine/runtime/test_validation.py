@@ -54,6 +54,9 @@ check("/closed", { type: "object", properties: {}, additionalProperties: false }
 check("/form", { type: "object", required: ["name", "age"], properties: {
   name: { type: "string", minLength: 1 }, age: { type: "integer" }, site: { type: "string", format: "uri" },
   agree: { type: "boolean" }, tags: { type: "array", items: { type: "string" } } } });
+app.post("/files", (req) => ({ body: req.body, files: req.files.map((file) => file.filename) })).describe({ input: {
+  type: "object", required: ["file"], additionalProperties: false, properties: {
+    file: { type: "array", maxItems: 2, items: { type: "string", format: "binary" } }, note: { type: "string" } } } });
 app.get("/search", (req) => ({ read: req.validate({ type: "object", required: ["q"], properties: {
   q: { type: "string" }, limit: { type: "integer", maximum: 50 }, deep: { type: "boolean" }, ids: { type: "array", items: { type: "integer" } } } }),
   query: req.query }));
@@ -239,6 +242,33 @@ async def test_a_body_of_another_kind_is_told_which_is_wanted(shop, body, kind, 
 async def test_fields_of_a_form_become_what_the_schema_says(shop, text, read):
     answer = await post(shop, "/form", text, "application/x-www-form-urlencoded")
     assert answer == (200, {"valid": read})
+
+
+def form(*parts: tuple[str, str | None]) -> bytes:
+    """A form of fields (name, None) and files (field, file name)."""
+    text = ""
+    for name, filename in parts:
+        more = "" if filename is None else f'; filename="{filename}"'
+        text += f'--x\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\nvalue\r\n'
+    return f"{text}--x--\r\n".encode()
+
+
+async def test_files_of_a_form_are_checked_as_fields_and_stay_files(shop):
+    kind = "multipart/form-data; boundary=x"
+    sent = form(("file", "a.txt"), ("file", "b.txt"), ("note", None))
+    status, answer = await post(shop, "/files", sent, kind)
+    assert (status, answer) == (200, {"body": {"note": "value"}, "files": ["a.txt", "b.txt"]})
+    status, answer = await post(shop, "/files", form(("file", "a.txt")), kind)
+    assert (status, answer["files"]) == (200, ["a.txt"])
+    assert told(await post(shop, "/files", form(("note", None)), kind)) == [
+        ("/file", "is required")
+    ]
+    many = form(*[("file", f"{n}.txt") for n in range(3)])
+    assert told(await post(shop, "/files", many, kind)) == [("/file", "must have at most 2 items")]
+    text = told(await post(shop, "/files", form(("file", None)), kind))
+    assert text == [("/file", "must be a file, of a form that is multipart/form-data")]
+    other = form(("file", "a.txt"), ("more", "b.txt"))
+    assert told(await post(shop, "/files", other, kind))[0][0] == "/more"
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,24 @@ export function validated(request: AppRequest, rule: Rule): unknown {
   const media = (request.headers["content-type"] ?? "").split(";", 1)[0]!.trim().toLowerCase();
   const form = !asked && FORMS.has(media);
   const text = asked || form;
-  const value = text ? rule.read(asked ? request.query : body ?? {}, form) : body;
+  const files = form ? filesOf(request) : {};
+  const value: any = text ? rule.read(asked ? request.query : { ...body, ...files }, form) : body;
   const problems = body instanceof Uint8Array && !asked ? [unread(media)] : rule.check(value);
-  if (problems.length === 0) return value;
+  for (const field of form ? rule.files : []) {
+    if (Object.hasOwn(value, field) && !Object.hasOwn(files, field)) problems[problems.length] = { path: `/${field}`, message: "must be a file, of a form that is multipart/form-data" };
+  }
+  if (problems.length === 0) {
+    for (const field in files) delete value[field]; // they are in req.files
+    return value;
+  }
   throw refusal(asked ? "query" : "body", body === undefined && !text ? [NO_BODY] : text ? problems.map(ofText) : problems, media, body);
+}
+
+/** The files of a form by their fields, as the names that they came with: to a schema a file is a string. */
+function filesOf({ files }: AppRequest): Record<string, string[] | string> {
+  const found: Record<string, string[]> = Object.create(null);
+  for (const { field, filename } of files) (found[field] ??= []).push(filename);
+  return Object.fromEntries(Object.entries(found).map(([field, names]) => [field, names.length === 1 ? names[0]! : names]));
 }
 
 /** Whether what a request brings is its query: it has no body, and none is expected of it. */

@@ -7,7 +7,7 @@ import { Set as setFormat, IsUri } from "typebox/format";
 import { CheckSchema, CheckContext, ErrorContext, ErrorSchema, Meta, Stack } from "typebox/schema";
 import { Settings } from "typebox/system";
 import { type Problem, type Schema, link } from "./schema_link";
-import { readFields } from "./schema_texts";
+import { fileFields, readFields } from "./schema_texts";
 import { type Found, Words } from "./schema_words";
 
 /** A schema that was found good. */
@@ -16,6 +16,8 @@ export interface Rule {
   check(value: unknown): Problem[];
   /** Values that came as text, as the types that the schema wants; see schema_texts.ts. */
   read(fields: Record<string, unknown>, form: boolean): Record<string, unknown>;
+  /** Names of the properties that are files. */
+  files: string[];
 }
 
 const LATEST = "https://json-schema.org/draft/2020-12/schema";
@@ -117,6 +119,7 @@ export function compile(schema: unknown): { rule: Rule } | { problems: Problem[]
     if (problems.length > 0) return { problems };
     rule = {
       check: (value) => check(copy, value),
+      files: fileFields(copy),
       read: (fields, form) => readFields(copy, fields, form, fits),
     };
     if (known.size >= KEPT) known.delete(known.keys().next().value!);

@@ -46,6 +46,16 @@ function schemasOf(schema: Schema, name: string): Schema[] {
   return found;
 }
 
+/** The properties that are files: strings of the format "binary", or lists of them. */
+export function fileFields(schema: Schema): string[] {
+  const isFile = (one: any): boolean => typeof one === "object" && (one.format === "binary" || (one.items !== undefined && isFile(one.items)));
+  const found: string[] = [];
+  for (const part of parts(schema)) {
+    for (const [name, one] of Object.entries(part.properties ?? {})) if (isFile(one)) found.push(name);
+  }
+  return found;
+}
+
 function readText(schemas: Schema[], text: string): unknown {
   const wanted = types(schemas);
   if (wanted.size === 0 || wanted.has("string")) return text;
