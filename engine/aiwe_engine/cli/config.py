@@ -1,11 +1,12 @@
 """`aiwe config`: every setting in effect, and where it was said.
 
-What it prints is itself TOML: a file of it says the same again.
+What it prints is itself TOML: a file of it says the same again, but for the password of a proxy.
 """
 
 from __future__ import annotations
 
 import json as json_module
+import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any
@@ -15,6 +16,8 @@ from aiwe_engine.configuration.given import CONFIG
 from aiwe_engine.configuration.values import written
 from aiwe_engine.settings import ROWS, Row, Settings
 
+_PASSWORD = re.compile(r"(?<=://)([^:/@\"]*):[^@\"]*(?=@)")
+_HIDDEN = r"\1:***"
 _WIDTH = 40  # of what stands before a comment, where it is not longer
 
 
@@ -45,8 +48,15 @@ def _print_tables(
     for section, group in groupby(rows, lambda row: row.section):
         print(f"\n[{place}{section}]")
         for row in group:
-            said = f"{row.key} = {written(row, getattr(settings, row.name))}"
+            said = (
+                f"{row.key} = {_PASSWORD.sub(_HIDDEN, written(row, getattr(settings, row.name)))}"
+            )
             print(f"{said:<{_WIDTH}} # {origins.get(row.name, 'default')}")
+
+
+def _shown(value: Any) -> Any:
+    """A value, without the password of an address."""
+    return _PASSWORD.sub(_HIDDEN, value) if isinstance(value, str) else value
 
 
 def _toml(value: Any) -> str:
@@ -78,7 +88,7 @@ def _values(
 ) -> dict[str, dict[str, Any]]:
     return {
         ROWS[name].full: {
-            "value": getattr(settings, name),
+            "value": _shown(getattr(settings, name)),
             "source": origins.get(name, "default"),
         }
         for name in names

@@ -363,3 +363,11 @@ def test_config_shows_what_holds_and_where_it_was_said(folder, monkeypatch):
         name: one["value"] for name, one in found["settings"].items()
     }
     assert again["apps"]["shop"]["config"] == found["apps"]["shop"]["config"]
+
+
+def test_config_does_not_show_the_password_of_a_proxy(folder, monkeypatch):
+    monkeypatch.setenv("AIWE_FETCH__PROXY", "http://me:s3cret@proxy.example:3128")
+    for options in ([], ["--json"]):
+        _, said, _ = aiwe("config", *options, cwd=folder)
+        assert "http://me:***@proxy.example:3128" in said
+        assert "s3cret" not in said
