@@ -366,7 +366,7 @@ def test_config_shows_what_holds_and_where_it_was_said(folder, monkeypatch):
 
 
 def test_config_does_not_show_the_password_of_a_proxy(folder, monkeypatch):
-    monkeypatch.setenv("AIWE_FETCH__PROXY", "http://me:s3cret@proxy.example:3128")
+    monkeypatch.setitem(ENVIRONMENT, "AIWE_FETCH__PROXY", "http://me:s3cret@proxy.example:3128")
     for options in ([], ["--json"]):
         _, said, _ = aiwe("config", *options, cwd=folder)
         assert "http://me:***@proxy.example:3128" in said
