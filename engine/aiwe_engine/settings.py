@@ -125,6 +125,12 @@ class Settings:
         check=checks.network,
     )
     body_limit: int = _size("http", 10 * MB, "Largest request body", least=0, app=True)
+    json_values: int = _count(
+        "http",
+        200_000,
+        "Values that a JSON body may have, its lists and objects included",
+        app=True,
+    )
     form_fields: int = _count("http", 1000, "Fields that a form may have", app=True)
     form_files: int = _count("http", 100, "Files that a form may have", app=True)
     form_field_limit: int = _size(

@@ -17,6 +17,7 @@ import orjson
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.files.form import Form, Text, too_many_fields
+from aiwe_engine.http.structure import check_structure
 
 FORM = "application/x-www-form-urlencoded"
 FILES = "multipart/form-data"
@@ -43,22 +44,24 @@ def media_of(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def parsed(content_type: str, body: bytes, *, fields: int) -> dict[str, Any]:
+def parsed(content_type: str, body: bytes, *, fields: int, values: int) -> dict[str, Any]:
     """The `body`, `text`, `raw` and `base64` of a request's payload; nothing for an empty body.
 
     Args:
         content_type: the request's header.
         body: all of it.
         fields: the most that a form may have.
+        values: the most that JSON may have.
 
     Raises:
-        RequestError: `invalid_json` with its position, `too_many_fields`, `unsupported_charset`.
+        RequestError: `invalid_json` with its position, `too_many_values`, `too_many_fields`,
+            `unsupported_charset`.
     """
     if not body:
         return {}
     media = media_of(content_type)
     if media in {"application/json", "text/json"} or media.endswith("+json"):
-        return _json(_charset(content_type), body)
+        return _json(_charset(content_type), body, values)
     if media == FORM:
         return _form(_charset(content_type), body, fields)
     if media.startswith("text/") or media in _TEXTS or media.endswith("+xml"):
@@ -92,9 +95,10 @@ def form_payload(form: Form) -> dict[str, Any]:
     return {"form": pairs, "files": files}
 
 
-def _json(charset: str, body: bytes) -> dict[str, Any]:
+def _json(charset: str, body: bytes, values: int) -> dict[str, Any]:
     plain = charset in _UTF8 and not body.startswith(_MARK)
     text = body.removeprefix(_MARK) if charset in _UTF8 else decoded(charset, body).encode()
+    check_structure(text, values)
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -111,6 +115,8 @@ def _json(charset: str, body: bytes) -> dict[str, Any]:
 
 def _form(charset: str, body: bytes, most: int) -> dict[str, Any]:
     """As the URL standard reads it: what is no escape stands for itself, and + is a space."""
+    if body.count(b"&") > 2 * most:  # before anything is made of them
+        raise too_many_fields(most)
     pieces = [piece for piece in body.split(b"&") if piece]
     if len(pieces) > most:
         raise too_many_fields(most)

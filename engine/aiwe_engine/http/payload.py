@@ -32,7 +32,7 @@ def payload(request: Request, match: Match, settings: Settings) -> dict[str, Any
     Args:
         request: its body, if it has one, was taken in (`intake.py`).
         match: its route.
-        settings: of the app, for `form_fields`.
+        settings: of the app, for `form_fields` and `json_values`.
 
     Raises:
         RequestError: the body is not what its content type says.
@@ -57,7 +57,8 @@ def payload(request: Request, match: Match, settings: Settings) -> dict[str, Any
         value.update(request.form)
     elif request.body:
         kind = headers.get("content-type", "")
-        value.update(parsed(kind, request.body, fields=settings.form_fields))
+        most = {"fields": settings.form_fields, "values": settings.json_values}
+        value.update(parsed(kind, request.body, **most))
     return value
 
 

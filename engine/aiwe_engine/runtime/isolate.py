@@ -9,7 +9,6 @@ flight goes on until the last piece.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,6 +18,7 @@ import orjson
 from aiwe_engine import wire
 from aiwe_engine.channel import Channel
 from aiwe_engine.errors import AiweError, ProgramError
+from aiwe_engine.runtime.outbox import TOO_DEEP, messages
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.types import Invocation
 
@@ -194,7 +194,7 @@ class Isolate:
         if op == wire.OUTBOX:
             self._acknowledge(number)
             if body:
-                for message in _parse(b"[" + body + b"]"):
+                for message in messages(body):
                     self._take_message(message)
         elif op == wire.DEFINED:
             self._defined(number, body.decode())
@@ -227,6 +227,8 @@ class Isolate:
                 flight.display(message[2])
         elif letter == "h":
             flight.begin_stream(message[2], self._loop.time() + self._stream_timeout)
+        elif letter == TOO_DEEP:
+            self.abandon(number, _too_deep())
         else:
             del self.flights[number]
             self._end(flight, letter, message)
@@ -283,15 +285,6 @@ class Isolate:
         self._on_lost(self, reason, list(flights.values()), suspected)
 
 
-def _parse(text: bytes) -> list[Any]:
-    try:
-        parsed: list[Any] = orjson.loads(text)
-    except orjson.JSONDecodeError:  # lone surrogates, which JSON allows and UTF-8 does not
-        loose = json.dumps(json.loads(text), ensure_ascii=False)
-        parsed = orjson.loads(loose.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    return parsed
-
-
 def _thrown(description: dict[str, Any]) -> ProgramError:
     status = description.get("status")
     return ProgramError(
@@ -317,6 +310,15 @@ def _as_javascript(error: AiweError) -> dict[str, Any]:
     if error.details is not None:
         value["details"] = error.details
     return value
+
+
+def _too_deep() -> ProgramError:
+    return ProgramError(
+        "A value of this code is nested too deeply to be handed over.",
+        code="nested_too_deeply",
+        hint="Keep values within 200 levels: store deep structures as lists of parts with ids.",
+        name="RangeError",
+    )
 
 
 def over_limit(seconds: float) -> ProgramError:

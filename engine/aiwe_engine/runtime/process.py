@@ -142,7 +142,7 @@ class WorkerProcess(asyncio.Protocol):
             elif (resident := self.residents.get(isolate)) is not None:
                 try:
                     resident.received(op, number, body)
-                except (ValueError, TypeError, LookupError):
+                except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
                     self.kill()  # not our protocol: whatever this is, it is not our worker any more
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature

@@ -81,6 +81,12 @@ REFUSED = [
     ("application/json", b'{"a":1}x', 400, "invalid_json"),
     ("application/json", b'"\xff"', 400, "invalid_json"),
     ("application/json", b"[" * 100_000, 400, "invalid_json"),
+    ("application/json", b"[" * 201 + b"]" * 201, 400, "invalid_json"),
+    ("application/json", b'{"a":[' * 101 + b"]}" * 101, 400, "invalid_json"),
+    ("application/json", b"[" + b"[]," * 3_300_000 + b"[]]", 413, "too_many_values"),
+    ("application/json", b'["' + b'","' * 250_000 + b'"]', 413, "too_many_values"),
+    ("application/json", b'["' + b'\\" ' * 500_000, 400, "invalid_json"),
+    ("application/x-www-form-urlencoded", b"&" * 5_000_000, 400, "too_many_fields"),
     ("text/plain; charset=klingon", b"a", 415, "unsupported_charset"),
     ("text/plain; charset=rot13", b"a", 415, "unsupported_charset"),
     ("text/plain; charset=zlib", b"a", 415, "unsupported_charset"),
@@ -95,6 +101,30 @@ def test_a_body_that_is_not_what_its_type_says_is_refused(content_type, body, st
         sent(body, content_type)
     assert (caught.value.status, caught.value.code) == (status, code)
     assert caught.value.hint
+
+
+WITHIN = [
+    ("as many levels as may be", b"[" * 200 + b"]" * 200),
+    ("many small lists", b"[" + b"[[]]," * 1000 + b"[]]"),
+    ("brackets and commas in a string", b'["' + b"[,{" * 300_000 + b'"]'),
+    ("quotes in a string", b'["' + rb"\"[,\\" * 100_000 + b'"]'),
+]
+
+
+@pytest.mark.parametrize("body", [case[1] for case in WITHIN], ids=[case[0] for case in WITHIN])
+def test_json_is_measured_by_its_values_and_not_by_its_text(body):
+    assert sent(body, "application/json")["body"] == orjson.loads(body)
+
+
+@pytest.mark.binds("json_values")
+@pytest.mark.parametrize("body", [b"[1, 2, 3]", b'{"a": {"b": "c,d,[", "e": 0}}'])
+def test_a_body_has_no_more_values_than_it_may(body):
+    request = Request("POST", "/", "", [("content-type", "application/json")], body, "")
+    assert payload(request, MATCH, Settings(json_values=3))["text"] == body.decode()
+    with pytest.raises(RequestError) as caught:
+        payload(request, MATCH, Settings(json_values=2))
+    assert (caught.value.status, caught.value.code) == (413, "too_many_values")
+    assert "http.json_values" in caught.value.hint
 
 
 def test_broken_json_is_told_with_its_position():

@@ -74,6 +74,11 @@ GUILTY = [
         "() => { throw { get message() { for (;;); } }; }",
         (500, "cpu_limit"),
     ),
+    (
+        "a value deeper than the host can read",
+        "() => { let v = 1; for (let i = 0; i < 5000; i++) v = [v]; return DataRepository.create('x', { v }); }",
+        (500, "nested_too_deeply"),
+    ),
 ]
 
 PROGRAM = """
@@ -107,6 +112,23 @@ async def test_the_guilty_request_gets_its_error_and_the_others_their_answers(
     assert stored.body == b'{"stored":[]}'
     assert neighbour.body == b"neighbour"
     assert (await bench.get("/hello")).status == 200
+
+
+async def test_a_value_that_cannot_be_read_costs_no_worker(bench: Bench) -> None:
+    await bench.serve(
+        """
+        const deep = (n) => { let v = "\\ud800 ]"; for (let i = 0; i < n; i++) v = [v]; return v; };
+        app.get("/deep", () => DataRepository.create("x", { v: deep(5000) }));
+        app.get("/odd", () => DataRepository.create("x", { v: deep(3) }));
+        """
+    )
+    before = bench.engine.status()["workers"]
+    (status, code), odd, *_ = await asyncio.gather(
+        bench.code("/deep"), bench.json("/odd"), bench.code("/deep")
+    )
+    assert (status, code) == (500, "nested_too_deeply")
+    assert odd["v"] == [[["\ufffd ]"]]]
+    assert bench.engine.status()["workers"] == before
 
 
 LOADS = [
