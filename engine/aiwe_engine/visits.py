@@ -35,6 +35,7 @@ _COLLECTION = "sessions"
 _ID_BYTES = 32
 _ID_LENGTH = 43  # of its text
 _STALE = 0.1  # of the idle time, after which a session is noted to be in use
+_CHANGES = 10_000  # names that one request may set and delete
 _SWEEP = 600.0  # seconds between two looks for what has expired
 
 Header = tuple[str, str]
@@ -91,14 +92,16 @@ class Visits:
             changes: `{"set": {…}, "delete": […]}`, from a worker; None where there are none.
 
         Raises:
-            ProgramError: `session_too_large`.
+            ProgramError: `session_too_large`, `too_many_changes`.
             EngineError: `invalid_answer`, the worker did not keep to that form.
         """
         put, gone = _checked(changes)
         if not visit.kept:
             return []
+        if len(put) + len(gone) > _CHANGES:
+            raise _too_many()
         if put:
-            _check_size(visit.values, put, gone, settings.session_limit)
+            _check_size(visit.values, put, set(gone), settings.session_limit)
         try:
             if visit.key is not None:
                 if put or gone or visit.stale:
@@ -161,7 +164,7 @@ def _expired(stored: dict[str, Any], settings: Settings, now: float) -> bool:
     return bool(idle > settings.session_idle or age > settings.session_lifetime)
 
 
-def _check_size(before: dict[str, Json], put: dict[str, Json], gone: list[str], limit: int) -> None:
+def _check_size(before: dict[str, Json], put: dict[str, Json], gone: set[str], limit: int) -> None:
     after = {name: value for name, value in (before | put).items() if name not in gone}
     try:
         size = len(orjson.dumps(after))
@@ -177,6 +180,15 @@ def _too_large(limit: int) -> ProgramError:
         code="session_too_large",
         hint="Keep ids in the session and what they stand for in DataRepository, "
         "or raise the setting session.limit.",
+    )
+
+
+def _too_many() -> ProgramError:
+    return ProgramError(
+        f"The request changed more than {_CHANGES:,} names of its session.",
+        code="too_many_changes",
+        hint="Keep what belongs together under one name, and end a session with "
+        "req.session.destroy().",
     )
 
 

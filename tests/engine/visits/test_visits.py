@@ -95,6 +95,18 @@ async def test_what_is_set_is_there_at_the_next_request(browser):
     assert await browser.values() == {"name": "Bob"}
 
 
+async def test_a_request_changes_so_many_names_and_no_more(browser):
+    await browser.set(kept=1)
+    names = [f"n{n}" for n in range(9_999)]
+    assert await browser.keep(await browser.find(), delete=names, other=2) == []
+    with pytest.raises(AiweError) as caught:
+        await browser.keep(await browser.find(), delete=[*names, "kept"], other=3)
+    assert (caught.value.code, caught.value.status) == ("too_many_changes", 500)
+    assert "10,000 names" in caught.value.message
+    assert "destroy()" in caught.value.hint
+    assert await browser.values() == {"kept": 1, "other": 2}
+
+
 @pytest.mark.parametrize(
     ("scheme", "name", "more"),
     [("http", "aiwe_session", ""), ("https", "__Host-aiwe_session", "; Secure")],
