@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import binascii
 import io
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import IO, Any
 from urllib.parse import quote
@@ -19,13 +18,12 @@ from aiwe_engine.assets.library import Library, changed
 from aiwe_engine.assets.path import PREFIX, checked, with_hash
 from aiwe_engine.capabilities.opened import begin
 from aiwe_engine.errors import AiweError, ProgramError, RequestError
+from aiwe_engine.files.parameters import CONTENT_TYPE
 from aiwe_engine.files.reading import FileSource
 from aiwe_engine.protocols import Method
 from aiwe_engine.types import Invocation, Json
 
 _READ, _WRITE = Method(), Method(write=True)
-_WORD = r"[A-Za-z0-9!#$&^_.+-]+"
-_CONTENT_TYPE = re.compile(rf'{_WORD}/{_WORD}(?:; ?{_WORD}=(?:{_WORD}|"[ !#-\[\]-~]*"))*')
 
 
 class Assets:
@@ -63,7 +61,7 @@ class Assets:
     async def _write(self, invocation: Invocation, args: list[Any]) -> Json:
         path, text, base64, kind = args[:4]
         checked(path)
-        if kind is not None and not (isinstance(kind, str) and _CONTENT_TYPE.fullmatch(kind)):
+        if kind is not None and not (isinstance(kind, str) and CONTENT_TYPE.fullmatch(kind)):
             raise ProgramError(
                 f"{str(kind)[:80]!r} is no content type.",
                 code="invalid_argument",

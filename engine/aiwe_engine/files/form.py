@@ -20,15 +20,16 @@ from python_multipart.multipart import MultipartParser
 from aiwe_engine.errors import RequestError
 from aiwe_engine.files.incoming import Incoming, Upload, Writer
 from aiwe_engine.files.names import base_name
-from aiwe_engine.files.parameters import form_name, parameters
+from aiwe_engine.files.parameters import CONTENT_TYPE, form_name, parameters
 from aiwe_engine.settings import KB, Settings
 from aiwe_engine.types import ByteSource
 
 BATCH = 256 * KB  # what a thread is given at a time
 PREAMBLE = 8 * KB  # what may stand before the first boundary
+_LONGEST = 500  # characters of a content type with its parameters
 
 _BOUNDARY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,68}[\x21-\x7e])?")
-_MEDIA = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}(?:;[\x20-\x7e]{0,200})?", re.ASCII)
+_MEDIA = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 _PLAIN = frozenset({"", "7bit", "8bit", "binary"})  # transfer encodings that change nothing
 # A malformed form is the client's affair: this logger belongs to no tree and says nothing.
 _SILENT = logging.Logger("python_multipart", logging.CRITICAL)  # noqa: LOG001
@@ -291,10 +292,7 @@ class FormReader:
             if not part.filename:
                 return  # a file input in which nothing was chosen
             part.writer = self._open()
-        media = kind if _MEDIA.fullmatch(kind) else "application/octet-stream"
-        upload = part.writer.finish(
-            part.name, base_name(part.filename), media if kind else "text/plain"
-        )
+        upload = part.writer.finish(part.name, base_name(part.filename), _media(kind))
         self._form.parts.append(upload)
 
     def _finish(self) -> None:
@@ -314,6 +312,17 @@ class _Part:
     filename: str | None = None
     value: bytearray = field(default_factory=bytearray)
     writer: Writer | None = None
+
+
+def _media(kind: str) -> str:
+    """The content type of a file: what its part says, as far as that is one type and no more."""
+    if not kind:
+        return "text/plain"
+    alone = kind.partition(";")[0].rstrip(" \t")
+    if not _MEDIA.fullmatch(alone):
+        return "application/octet-stream"
+    # Some browsers send `video/webm;codecs=vp8,opus`: the comma would begin another type.
+    return kind if len(kind) <= _LONGEST and CONTENT_TYPE.fullmatch(kind) else alone
 
 
 def _refuse(reason: str) -> NoReturn:

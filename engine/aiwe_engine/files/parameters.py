@@ -12,6 +12,10 @@ from urllib.parse import unquote_to_bytes
 _PARAMETER = re.compile(
     r""";[ \t]*([^\s;="]+)[ \t]*=[ \t]*(?:"((?:\\"|[^"])*)"|([^;"]*))[ \t]*""", re.DOTALL
 )
+_WORD = r"[A-Za-z0-9!#$&^_.+-]+"
+#: A content type and its parameters, of which none can be taken for a second content type.
+CONTENT_TYPE = re.compile(rf'{_WORD}/{_WORD}(?:; ?{_WORD}=(?:{_WORD}|"[ !#-\[\]-~]*"))*')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _EXTENDED = re.compile(r"utf-8'[^']*'(.*)", re.IGNORECASE | re.DOTALL)
 _ESCAPES = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 _ESCAPE = re.compile("|".join(_ESCAPES), re.IGNORECASE)
@@ -32,6 +36,11 @@ def parameters(header: str) -> tuple[str, dict[str, str]]:
         found.setdefault(name.lower(), value)
         at = match.end()
     return kind.strip(" \t").lower(), found
+
+
+def names_several(content_type: str) -> bool:
+    """Whether it has a comma outside of quotes: a browser then goes by the last type in it."""
+    return "," in content_type and "," in _QUOTED.sub("", content_type)
 
 
 def form_name(values: dict[str, str], key: str) -> str | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiwe_engine.errors import EngineError
+from aiwe_engine.files.parameters import names_several
 from aiwe_engine.files.reading import file_not_found
 from aiwe_engine.files.store import StoredFile
 from aiwe_engine.http.body import media_of
@@ -114,5 +115,7 @@ def kept_answer(request: Request, wanted: Wanted, stored: StoredFile | None) -> 
 
 
 def _is_shown(content_type: str) -> bool:
+    if names_several(content_type):  # a browser would take the last of them
+        return False
     media = media_of(content_type)
     return media in _SHOWN or media.startswith(("audio/", "video/"))

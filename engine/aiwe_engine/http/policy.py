@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-_TAG = re.compile(r"<(script|link|iframe)\b([^>]*)>", re.IGNORECASE)
+from aiwe_engine.settings import KB
+
+_TAG = re.compile(r"<(script|link|iframe)\b", re.IGNORECASE)
+_CLOSED = re.compile("</script", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
     r"""\b(src|href|rel)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE
 )
-_INLINE = re.compile(r"<script\b([^>]*)>(.*?)</script", re.IGNORECASE | re.DOTALL)
-_IMPORT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'`](https?://[^"'`\s]+)""")
+_IMPORT = re.compile(r"""\b(?:from|import)\s*(?:\(\s*)?["'`](https?://[^"'`\s]+)""")
 _FETCH = re.compile(r"""\bfetch\s*\(\s*["'`](https?://[^"'`\s]+)""")
 _MAPPED = re.compile(r'"(https?://[^"\s]+)"')
 _FALLBACKS = {
@@ -25,9 +27,12 @@ _FALLBACKS = {
     "frame-src": ("frame-src", "child-src", "default-src"),
     "connect-src": ("connect-src", "default-src"),
 }
-_LARGEST = 1 << 20  # a page larger than this is not looked at
-_SOURCE = re.compile(r"(?:([a-z][a-z0-9+.-]*)://)?(\*|(?:\*\.)?[a-z0-9._-]+)(:(?:\d+|\*))?(?:/.*)?")
-_PORT = re.compile(r":\d+\Z")
+_LARGEST = 256 * KB  # a page larger than this is not looked at
+_MOST = 20  # origins that are told; who has more reads the browser's console
+_SOURCE = re.compile(
+    r"(?:([a-z][a-z0-9+.-]*)://)?(\*|(?:\*\.)?[a-z0-9._-]+)(:(?:\d{1,5}|\*))?(?:/.*)?"
+)
+_PORT = re.compile(r":\d{1,5}\Z")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -42,13 +47,19 @@ def blocked(page: bytes, policies: str, own: str) -> dict[str, list[str]]:
     if len(page) > _LARGEST or b"//" not in page:
         return {}
     found: dict[str, list[str]] = {}
+    seen: set[tuple[str, str]] = set()
+    missing = 0
     parsed = [_parsed(policy) for policy in policies.split(",")]
     for directive, url in _loads(page.decode("utf-8", "replace")):
         origin = _origin(url, own)
-        if not origin or origin == own or origin in found.get(directive, ()):
+        if not origin or origin == own or (directive, origin) in seen:
             continue
+        seen.add((directive, origin))
         if not all(_allows(policy, directive, url, own) for policy in parsed):
             found.setdefault(directive, []).append(origin)
+            missing += 1
+            if missing == _MOST:
+                break
     return found
 
 
@@ -64,21 +75,36 @@ def amended(policy: str, missing: dict[str, list[str]]) -> str:
 
 def _loads(page: str) -> Iterator[tuple[str, str]]:
     """Pairs of a directive and an address that it governs."""
-    for tag, text in _TAG.findall(page):
+    for kind, text, script in _tags(page):
         given = {one[0].lower(): one[1] or one[2] or one[3] for one in _ATTRIBUTE.findall(text)}
-        kind = tag.lower()
         if kind == "script" and "src" in given:
             yield "script-src", given["src"]
         elif kind == "iframe" and "src" in given:
             yield "frame-src", given["src"]
         elif kind == "link" and "stylesheet" in given.get("rel", "").lower().split():
             yield "style-src", given.get("href", "")
-    for attributes, text in _INLINE.findall(page):
-        mapped = _MAPPED.findall(text) if "importmap" in attributes.lower() else []
-        for url in [*mapped, *_IMPORT.findall(text)]:
+        mapped = _MAPPED.findall(script) if "importmap" in text.lower() else []
+        for url in [*mapped, *_IMPORT.findall(script)]:
             yield "script-src", url
-        for url in _FETCH.findall(text):
+        for url in _FETCH.findall(script):
             yield "connect-src", url
+
+
+def _tags(page: str) -> Iterator[tuple[str, str, str]]:
+    """Name, attributes and, of a script, text of each tag. No part of the page is read twice."""
+    at = 0
+    while tag := _TAG.search(page, at):
+        end = page.find(">", tag.end())
+        if end < 0:
+            return
+        name, attributes, script, at = tag[1].lower(), page[tag.end() : end], "", end + 1
+        if name == "script":
+            closed = _CLOSED.search(page, at)
+            script = (
+                page[at : closed.start()] if closed else ""
+            )  # one that is not closed never runs
+            at = closed.end() if closed else len(page)
+        yield name, attributes, script
 
 
 def _origin(url: str, own: str) -> str:

@@ -12,6 +12,7 @@ import functools
 import re
 from collections.abc import Mapping
 
+from aiwe_engine.files.parameters import names_several
 from aiwe_engine.settings import Settings
 
 POLICY = "content-security-policy"
@@ -63,7 +64,9 @@ class Security:
 
 @functools.lru_cache(256)
 def is_document(content_type: str) -> bool:
-    """Whether a browser would show this as a page, in which scripts can run."""
+    """Whether a browser would, or might, show this as a page, in which scripts can run."""
+    if names_several(content_type):
+        return True
     media = content_type.partition(";")[0].strip().lower()
     return media in {"text/html", "application/xhtml+xml", "image/svg+xml"}
 

@@ -130,6 +130,13 @@ TYPES = [
     ("text/html\x00", "application/octet-stream"),
     ("text/ü", "application/octet-stream"),
     ("a/" + "b" * 300, "application/octet-stream"),
+    ("image/png;,text/html", "image/png"),
+    ("image/png ; x=y, text/html", "image/png"),
+    ('image/png; x=",text/html', "image/png"),
+    ("image/png,text/html", "application/octet-stream"),
+    ("video/webm;codecs=vp8,opus", "video/webm"),
+    ('video/mp4; codecs="avc1, mp4a"', 'video/mp4; codecs="avc1, mp4a"'),
+    ("text/plain; x=" + "y" * 600, "text/plain"),
 ]
 
 

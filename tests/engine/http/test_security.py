@@ -1,5 +1,7 @@
 """What browsers are told of pages, and what authors are told of what their pages may not load."""
 
+import time
+
 import pytest
 
 from aiwe_engine.http.finish import Finish
@@ -26,7 +28,16 @@ def named(response, name):
 
 
 @pytest.mark.parametrize(
-    "kind", ["text/html", "Text/HTML;charset=x", "image/svg+xml", "application/xhtml+xml"]
+    "kind",
+    [
+        "text/html",
+        "Text/HTML;charset=x",
+        "image/svg+xml",
+        "application/xhtml+xml",
+        "image/png;,text/html",
+        'image/png; a="b", text/html',
+        'image/png; a=", text/html',
+    ],
 )
 @pytest.mark.parametrize("status", [200, 404, 500])
 async def test_a_page_is_sent_with_care(kind, status):
@@ -46,7 +57,9 @@ def test_the_policy_forbids_what_pages_seldom_need():
     assert "'unsafe-eval'" not in DEFAULT
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", "image/png", None])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "text/plain", "image/png", 'video/mp4; codecs="a, b"', None]
+)
 async def test_other_answers_stay_lean(kind):
     headers = [("content-type", kind)] if kind else []
     response = await finished(Response(200, list(headers), b"{}"))
@@ -127,6 +140,7 @@ LOADS = [
      {"script-src": ["https://a.example"]}),
     ('<script src="https://a.example/1.js"></script><link rel=stylesheet href="https://a.example/x.css">',
      {"script-src": ["https://a.example"], "style-src": ["https://a.example"]}),
+    ('<script>1</script><script>import("https://a.example/x")</SCRIPT >', {"script-src": ["https://a.example"]}),
     ('<script src="https://cdn.example:8443/x.js">', {"script-src": ["https://cdn.example:8443"]}),
 ]  # fmt: skip
 LOADED = [
@@ -141,6 +155,9 @@ LOADED = [
     '<pre>&lt;script src="https://cdn.example/x.js"&gt;</pre>',
     '<script src="data:text/javascript,1"></script>',
     '<script src="https://[broken"></script>',
+    """<script>x = '<iframe src="https://video.example/1">';</script>""",
+    '<script>import("https://a.example/x")',
+    '<script src="https://a.example/x.js"',
     "",
 ]
 
@@ -153,6 +170,32 @@ def test_what_a_page_may_not_load_is_found(page, expected):
 @pytest.mark.parametrize("page", LOADED)
 def test_what_a_page_may_load_is_not_complained_of(page):
     assert blocked(page.encode(), DEFAULT, OWN) == {}
+
+
+ENDLESS = [
+    "<script" * 37_000, "<script>" * 32_000, "<link src=" * 26_000, '<script src="' * 20_000,
+    "<script>from" + " " * 260_000 + "</script>", "<script>" + "fetch ( " * 32_000 + "</script>",
+    "<script " + "src " * 65_000 + ">", "<script src=" + " " * 260_000 + ">",
+    "<script>" + '"https://' * 28_000 + "</script>",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("page", ENDLESS)
+def test_a_page_that_is_hard_to_read_is_read_in_no_time(page):
+    began = time.process_time()
+    assert blocked(f"{page}//".encode(), DEFAULT, OWN) == {}
+    assert time.process_time() - began < 0.5
+
+
+def test_of_many_origins_some_are_told():
+    tags = "".join(f"<script src=https://{n}.example></script>" for n in range(5000))
+    found = blocked(tags.encode(), DEFAULT, OWN)
+    assert found == {"script-src": [f"https://{n}.example" for n in range(20)]}
+
+
+def test_a_port_that_is_none_is_no_reason_to_fail():
+    page = f"<script src=https://a.example:{'9' * 5000}></script>".encode()
+    assert list(blocked(page, "script-src https://a.example:443", OWN)) == ["script-src"]
 
 
 CDN = b'<script src="https://a.cdn.example/x.js"></script>'

@@ -9,8 +9,11 @@ import pytest
 import pytest_asyncio
 
 from aiwe_engine.engine import Engine
+from aiwe_engine.files.store import StoredFile
 from aiwe_engine.http.asgi import AppsFace
+from aiwe_engine.http.kept import Wanted, kept_answer
 from aiwe_engine.settings import Settings
+from aiwe_engine.types import Request
 from tests.engine.files.forms import TYPE, form, part
 from tests.engine.http.fake import call
 
@@ -233,11 +236,27 @@ async def test_a_saved_file_answers_conditions_ranges_and_head(face, size):
 
 SHOWN = [
     ("image/png", "inline"), ("IMAGE/JPEG", "inline"), ("audio/ogg", "inline"), ("video/mp4; codecs=x", "inline"),
+    ("image/png;,text/html", "inline"), ('video/mp4; codecs="a, b"', "inline"),
     ("text/plain; charset=utf-8", "inline"), ("application/pdf", "inline"),
     ("text/html", "attachment"), ("image/svg+xml", "attachment"), ("application/xhtml+xml", "attachment"),
     ("text/xml", "attachment"), ("application/javascript", "attachment"), ("text/css", "attachment"),
     ("application/octet-stream", "attachment"), ("nonsense", "attachment"),
 ]  # fmt: skip
+
+
+async def test_a_file_that_was_kept_under_two_types_is_not_shown(tmp_path):
+    (tmp_path / "content").write_bytes(b"<script>1</script>")
+    for kind in (
+        "image/png;,text/html",
+        'video/mp4; x="a", text/html',
+        'image/png;"\\", text/html',
+    ):
+        stored = StoredFile("0" * 32, "a.png", kind, 18, "0" * 64, 0.0, tmp_path / "content")
+        for download, shown in ((None, "attachment"), (False, "inline")):
+            wanted = Wanted(200, [], stored.id, None, download)
+            headers = dict(kept_answer(Request("GET", "/"), wanted, stored).headers)
+            assert headers["content-disposition"].startswith(shown)
+            assert ("sandbox" in headers.get("content-security-policy", "")) is (shown == "inline")
 
 
 @pytest.mark.parametrize(("kind", "disposition"), SHOWN)
