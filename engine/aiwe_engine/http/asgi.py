@@ -82,6 +82,8 @@ class AppsFace:
                 with contextlib.suppress(asyncio.CancelledError):  # it ends with its answer
                     await arrival.close()
             if arrival.gone:
+                if response.stream is not None:
+                    await response.stream.close()
                 return
             response.close = response.close or not arrival.finished
         await write(send, request, response, scope)
@@ -127,7 +129,14 @@ class AppsFace:
             request.headers = [pair for pair in request.headers if pair[0] != "cookie"]
             request.keeps_cookies = False
         response = await self._serving.handle(place.app, request, public=self._public)
-        return allowed_cookies(response) if place.confined else response
+        if not place.confined:
+            return response
+        try:
+            return allowed_cookies(response)
+        except AiweError:
+            if response.stream is not None:
+                await response.stream.close()
+            raise
 
     def _request(self, scope: Message) -> tuple[Request, list[bytes], int]:
         """The request so far, its Host headers, and its body's length (0: none)."""

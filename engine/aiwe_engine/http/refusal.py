@@ -6,6 +6,8 @@ a script and a browser all get the same JSON.
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 from aiwe_engine.errors import AiweError
@@ -42,6 +44,17 @@ def wants_html(request: Request) -> bool:
     return any(name == "accept" and "text/html" in value for name, value in request.headers)
 
 
-def _dump(shape: dict[str, object]) -> bytes:
-    # `details` comes from a program: whatever it is, an error must leave.
-    return orjson.dumps(shape, default=str, option=orjson.OPT_NON_STR_KEYS)
+def _dump(shape: dict[str, dict[str, Any]]) -> bytes:
+    # What is in it comes from a program: whatever it is, an error must leave.
+    try:
+        return orjson.dumps(shape, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except (TypeError, RecursionError):  # nested too deeply, or text that is no Unicode
+        shape["error"].pop("details", None)
+        return orjson.dumps(_well_formed(shape))
+
+
+def _well_formed(value: Any) -> Any:
+    """The same with a ? for what is half a character."""
+    if isinstance(value, dict):
+        return {key: _well_formed(one) for key, one in value.items()}
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -21,6 +21,8 @@ from aiwe_engine.types import ByteSource, Request, Response
 
 SMALL = 64 * KB  # below it, reading at once costs less than asking a thread to
 
+_BODYLESS = frozenset({204, 205, 304})
+
 #: Headers that speak of a body, which an answer without it leaves out.
 _OF_THE_BODY = frozenset(
     {"content-type", "content-disposition", "content-encoding", "content-language"}
@@ -74,7 +76,8 @@ def file_answer(
     """The answer to a request for a file: whole, a part or several, or that it has not changed.
 
     HEAD is answered as GET is: whoever writes the answer leaves the body out. Validators count for
-    GET and HEAD with status 200, ranges for GET alone; any other answer is the whole file.
+    GET and HEAD with status 200, ranges for GET alone; any other answer is the whole file, or nothing
+    where the status allows no body.
 
     Args:
         request: its method and its conditional headers count.
@@ -93,6 +96,8 @@ def file_answer(
     given = list(headers)
     names = {name for name, _ in given}
     pairs = [pair for pair in own if pair[0] not in names] + given
+    if status in _BODYLESS:
+        return Response(status, [pair for pair in pairs if pair[0] not in _OF_THE_BODY])
     if status != 200 or request.method not in {"GET", "HEAD"}:
         return _whole(file, status, pairs)
     etag = next(value for name, value in pairs if name == "etag")

@@ -32,6 +32,8 @@ async def write(send: Send, request: Request, response: Response, scope: Message
     bodyless = request.method == "HEAD" or response.status in _BODYLESS
     extensions = scope.get("extensions", _NONE)
     if response.stream is not None:
+        if response.status in _BODYLESS:
+            headers = [pair for pair in headers if pair[0] != "content-length"]
         await _write_stream(send, request, response, headers, scope)
         return
     if response.status not in _BODYLESS:

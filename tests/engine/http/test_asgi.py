@@ -1,11 +1,14 @@
 """The apps' face: which app answers where, what it may see, and how errors look."""
 
 import asyncio
+import contextlib
 
 import pytest
 
+from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.http.asgi import SANDBOX, AppsFace
 from aiwe_engine.settings import Settings
+from aiwe_engine.types import Response
 from tests.engine.http.fake import FakeEngine, ask, call, echo
 
 HTML = [("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")]
@@ -352,6 +355,77 @@ async def test_a_client_that_leaves_is_not_answered():
     )
     assert answer is None
     assert engine.requests == []
+
+
+class Opened:
+    """A body that has not been read, as of a file."""
+
+    closed = 0
+
+    async def read(self):
+        raise AssertionError("nobody asked for it")
+
+    async def close(self):
+        self.closed += 1
+
+
+class Streaming(FakeEngine):
+    """Answers all with one stream, after the client has sent or left."""
+
+    def __init__(self, status, *headers):
+        super().__init__({"shop": SHOP})
+        self.response = Response(status, list(headers), stream=Opened())
+
+    async def handle(self, app, request, *, public=True):
+        if request.arrival is not None:
+            with contextlib.suppress(AiweError):
+                await request.arrival.read()
+        return self.response
+
+
+async def test_a_stream_for_a_client_that_left_is_closed():
+    engine = Streaming(200)
+    headers = [("content-length", "9")]
+    assert await ask(engine, "/", "POST", headers=headers, pieces=[None]) is None
+    assert engine.response.stream.closed == 1
+
+
+async def test_a_stream_with_a_cookie_that_is_refused_is_closed():
+    engine = Streaming(200, ("set-cookie", "a=1; Domain=localhost"))
+    answer = await ask(engine, "/")
+    assert answer.error["code"] == "cookie_domain"
+    assert engine.response.stream.closed == 1
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_a_stream_with_a_status_that_allows_no_body_is_closed_unread(status):
+    engine = Streaming(status, ("content-length", "5"))
+    answer = await ask(engine, "/")
+    assert (answer.status, answer.body, answer.header("content-length")) == (status, b"", None)
+    assert engine.response.stream.closed == 1
+
+
+DEEP = "x"
+for _ in range(300):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    ("message", "details", "shown"),
+    [
+        ("m", DEEP, ("m", None)),
+        ("m", {"a": "\ud800"}, ("m", None)),
+        ("half \ud800", [1], ("half ?", None)),
+        ("m", {1: {2}}, ("m", {"1": "{2}"})),
+    ],
+)
+async def test_an_error_leaves_whatever_a_program_put_in_it(message, details, shown):
+    def fail(_):
+        raise ProgramError(message, code="mine", status=418, details=details)
+
+    answer = await ask(FakeEngine({"shop": {"GET /": fail}}), "/")
+    assert (answer.status, answer.error["code"]) == (418, "mine")
+    assert (answer.error["message"], answer.error.get("details")) == shown
 
 
 async def test_a_lifespan_is_acknowledged_and_a_websocket_refused():

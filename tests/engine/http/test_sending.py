@@ -223,6 +223,17 @@ async def test_other_answers_are_the_whole_file(file, method, status):
     assert (found, body) == (status, TEXT)
 
 
+@pytest.mark.parametrize("status", [204, 205, 304])
+@pytest.mark.parametrize("large", [False, True])
+async def test_a_status_that_allows_no_body_has_none(tmp_path, status, large):
+    path = tmp_path / "f"
+    path.write_bytes(b"x" * (SMALL + 1 if large else 1))
+    file = File(path, path.stat().st_size, "text/plain", "e3" * 32)
+    response = file_answer(Request("GET", "/f"), file, status=status)
+    assert (response.status, response.body, response.stream) == (status, b"", None)
+    assert not {"content-length", "content-type"} & dict(response.headers).keys()
+
+
 async def test_given_headers_come_along_and_replace_what_the_file_says(file):
     given = [("content-type", "a/b"), ("etag", '"mine"'), ("cache-control", "no-cache")]
     request = Request("GET", "/f", headers=[("if-none-match", '"mine"')])
