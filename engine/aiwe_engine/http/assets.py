@@ -10,6 +10,7 @@ one that is kept in memory. A part of a file is always a part of its plain bytes
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -150,8 +151,8 @@ class AssetPages:
     async def _copy(self, found: Found, coding: str) -> File:
         copy = self._packed.find(found.sha256, coding)
         if copy is None:
-            content = await self._library.content(found)
-            copy = await self._packed.make(found.sha256, coding, content)
+            read = functools.partial(self._library.content, found)
+            copy = await self._packed.make(found.sha256, coding, read)
         return File(copy, len(copy), found.content_type, found.sha256, found.modified)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 
 from aiwe_engine.http.compression import compress
 
@@ -39,16 +40,26 @@ class Packed:
             self._kept.move_to_end((sha256, coding))
         return copy
 
-    async def make(self, sha256: str, coding: str, content: bytes) -> bytes:
-        """The copy, made off the event loop and kept; who asks meanwhile waits for the same one."""
+    async def make(self, sha256: str, coding: str, read: Callable[[], Awaitable[bytes]]) -> bytes:
+        """The copy, made off the event loop and kept; who asks meanwhile waits for the same one.
+
+        Args:
+            sha256: of the content.
+            coding: how to compress it.
+            read: gives the content. Called only where nobody is reading it already.
+
+        Raises:
+            AiweError: what `read` says.
+        """
         key = sha256, coding
         task = self._making.get(key)
         if task is None:
-            task = self._making[key] = asyncio.create_task(self._make(key, content))
+            task = self._making[key] = asyncio.create_task(self._make(key, read))
         return await asyncio.shield(task)
 
-    async def _make(self, key: tuple[str, str], content: bytes) -> bytes:
+    async def _make(self, key: tuple[str, str], read: Callable[[], Awaitable[bytes]]) -> bytes:
         try:
+            content = await read()
             copy = await asyncio.to_thread(compress, key[1], content)
         finally:
             del self._making[key]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
@@ -132,6 +136,33 @@ def test_the_folder_itself_may_be_a_link_within_the_project_only(tmp_path: Path)
         folder = AssetFolder(project, project, Digests())
         assert text(folder.find("a.txt")) == expected
         assert paths(folder) == (["a.txt"] if expected else [])
+
+
+def test_a_large_file_is_read_once_for_all_who_want_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "large.bin"
+    file.write_bytes(b"x" * IN_MEMORY)
+    info = file.stat()
+    monkeypatch.setattr("aiwe_engine.assets.digest._SETTLED", -1)
+    reads: list[str] = []
+    meet = threading.Barrier(8)
+
+    def counting(file: BufferedReader, name: str) -> hashlib._Hash:
+        reads.append(name)
+        return file_digest(file, name)
+
+    def ask(_: int) -> str:
+        with file.open("rb") as opened:
+            meet.wait()
+            return digests.of(opened, info)
+
+    file_digest, digests = hashlib.file_digest, Digests()
+    monkeypatch.setattr(hashlib, "file_digest", counting)
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(ask, range(8)))
+    assert found == {hashlib.sha256(b"x" * IN_MEMORY).hexdigest()}
+    assert reads == ["sha256"]
 
 
 def test_there_need_be_no_folder(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from aiwe_engine.engine import Engine
+from aiwe_engine.errors import RequestError
 from aiwe_engine.http.asgi import AppsFace
 from aiwe_engine.http.compression import compress
 from aiwe_engine.http.packed import Packed
@@ -355,6 +357,38 @@ async def test_a_copy_beside_the_file_is_used_unless_it_is_older(site: Site) -> 
     assert (await site.ask("/assets/page.js.gz")).header("content-type") == "application/gzip"
 
 
+def giving(content: bytes) -> Callable[[], Awaitable[bytes]]:
+    async def read() -> bytes:
+        return content
+
+    return read
+
+
+async def test_those_who_want_a_copy_at_the_same_time_share_one_reading() -> None:
+    read: list[bytes] = []
+    packed = Packed(1000)
+
+    async def reading() -> bytes:
+        read.append(b"x")
+        await asyncio.sleep(0)
+        return b"x" * 100
+
+    copies = await asyncio.gather(*(packed.make("a", "gzip", reading) for _ in range(60)))
+    assert {gzip.decompress(copy) for copy in copies} == {b"x" * 100}
+    assert read == [b"x"]
+
+
+async def test_a_copy_whose_content_is_gone_can_be_made_later() -> None:
+    packed = Packed(1000)
+
+    async def gone() -> bytes:
+        raise RequestError("gone", code="asset_changed")
+
+    with pytest.raises(RequestError):
+        await packed.make("a", "gzip", gone)
+    assert gzip.decompress(await packed.make("a", "gzip", giving(b"x"))) == b"x"
+
+
 @pytest.mark.binds("assets_cache")
 async def test_a_copy_is_made_once_while_there_is_room_for_it(
     monkeypatch: pytest.MonkeyPatch,
@@ -370,7 +404,7 @@ async def test_a_copy_is_made_once_while_there_is_room_for_it(
     packed = Packed(Settings(assets_cache=300).assets_cache)
     for content in (*contents, contents[2], contents[0]):
         digest = sha256(content).hexdigest()
-        copy = packed.find(digest, "gzip") or await packed.make(digest, "gzip", content)
+        copy = packed.find(digest, "gzip") or await packed.make(digest, "gzip", giving(content))
         assert gzip.decompress(copy) == content
     assert made == [*contents, contents[0]], "the one used least lately makes room"
     assert packed.fits(75)
