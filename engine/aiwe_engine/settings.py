@@ -353,6 +353,11 @@ class Settings:
     )
 
 
+def most_files(limit: int) -> int:
+    """How many files may be kept where so many bytes may: empty ones take room on a disk as well."""
+    return max(1000, limit // (4 * KB))
+
+
 def contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
     """What cannot be meant together: the attributes, the likeliest mistake first, and a sentence."""
     found: list[tuple[tuple[str, ...], str]] = []

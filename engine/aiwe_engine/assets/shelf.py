@@ -27,6 +27,7 @@ import orjson
 
 from aiwe_engine.assets.found import Found
 from aiwe_engine.errors import EngineError, RequestError
+from aiwe_engine.settings import most_files
 
 _LOG = logging.getLogger(__name__)
 _PART = ".part"
@@ -107,6 +108,7 @@ class Shelf:
         self._names, self._contents = folder / "names", folder / "contents"
         self._entries: dict[str, Entry] = {}
         self._users: Counter[str] = Counter()
+        self._size = 0  # bytes of all entries
         if self._names.is_dir():
             self._read()
 
@@ -123,6 +125,7 @@ class Shelf:
                 continue
             self._entries[entry.path] = entry
             self._users[entry.sha256] += 1
+            self._size += entry.size
         for file in self._contents.iterdir():
             if file.name not in self._users:
                 file.unlink()
@@ -170,10 +173,12 @@ class Shelf:
             EngineError: `storage_full`, `storage_failed`.
         """
         before = self._entries.get(path)
-        kept = sum(entry.size for entry in self._entries.values())
+        size = self._size - (before.size if before else 0) + part.size
         with discarding(part):
-            if kept - (before.size if before else 0) + part.size > total:
+            if size > total:
                 raise full(total)
+            if before is None and len(self._entries) >= most_files(total):
+                raise too_many(most_files(total))
             sha256 = part.finish()
             content = self._contents / sha256
             if sha256 not in self._users:
@@ -182,6 +187,7 @@ class Shelf:
             entry = Entry(path, content_type, part.size, sha256, round(time.time(), 3))
             self._name(entry)
         self._entries[path] = entry
+        self._size = size
         self._users[sha256] += 1
         if before is not None:
             self._release(before.sha256)
@@ -202,6 +208,7 @@ class Shelf:
         except OSError as error:
             raise unwritable(error) from None
         del self._entries[path]
+        self._size -= entry.size
         self._release(entry.sha256)
         return True
 
@@ -253,6 +260,17 @@ def full(limit: int) -> EngineError:
         code="storage_full",
         status=507,
         hint="Delete some, or raise assets.total.",
+    )
+
+
+def too_many(most: int) -> EngineError:
+    """The refusal of one more asset."""
+    return EngineError(
+        f"This app has {most} written assets, and may have no more.",
+        code="storage_full",
+        status=507,
+        hint="Delete some, or raise assets.total: it allows an asset for each 4 KB, and 1,000 in any "
+        "case.",
     )
 
 

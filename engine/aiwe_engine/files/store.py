@@ -34,6 +34,7 @@ from aiwe_engine.files.incoming import (
 )
 from aiwe_engine.files.reading import FileSource, file_not_found
 from aiwe_engine.protocols import Scope
+from aiwe_engine.settings import most_files
 from aiwe_engine.types import Json
 
 _ABOUT = "about.json"
@@ -85,6 +86,7 @@ class FileStore:
         self._incoming = folder / "incoming"
         self._kept = folder / "kept"
         self._used: dict[Scope, int] = {}
+        self._count: dict[Scope, int] = {}
 
     def clean(self) -> None:
         """Deletes the uploads that an engine left behind which was stopped hard."""
@@ -103,16 +105,19 @@ class FileStore:
             limit: bytes that this scope may keep.
 
         Raises:
-            EngineError: `storage_full` (507), over the limit or no room on the disk.
+            EngineError: `storage_full` (507), over the limit, too many files for it, or no room on
+                the disk.
             RequestError: `upload_gone`, its request has ended.
         """
         if await self.usage(scope) + upload.size > limit:
             raise _full(limit)
-        self._used[scope] += upload.size
+        if self._count[scope] >= most_files(limit):
+            raise _too_many(most_files(limit))
+        self._add(scope, upload.size, 1)
         try:
             return await asyncio.to_thread(self._keep, scope, upload)
         except AiweError:
-            self._used[scope] -= upload.size
+            self._add(scope, -upload.size, -1)
             raise
 
     def find(self, scope: Scope, file_id: object) -> StoredFile | None:
@@ -134,15 +139,20 @@ class FileStore:
         await self.usage(scope)
         if not await asyncio.to_thread(self._discard, stored):
             return False
-        self._used[scope] -= stored.size
+        self._add(scope, -stored.size, -1)
         return True
 
     async def usage(self, scope: Scope) -> int:
         """Bytes that this scope keeps."""
         if scope not in self._used:
-            total = await asyncio.to_thread(_total, self._folder(scope))
-            self._used.setdefault(scope, total)
+            total, count = await asyncio.to_thread(_total, self._folder(scope))
+            if scope not in self._used:  # nobody was faster
+                self._used[scope], self._count[scope] = total, count
         return self._used[scope]
+
+    def _add(self, scope: Scope, size: int, count: int) -> None:
+        self._used[scope] += size
+        self._count[scope] += count
 
     def _folder(self, scope: Scope) -> Path:
         # The sign between them keeps "." and ".." from being names of folders.
@@ -216,10 +226,25 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _total(folder: Path) -> int:
+def _total(folder: Path) -> tuple[int, int]:
+    """Bytes and number of the files in a folder."""
+    size = count = 0
     with contextlib.suppress(FileNotFoundError):
-        return sum((one / CONTENT).stat().st_size for one in folder.iterdir())
-    return 0
+        for one in folder.iterdir():
+            size += (one / CONTENT).stat().st_size
+            count += 1
+    return size, count
+
+
+def _too_many(most: int) -> EngineError:
+    return EngineError(
+        f"This app keeps {most} files, and may keep no more.",
+        code="storage_full",
+        status=507,
+        hint="Delete files that are not needed, or raise files.limit: it allows a file for each 4 KB, "
+        "and 1,000 in any case.",
+        details={"limit": most},
+    )
 
 
 def _full(limit: int) -> EngineError:

@@ -18,7 +18,7 @@ import pytest
 from aiwe_engine.assets.cells import gather
 from aiwe_engine.assets.found import Found
 from aiwe_engine.assets.library import Library
-from aiwe_engine.errors import AiweError, ProgramError, RequestError
+from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.types import Asset
 
@@ -189,6 +189,21 @@ async def test_sizes_are_limited(
     assert (error.code if error else None, error.status if error else 0) == (code, status)
     contents = tmp_path / ".aiwe/assets/shop/dev/contents"
     assert [file.name for file in contents.iterdir() if file.suffix == ".part"] == []
+
+
+async def test_empty_assets_are_counted_as_well(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiwe_engine.assets.shelf.most_files", lambda _: 9)
+    for n in range(9):
+        await library.write("shop", f"{n}", b"")
+    await library.write("shop", "7", b"1")  # replaced, not added
+    with pytest.raises(EngineError) as refused:
+        await library.write("shop", "one-more", b"")
+    assert (refused.value.code, refused.value.status) == ("storage_full", 507)
+    assert "an asset for each 4 KB" in refused.value.hint
+    assert await library.delete("shop", "v1", "8")
+    await library.write("shop", "one-more", b"")
 
 
 async def test_an_upload_comes_piece_by_piece(library: Library, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from aiwe_engine.errors import AiweError
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.protocols import Scope
-from aiwe_engine.settings import GB
+from aiwe_engine.settings import GB, most_files
 
 MINE = Scope("shop", "production")
 OTHERS = [
@@ -166,6 +166,21 @@ async def test_the_limit_counts_what_is_kept_from_before(tmp_path):
     assert "files.limit" in caught.value.hint
     assert await keep(files, b"6", limit=6)
     assert await files.usage(MINE) == 6
+
+
+async def test_empty_files_are_counted_as_well(tmp_path, monkeypatch):
+    assert (most_files(5), most_files(GB)) == (1000, GB // 4096)
+    monkeypatch.setattr("aiwe_engine.files.store.most_files", lambda limit: limit)
+    files = FileStore(tmp_path / "files")
+    first = await keep(files, b"", limit=2)
+    await keep(FileStore(tmp_path / "files"), b"", limit=2)
+    files = FileStore(tmp_path / "files")
+    with pytest.raises(AiweError, match="keeps 2 files") as caught:
+        await keep(files, b"", limit=2)
+    assert (caught.value.code, caught.value.status) == ("storage_full", 507)
+    assert "a file for each 4 KB" in caught.value.hint
+    assert await files.delete(MINE, first.id)
+    assert await keep(files, b"", limit=2)
 
 
 async def test_saves_at_the_same_time_keep_within_the_limit(tmp_path):
