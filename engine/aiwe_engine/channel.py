@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from aiwe_engine.errors import AiweError, RequestError
+from aiwe_engine.errors import AiweError, ProgramError, RequestError
 
 ROOM = 256 * 1024  # bytes that may wait; one piece more, whatever its size, is let in
+MOST_OFFERED = 4 * ROOM  # bytes in writes that wait; a program's own window is far below
 
 
 class Channel:
     """A queue of pieces of bytes. A `ByteSource` for its reader."""
 
-    __slots__ = ("_changed", "_ended", "_error", "_left", "_pieces", "_size")
+    __slots__ = ("_changed", "_ended", "_error", "_left", "_offered", "_pieces", "_size", "_turn")
 
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._size = 0
+        self._offered = 0  # bytes of writes that have not returned
+        self._turn = asyncio.Lock()  # who writes waits in line
         self._ended = self._left = False
         self._error: AiweError | None = None
         self._changed = asyncio.Event()
@@ -31,7 +34,18 @@ class Channel:
 
         Raises:
             RequestError: `client_gone`, the reader has left.
+            ProgramError: `stream_overrun`, too much waits already.
         """
+        if self._offered > MOST_OFFERED:
+            raise _overrun()
+        self._offered += len(piece)
+        try:
+            async with self._turn:
+                await self._add(piece)
+        finally:
+            self._offered -= len(piece)
+
+    async def _add(self, piece: bytes) -> None:
         if self._left or self._ended:
             raise reader_gone()
         if piece:
@@ -85,6 +99,14 @@ class Channel:
     async def _wait(self) -> None:
         self._changed.clear()
         await self._changed.wait()
+
+
+def _overrun() -> ProgramError:
+    return ProgramError(
+        "More was written to a stream than its reader takes, without waiting for it.",
+        code="stream_overrun",
+        hint="Wait for each piece before the next one is written.",
+    )
 
 
 def reader_gone() -> RequestError:

@@ -25,20 +25,31 @@ def frame(op: int, isolate: int = 0, number: int = 0, body: bytes = b"") -> byte
 
 
 class FrameReader:
-    """Cuts a byte stream into frames, whatever the pieces in which it arrives."""
+    """Cuts a byte stream into frames, whatever the pieces in which it arrives.
 
-    __slots__ = ("_buffer",)
+    Args:
+        most: bytes that the body of a frame may have.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_buffer", "_most")
+
+    def __init__(self, most: int = 2**32 - 1) -> None:
         self._buffer = bytearray()
+        self._most = most
 
     def feed(self, data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
-        """The frames that `data` completes, as (op, isolate, number, body)."""
+        """The frames that `data` completes, as (op, isolate, number, body).
+
+        Raises:
+            ValueError: one is to be larger than any may be.
+        """
         buffer = self._buffer
         buffer += data
         at, size = 0, len(buffer)
         while size - at >= HEADER.size:
             length, op, isolate, number = HEADER.unpack_from(buffer, at)
+            if length > self._most:
+                raise ValueError("a frame that is too large")
             end = at + HEADER.size + length
             if size < end:
                 break

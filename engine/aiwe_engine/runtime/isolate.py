@@ -25,6 +25,7 @@ from aiwe_engine.types import Invocation
 HostCall = Callable[[Invocation, str, str, list[Any]], Awaitable[Any]]
 LogSink = Callable[[Invocation | None, str, str], None]
 Display = Callable[[Any], None]
+OPEN_CALLS = 10_000  # host calls that an invocation may have under way
 ANSWER, REQUEST = (
     0,
     1,
@@ -34,7 +35,16 @@ ANSWER, REQUEST = (
 class Flight:
     """One invocation on its way, from its first message to its answer."""
 
-    __slots__ = ("channel", "display", "future", "invocation", "isolate", "message", "number")
+    __slots__ = (
+        "calls",
+        "channel",
+        "display",
+        "future",
+        "invocation",
+        "isolate",
+        "message",
+        "number",
+    )
 
     def __init__(
         self,
@@ -50,6 +60,7 @@ class Flight:
         self.channel: Channel | None = None  # what the program streams as its answer
         self.isolate: Isolate | None = None  # where it is
         self.number = 0  # what it is called there
+        self.calls = 0  # host calls under way
 
     def begin_stream(self, head: Any, deadline: float) -> None:
         """The head of an answer is there; its pieces come through a channel."""
@@ -221,7 +232,7 @@ class Isolate:
         elif flight is None:
             return  # over, or never here: the worker may say what it likes
         elif letter == "c":
-            self._loop.create_task(self._call(number, flight, *message[2:6]))
+            self._take_call(number, flight, message)
         elif letter == "v":
             if flight.display is not None:
                 flight.display(message[2])
@@ -248,6 +259,13 @@ class Isolate:
         if not self.flights and self.on_idle is not None:
             self.on_idle()
 
+    def _take_call(self, number: int, flight: Flight, message: list[Any]) -> None:
+        if flight.calls >= OPEN_CALLS:
+            self.abandon(number, _too_many_calls())
+            return
+        flight.calls += 1
+        self._loop.create_task(self._call(number, flight, *message[2:6]))
+
     async def _call(
         self, number: int, flight: Flight, call: int, capability: str, method: str, args: list[Any]
     ) -> None:
@@ -256,6 +274,8 @@ class Isolate:
             body = orjson.dumps(["r", call, True, value])
         except AiweError as error:
             body = orjson.dumps(["r", call, False, _as_javascript(error)])
+        finally:
+            flight.calls -= 1
         if self.alive and number in self.flights:
             self._message(number, body)
 
@@ -318,6 +338,14 @@ def _too_deep() -> ProgramError:
         code="nested_too_deeply",
         hint="Keep values within 200 levels: store deep structures as lists of parts with ids.",
         name="RangeError",
+    )
+
+
+def _too_many_calls() -> ProgramError:
+    return ProgramError(
+        f"One request had more than {OPEN_CALLS} host calls under way.",
+        code="too_many_calls",
+        hint="Await them in groups, and read or write many documents in one call.",
     )
 
 

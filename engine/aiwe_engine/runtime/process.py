@@ -21,6 +21,7 @@ from aiwe_engine import wire
 from aiwe_engine.errors import EngineError
 from aiwe_engine.settings import Settings
 
+FRAME = 4  # times an isolate's heap: what it sends was text in there, of up to 2 bytes for each
 START_LIMIT = 15.0  # seconds a worker may take to become ready
 _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[3]);"
@@ -62,7 +63,7 @@ class WorkerProcess(asyncio.Protocol):
         self.on_end: Callable[[WorkerProcess], None] | None = None
         self._last = 0
         self._leaving = False
-        self._reader = wire.FrameReader()
+        self._reader = wire.FrameReader(FRAME * settings.heap_limit)
         self._outgoing: list[bytes] = []
         self._transport: asyncio.WriteTransport | None = None
         self._child: subprocess.Popen[bytes] | None = None
@@ -135,15 +136,15 @@ class WorkerProcess(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Passes each frame to the isolate it is about."""
-        for op, isolate, number, body in self._reader.feed(data):
-            if op == wire.READY:
-                if not self.ready.done():
-                    self.ready.set_result(None)
-            elif (resident := self.residents.get(isolate)) is not None:
-                try:
+        try:
+            for op, isolate, number, body in self._reader.feed(data):
+                if op == wire.READY:
+                    if not self.ready.done():
+                        self.ready.set_result(None)
+                elif (resident := self.residents.get(isolate)) is not None:
                     resident.received(op, number, body)
-                except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-                    self.kill()  # not our protocol: whatever this is, it is not our worker any more
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            self.kill()  # not our protocol: whatever this is, it is not our worker any more
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The worker is gone."""

@@ -5,8 +5,9 @@ import contextlib
 
 import pytest
 
-from aiwe_engine.channel import ROOM
+from aiwe_engine.channel import MOST_OFFERED, ROOM, Channel
 from aiwe_engine.engine import Engine
+from aiwe_engine.errors import ProgramError
 from aiwe_engine.settings import Settings
 from tests.engine.http.wire import Wire, listening
 
@@ -267,3 +268,19 @@ async def test_a_description_that_makes_no_sense_is_told(tmp_path, registration,
     async with Engine(settings, env="dev", root=tmp_path, data=tmp_path / "data") as engine:
         with pytest.raises(Exception, match=words):
             await engine.load(path)
+
+
+async def test_writes_that_do_not_wait_for_each_other_keep_their_order_and_are_bounded():
+    channel = Channel()
+    size = 100_000
+    writes = [asyncio.create_task(channel.write(bytes([n]) * size)) for n in range(100)]
+    done, waiting = await asyncio.wait(writes, return_when=asyncio.FIRST_EXCEPTION)
+    refused = [write for write in done if write.exception()]
+    assert {write.exception().code for write in refused} == {"stream_overrun"}
+    assert all(isinstance(write.exception(), ProgramError) for write in refused)
+    assert len(waiting) * size <= MOST_OFFERED + size
+    taken = 100 - len(refused)
+    assert [(await channel.read())[0] for _ in range(taken)] == list(range(taken))
+    await asyncio.gather(*waiting)
+    await channel.write(b"again")
+    assert await channel.read() == b"again"

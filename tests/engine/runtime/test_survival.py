@@ -8,8 +8,12 @@ import signal
 
 import pytest
 
+from aiwe_engine import wire
 from aiwe_engine.errors import ProgramError
-from tests.engine.runtime.bench import Bench, Open
+from aiwe_engine.runtime.isolate import OPEN_CALLS, Flight, Isolate
+from aiwe_engine.runtime.process import WorkerProcess
+from aiwe_engine.types import Invocation
+from tests.engine.runtime.bench import Bench, Open, settings
 
 # name, handler of the guilty route, (status, code) of its answer
 GUILTY = [
@@ -236,3 +240,46 @@ async def test_a_request_that_wrote_is_not_run_again(bench: Bench) -> None:
     os.kill(int(worker), signal.SIGKILL)
     assert await writing == (503, "worker_lost")
     assert await bench.json("/count") == 1
+
+
+def _taken_over() -> tuple[WorkerProcess, Isolate, Flight]:
+    """A worker that says what a test says, and an invocation there; its host calls do not end."""
+
+    async def gate(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    process = WorkerProcess(settings())
+    config = {"cpu_limit": 1.0, "stream_timeout": 1.0}
+    isolate = Isolate(process, config, gate, lambda *_: None, lambda *_: None)
+    invocation = Invocation("1", "http", "app", "dev", "1", "GET /")
+    flight = Flight(process.loop, invocation, ("i",))
+    isolate.take(flight)
+    return process, isolate, flight
+
+
+SAID = [
+    ("a frame larger than any heap", wire.HEADER.pack(2**32 - 1, wire.OUTBOX, 1, 0)),
+    ("no JSON", wire.frame(wire.OUTBOX, 1, 1, b"[,")),
+    ("JSON of another form", wire.frame(wire.OUTBOX, 1, 1, b'["x",1,"no error"]')),
+    ("depth without a head", wire.frame(wire.OUTBOX, 1, 1, b"[" * 5000 + b"]" * 5000)),
+    ("depth that does not end", wire.frame(wire.OUTBOX, 1, 1, b"[" * 100_000)),
+]
+
+
+@pytest.mark.parametrize("said", [case[1] for case in SAID], ids=[case[0] for case in SAID])
+async def test_a_worker_that_does_not_keep_to_the_protocol_is_ended(said: bytes) -> None:
+    process, isolate, _ = _taken_over()
+    process.data_received(said)
+    assert process.ended
+    assert not isolate.alive
+
+
+async def test_the_host_calls_that_are_under_way_at_a_time_are_bounded() -> None:
+    process, _, flight = _taken_over()
+    said = b",".join(b'["c",1,%d,"body","read",[%d]]' % (n, n) for n in range(OPEN_CALLS + 50))
+    process.data_received(wire.frame(wire.OUTBOX, 1, 1, said))
+    with pytest.raises(ProgramError) as raised:
+        await flight.future
+    assert raised.value.code == "too_many_calls"
+    assert flight.calls == OPEN_CALLS
+    assert not process.ended
