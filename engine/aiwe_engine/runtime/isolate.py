@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -212,7 +213,9 @@ class Isolate:
         elif op == wire.FAILED:
             report = orjson.loads(body)
             self.process.dismiss(self.number)
-            self._lose(str(report["reason"]), {int(report["running"])})
+            running = int(report["running"])  # 0: none was yet, the turn was being read
+            turn = islice(self._sent, max(int(report["turn"]), 0))
+            self._lose(str(report["reason"]), {running} if running else set(turn))
         elif op == wire.HEAVY and not self.heavy:
             self.heavy = True
             if self.on_heavy is not None:

@@ -19,7 +19,7 @@ from aiwe_engine.settings import Settings
 
 OnLost = Callable[[Isolate, str, list[Flight], list[Flight]], None]
 Loader = Callable[[WorkerProcess, OnLost], Awaitable[Isolate]]
-KNOWN = {"oom", "stuck"}  # losses of which the worker itself names the guilty invocation
+KNOWN = {"oom", "stuck"}  # losses of which a worker can name the guilty invocation
 RETRIES = 3  # times a live version is loaded again before its waiting requests fail
 
 
@@ -205,7 +205,7 @@ class Serving:
         if isolate in self._ready:
             self._ready.remove(isolate)
         for flight in flights:
-            guilty = reason in KNOWN and flight in suspects
+            guilty = reason in KNOWN and suspects == [flight]
             if guilty or flight.invocation.kind == "load":
                 flight.fail(lost_error(reason, isolate.cpu_limit))
             else:

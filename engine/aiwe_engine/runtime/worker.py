@@ -28,6 +28,7 @@ from aiwe_engine import wire
 from aiwe_engine.runtime.v8 import Evaluation, IsolateLost, V8Isolate, start_v8
 
 TICK = 0.02  # seconds between two looks at the turns that run
+TIMER = 1  # number of a message that is the worker's own; the host's have 0
 WARM_DELAY = 0.2  # seconds of rest before the next isolate is made ready
 WEIGH_EVERY = 0.1  # seconds between two looks at the memory of the process
 
@@ -42,6 +43,7 @@ class Tenant:
         self.arrived = asyncio.Event()
         self.isolate: V8Isolate | None = None
         self.evaluating = False
+        self.consumed = 0  # messages of the host in the turn that runs
         self.step = -1
         self.cpu_start = self.wall_start = 0.0
         self.cut_at = 0.0  # when the step that is running was cut
@@ -77,8 +79,10 @@ class Tenant:
             while count < len(queue) and queue[count][0] == wire.MESSAGE:
                 count += 1
             bodies = [b for _, _, b in queue[:count]]
+            self.consumed = sum(number != TIMER for _, number, _ in queue[:count])
             del queue[:count]
             await self._turn(bodies)
+            self.consumed = 0
             return
         del self.queue[0]
         if op == wire.DEFINE:
@@ -89,7 +93,7 @@ class Tenant:
     async def _turn(self, bodies: list[bytes]) -> None:
         assert self.isolate is not None
         text = await self._evaluate(self.isolate.turn(b"[" + b",".join(bodies) + b"]"))
-        self._hand_over(text, len(bodies))
+        self._hand_over(text, self.consumed)
         self.worker.weigh(self)
 
     async def _define(self, number: int, code: str) -> None:
@@ -143,8 +147,14 @@ class Tenant:
     def give_up(self) -> None:
         """V8 does not come back: names the guilty invocation and ends the process."""
         assert self.isolate is not None
-        report = {"reason": "stuck", "message": "", "running": self.isolate.running()}
-        self.worker.last_words(wire.frame(wire.FAILED, self.number, 0, orjson.dumps(report)))
+        report = self._told("stuck", "")
+        self.worker.last_words(wire.frame(wire.FAILED, self.number, 0, report))
+
+    def _told(self, reason: str, message: str) -> bytes:
+        """Why this isolate is lost, who was running, and how many messages the turn had."""
+        running = self.isolate.running() if self.isolate is not None else 0
+        report = {"reason": reason, "message": message, "running": running, "turn": self.consumed}
+        return orjson.dumps(report)
 
     def cut(self) -> None:
         """Stops what is being evaluated now; the invocation that was running is blamed."""
@@ -154,9 +164,7 @@ class Tenant:
             self.task.cancel()
 
     def _report(self, lost: IsolateLost) -> None:
-        running = self.isolate.running() if self.isolate is not None else 0
-        body = orjson.dumps({"reason": lost.reason, "message": str(lost), "running": running})
-        self.worker.send(wire.FAILED, self.number, 0, body)
+        self.worker.send(wire.FAILED, self.number, 0, self._told(lost.reason, str(lost)))
         self.worker.tenants.pop(self.number, None)
 
 
@@ -247,7 +255,7 @@ class Worker(asyncio.Protocol):
     def _due(self, tenant: Tenant, timer: int) -> None:
         assert tenant.isolate is not None
         tenant.isolate.timers.pop(timer, None)
-        tenant.put(wire.MESSAGE, 0, b'["t",%d]' % timer)
+        tenant.put(wire.MESSAGE, TIMER, b'["t",%d]' % timer)
 
     def watch(self) -> None:
         """Looks at the running turns from now on, until none runs."""

@@ -135,6 +135,23 @@ async def test_a_value_that_cannot_be_read_costs_no_worker(bench: Bench) -> None
     assert bench.engine.status()["workers"] == before
 
 
+async def test_a_body_that_no_isolate_can_hold_costs_its_own_request_alone(
+    open_bench: Open,
+) -> None:
+    bench: Bench = await open_bench(
+        heap_limit=16 * 2**20, json_values=10_000_000, cpu_limit=5.0, deadline=20.0
+    )
+    await bench.serve(PROGRAM % "() => 1" + 'app.post("/body", (req) => req.body.length);')
+    body = b"[" + b"[]," * 1_000_000 + b"[]]"
+    kind = ("content-type", "application/json")
+    heavy, *others = await asyncio.gather(
+        bench.code("/body", method="POST", body=body, headers=[kind]),
+        *[bench.get("/hello") for _ in range(5)],
+    )
+    assert heavy == (500, "memory_limit")
+    assert [other.body for other in others] == [b'{"hello":"world"}'] * 5
+
+
 LOADS = [
     ("a loop at top level", "while (true) {}", "cpu_limit"),
     ("a loop after an await at top level", "await 0; for (;;);", "cpu_limit"),
