@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, cast
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
@@ -17,23 +18,30 @@ from aiwe_server_extension.adapter import AsgiHandler, Message, Receive
 from aiwe_server_extension.handlers import ManagementHandler
 
 NO_LIMIT = 1 << 62
+DROP_SECONDS = 2.0  # for which the rest of a body is read that nobody wants
 
 
 @web.stream_request_body
 class StreamingHandler(AsgiHandler):
     """A handler whose application may get the body as it comes.
 
-    A whole answer is held back until the body has come, refusals too: clients that still send lose
-    an answer. What nobody wants is dropped.
+    The end of an answer is held back until the body has come, refusals too: clients that still send
+    lose an answer. What nobody wants is dropped, for `DROP_SECONDS`; then the connection is closed
+    under it, which Tornado does with an answer that ends before its request.
     """
 
     _upload: _Upload | None = None
     _answering: asyncio.Task[None] | None = None
-    _refusal: web.HTTPError | None = None
 
     def refuse_later(self, error: web.HTTPError) -> None:
-        """Refuse the request when its body has come."""
-        self._refusal = error
+        """Refuse the request when its body has come, or takes too long."""
+        self.begin(self._refuse(error))
+
+    async def _refuse(self, error: web.HTTPError) -> None:
+        assert self._upload is not None
+        await self._upload.drop()
+        if not self._upload.left:
+            self.send_error(error.status_code, exc_info=(type(error), error, None))
 
     def begin(self, answering: Coroutine[Any, Any, None]) -> None:
         """Let the application answer from now on, while the body comes."""
@@ -43,8 +51,6 @@ class StreamingHandler(AsgiHandler):
 
     async def answered(self) -> bool:
         """Say that the body is whole, and wait for the answer. False: it was not begun."""
-        if self._refusal is not None:
-            raise self._refusal
         if self._upload is None or self._answering is None:
             return False
         self._upload.end()
@@ -63,8 +69,7 @@ class StreamingHandler(AsgiHandler):
     async def _send(self, message: Message) -> None:
         last = message["type"] == "http.response.body" and not message.get("more_body")
         if last and self._upload is not None:
-            self._upload.close()
-            await self._upload.whole.wait()
+            await self._upload.drop()
         await super()._send(message)
 
     def on_connection_close(self) -> None:
@@ -111,11 +116,12 @@ class _Upload:
     """A body under way: one piece at a time, from who receives it to who reads it.
 
     Attributes:
-        whole: the body has come to its end, or its client has gone.
+        left: its client has gone.
     """
 
     def __init__(self) -> None:
-        self.whole = asyncio.Event()
+        self.left = False
+        self._whole = asyncio.Event()  # it has come to its end, or will not come to it
         self._closed = False
         self._taken = asyncio.Event()
         self._pieces: asyncio.Queue[Message] = asyncio.Queue()
@@ -130,12 +136,13 @@ class _Upload:
 
     def end(self) -> None:
         """Says that the body is whole."""
-        self.whole.set()
+        self._whole.set()
         self._pieces.put_nowait({"type": "http.request", "body": b"", "more_body": False})
 
     def leave(self) -> None:
         """Says that the client has gone."""
-        self.whole.set()
+        self.left = True
+        self._whole.set()
         self.close()
         self._pieces.put_nowait({"type": "http.disconnect"})
 
@@ -143,6 +150,13 @@ class _Upload:
         """Nobody reads any more."""
         self._closed = True
         self._taken.set()
+
+    async def drop(self) -> None:
+        """Waits for the end of what nobody reads any more, but not for long."""
+        self.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DROP_SECONDS):
+                await self._whole.wait()
 
     async def receive(self) -> Message:
         """The next piece, as ASGI has it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -144,6 +145,28 @@ def test_nothing_of_a_strangers_upload_is_read(jupyter: Jupyter) -> None:
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_allowed")
         assert stranger.get("/aiwe/api/assets/shop").status_code == 403
         assert stranger.delete("/aiwe/api/assets/shop/a.txt").status_code == 403
+
+
+UNFINISHED = [
+    ("PUT /aiwe/api/assets/shop/a.txt", False, 403),
+    ("PUT /aiwe/api/assets/shop/.env", True, 400),
+    ("POST /aiwe/apps/shop/nowhere", False, 403),
+    ("POST /aiwe/apps/shop/nowhere", True, 404),
+]
+
+
+@pytest.mark.parametrize(("line", "known", "status"), UNFINISHED)
+def test_a_body_that_nobody_wants_is_not_waited_for(
+    jupyter: Jupyter, line: str, *, known: bool, status: int
+) -> None:
+    token = f"Authorization: token {jupyter.token}\r\n" if known else ""
+    head = (
+        f"{line} HTTP/1.1\r\nHost: 127.0.0.1:{jupyter.port}\r\nContent-Length: 100\r\n{token}\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", jupyter.port), timeout=20) as client:
+        client.sendall(head.encode() + b"x")  # and nothing after it
+        answer = b"".join(iter(lambda: client.recv(65536), b""))  # to the end of the connection
+    assert int(answer.split()[1]) == status
 
 
 def test_a_browsers_upload_needs_the_xsrf_header_and_the_own_origin(jupyter: Jupyter) -> None:
