@@ -249,6 +249,8 @@ class Answering:
         error = release.explain(error)
         app, version = release.deployment.app, release.deployment.version
         text = f"{request.method} {request.path}: {error.stack or error.message}"
+        if error.hint:
+            text += f"\n    hint: {error.hint}"
         line = LogLine(time.time(), app, self._env, version, "error", text, request.id, error.where)
         self._log.write(line)
 

@@ -12,6 +12,19 @@ from aiwe_engine.runtime.parts import members, platform_names
 from aiwe_engine.types import Program, Where
 
 _NO_FUNCTION = re.compile(r"^([\w$]+)\.([\w$]+) is not a function$")
+# What programs name that were written with node or a browser in mind.
+_FOREIGN = {
+    "Buffer": "Use Uint8Array, with TextEncoder and TextDecoder for text and toBase64() for base64.",
+    "process": "Use app.env for the environment and app.config for values of the configuration.",
+    "require": "Import files of the same folder by a relative path; there are no packages here.",
+    "module": "Write export, and import files of the same folder by a relative path.",
+    "exports": "Write export, and import files of the same folder by a relative path.",
+    "__dirname": "There are no files of the machine here: use Assets, Files or DataRepository.",
+    "window": "Handlers run in the engine, not in a page: send a page that holds the script.",
+    "document": "Handlers run in the engine, not in a page: send a page that holds the script.",
+    "localStorage": "Use req.session for a visitor's values and DataRepository for data.",
+    "XMLHttpRequest": "Use fetch.",
+}
 _UNDEFINED = re.compile(r"^([\w$]+) is not defined$")
 
 
@@ -48,6 +61,8 @@ def _near(message: str, program: Program) -> str | None:
     match = _UNDEFINED.match(message)
     if match is None:
         return None
+    if match[1] in _FOREIGN:
+        return _FOREIGN[match[1]]
     known = {name for piece in program.pieces for name in piece.declares} | platform_names()
     near = get_close_matches(match[1], known, 1, 0.6)
     if near:

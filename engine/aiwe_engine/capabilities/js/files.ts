@@ -12,6 +12,7 @@ const { defineProperty, freeze } = Object;
 const PromiseCtor = Promise;
 
 let call: (method: string, args: unknown[]) => Promise<any>;
+let openAsset: (path: string) => Promise<number>;
 
 /** A file that the program kept: what `save` and `Files.get` give. */
 class KeptFile extends Readable {
@@ -74,8 +75,7 @@ function refer(given: unknown): FileRef {
 }
 
 function contentOf(ref: FileRef): AsyncIterable<Uint8Array> {
-  return lazy(() => ("file" in ref ? call("read", [ref.file]) : PromiseCtor.reject(
-    failure("TypeError", "invalid_argument", "The content of Response.file(asset) is not read here.", "Read it with Assets.read(path)."))));
+  return lazy(() => ("file" in ref ? call("read", [ref.file]) : openAsset(ref.asset)));
 }
 
 export function installFiles(I: Internals): void {
@@ -83,6 +83,7 @@ export function installFiles(I: Internals): void {
     defineProperty(made, "name", { value: name, configurable: true }); // minified, they have none
   }
   call = (method, args) => I.host.call("files", method, args);
+  openAsset = (path) => I.host.call("assets", "open", [path]);
   files.refer = refer;
   files.content = contentOf;
   const value = freeze({

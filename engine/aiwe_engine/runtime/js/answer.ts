@@ -3,6 +3,7 @@ import { failure } from "./failure";
 import { pump } from "./bodies";
 import { type Invocation, emit, promiseThen, settings, slice, stringify, toBase64, wellFormed } from "./invocation";
 import { Html } from "./platform/html";
+import { isArray, isArrayBuffer, isView } from "./platform/primordials";
 import { type Response, isResponse, snapshot } from "./platform/response";
 import { Session } from "./visit";
 
@@ -20,6 +21,7 @@ export function answer(value: any, invocation: Invocation): string | Promise<str
   if (typeof value === "object" && value !== null) {
     if (value instanceof Html) return whole(200, HTML_TYPE, wellFormed(String(value)));
     if (isResponse(value)) return respond(value, invocation);
+    refuseOdd(value);
   }
   return whole(200, JSON_TYPE, json(value));
 }
@@ -28,6 +30,26 @@ export function answer(value: any, invocation: Invocation): string | Promise<str
 export function withSession(text: string, { session }: Invocation): string {
   const changes = Session.close(session);
   return changes === null ? text : `${slice(text, 0, -1)},${changes}]`;
+}
+
+const { prototype: plainObject } = Object;
+const { getPrototypeOf } = Object;
+const ODD: [is: (value: any) => boolean, name: string, hint: string][] = [
+  [(value) => isView(value) || isArrayBuffer(value), "bytes", "Return new Response(bytes, { headers: { \"content-type\": \"…\" } })."],
+  [(value) => typeof value[Symbol.asyncIterator] === "function", "a stream", "Return Response.stream(source, { headers: { \"content-type\": \"…\" } })."],
+  [(value) => value instanceof Map, "a Map", "Return Object.fromEntries(map), or [...map]."],
+  [(value) => value instanceof Set, "a Set", "Return [...set]."],
+  [(value) => typeof value.arrayBuffer === "function" && typeof value.type === "string", "a Blob", "Return new Response(blob)."],
+];
+
+/** What JSON would make `{}` of: its author is told what to write instead. */
+function refuseOdd(value: object): void {
+  if (isArray(value) || typeof (value as any).toJSON === "function") return;
+  const prototype = getPrototypeOf(value);
+  if (prototype === null || prototype === plainObject) return;
+  for (const [is, name, hint] of ODD) {
+    if (is(value)) throw failure("TypeError", "answer_not_json", `The handler returned ${name}, which has no JSON form.`, hint);
+  }
 }
 
 function json(value: unknown): string {
@@ -69,6 +91,7 @@ function respond(response: Response, invocation: Invocation): string | Promise<s
   if (body === null) return `[${status},${list},"","text"]`;
   if (typeof body === "string") return whole(status, list, wellFormed(body));
   if (body instanceof Uint8Array) return binary(status, list, body);
+  invocation.begun = true;
   emit(`["h",${invocation.n},${withSession(`[${status},${list},"","stream"]`, invocation)}]`);
   return promiseThen(pump(body, invocation), () => "null") as Promise<string>;
 }

@@ -31,7 +31,7 @@ async function whole(handler: Registered, request: AppRequest, invocation: Invoc
 /** Runs one function of the chain; those after it stand behind its `next`. */
 async function step(chain: Handler[], at: number, request: AppRequest, invocation: Invocation): Promise<unknown> {
   enter(invocation);
-  if (at === chain.length - 1) return chain[at]!(request);
+  if (at === chain.length - 1) return await handled(chain[at]!, request, invocation);
   let following: Promise<Response> | null = null;
   const next = async (): Promise<Response> => {
     if (following !== null) {
@@ -43,6 +43,17 @@ async function step(chain: Handler[], at: number, request: AppRequest, invocatio
   const value = await chain[at]!(request, next);
   // One that only looks on, as in `await next();`, leaves the answer as it is.
   return value === undefined && following !== null ? following : value;
+}
+
+/** The handler's answer. What failed changes nothing of its visitor's session, whoever catches the error. */
+async function handled(handler: Handler, request: AppRequest, invocation: Invocation): Promise<unknown> {
+  try {
+    return await handler(request);
+  } catch (error) {
+    if (isResponse(error)) return error;
+    Session.discard(invocation.session);
+    throw error;
+  }
 }
 
 /** What follows, as a Response that the middleware may change and nobody else has. */
@@ -57,6 +68,7 @@ async function response(following: Promise<unknown>, invocation: Invocation): Pr
 
 /** The first answer that an error handler gives; what one throws goes on instead of the error. */
 async function rescued(thrown: unknown, request: AppRequest, invocation: Invocation): Promise<unknown> {
+  if (isResponse(thrown)) return thrown;
   let error = thrown;
   Session.discard(invocation.session);
   for (const rescue of errorHandlers) {

@@ -16,10 +16,7 @@ export function pairsOf(text: string): [name: string, value: string][] {
 
 /** "a=1&a=2&b" → {a: ["1", "2"], b: ""}. */
 export function parseQuery(text: string): Record<string, string | string[]> {
-  const found: Record<string, string | string[]> = Object.create(null);
-  if (text === "") return found;
-  for (const [name, value] of pairsOf(text)) found[name] = joined(found[name], value);
-  return found;
+  return text === "" ? {} : fieldsOf(pairsOf(text));
 }
 
 /** The texts of a form as an object; its files, which are numbers here, are not in it. */

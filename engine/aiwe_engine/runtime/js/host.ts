@@ -5,8 +5,11 @@
 import { pass } from "./bell";
 import { failure } from "./failure";
 import {
-  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, handOver, settings, slice, stringify, table, wish,
+  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, handOver, mayAnswer, settings, slice, stringify, table, wish,
 } from "./invocation";
+import { indexOf } from "./platform/primordials";
+
+const { captureStackTrace } = Error as unknown as { captureStackTrace(object: object, below: Function): void };
 
 /** Whose outcome the answer waits for; others are dropped with it. */
 const SETTLED = table<true>();
@@ -29,7 +32,7 @@ Object.defineProperty(HostCall.prototype, "constructor", { value: HostCall, writ
 const contextual = { then: Promise.prototype.then as any };
 export function useThen(then: any): void { contextual.then = then; }
 
-interface Waiting { invocation: Invocation; promise: HostCall; settles: boolean; resolve(value: unknown): void; reject(error: unknown): void }
+interface Waiting { invocation: Invocation; promise: HostCall; settles: boolean; here: { stack: string }; resolve(value: unknown): void; reject(error: unknown): void }
 const calls: Table<Waiting> = table();
 let lastCall = 0;
 
@@ -52,7 +55,9 @@ export function call(capability: string, method: string, args: unknown[]): Promi
   const settles = SETTLED[capability] === true;
   if (settles) invocation.unsettled++;
   invocation.waiting++;
-  calls[id] = { invocation, promise, settles, resolve, reject };
+  const here = { stack: "" };
+  captureStackTrace(here, call); // where the program asked: V8 writes it down when it is read
+  calls[id] = { invocation, promise, settles, here, resolve, reject };
   emit(`["c",${invocation.n},${id},${stringify(capability)},${stringify(method)},${text}]`);
   return promise;
 }
@@ -74,10 +79,12 @@ export function reply(id: number, ok: boolean, value: any): Invocation | null {
   else {
     const error = failure(value.name ?? "Error", value.code, value.message, value.hint, value.status);
     if (value.details !== undefined) (error as any).details = value.details;
+    const { stack } = waiting.here, frames = indexOf(stack, "\n    at ");
+    error.stack = `${error.name}: ${error.message}${frames < 0 ? "" : slice(stack, frames)}`;
     if (waiting.settles) invocation.failed = { promise: waiting.promise, error, next: invocation.failed };
     waiting.reject(error);
   }
-  if (waiting.settles && --invocation.unsettled === 0) invocation.whenSettled?.();
+  if (waiting.settles && --invocation.unsettled === 0 && invocation.whenSettled !== null) mayAnswer(invocation);
   return invocation;
 }
 
@@ -104,15 +111,16 @@ export function isWaiting(invocation: Invocation): boolean {
   return invocation.waiting > 0;
 }
 
-interface Timer { invocation: Invocation; callback: () => void; milliseconds: number; repeat: boolean }
+interface Timer { invocation: Invocation; callback: () => void; milliseconds: number; repeat: boolean; quiet: boolean }
 const timers: Table<Timer> = table();
 let lastTimer = 0;
 
-export function setTimer(callback: () => void, milliseconds: number, repeat: boolean): number {
+/** `quiet`: nobody is told when the timer ends with its invocation, as for one that nobody could clear. */
+export function setTimer(callback: () => void, milliseconds: number, repeat: boolean, quiet = false): number {
   const invocation = current();
   if (invocation === null || invocation.done) throw noInvocation("A timer");
   const id = ++lastTimer;
-  timers[id] = { invocation, callback, milliseconds, repeat };
+  timers[id] = { invocation, callback, milliseconds, repeat, quiet };
   (invocation.timers ??= table())[id] = true;
   wish(`["t",${id},${+milliseconds}]`);
   return id;
@@ -147,8 +155,8 @@ export function dropTimers(invocation: Invocation): number {
   let dropped = 0;
   if (invocation.timers !== null) {
     for (const id in invocation.timers) {
+      if (!timers[id]!.quiet) dropped++;
       clearTimer(+id);
-      dropped++;
     }
   }
   return dropped;

@@ -5,7 +5,7 @@
  */
 export interface Host {
   /** Runs `callback` in a later turn, under the invocation that set it. Milliseconds. */
-  setTimer(callback: () => void, milliseconds: number, repeat: boolean): number;
+  setTimer(callback: () => void, milliseconds: number, repeat: boolean, quiet?: boolean): number;
   clearTimer(id: number): void;
   /** Fills with bytes from the operating system's generator. At most 65,536. */
   random(bytes: Uint8Array): void;

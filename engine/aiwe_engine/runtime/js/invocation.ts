@@ -34,6 +34,11 @@ export class Invocation {
   /** Those the answer waits for that failed, latest first; looked at when the answer is made. */
   failed: { promise: { looked: boolean }; error: unknown; next: any } | null = null;
   whenSettled: (() => void) | null = null;
+  /** Where it stands among those that may be answered. */
+  queued = false;
+  behind: Invocation | null = null;
+  /** The head of a streamed answer has left. */
+  begun = false;
   /** Timers set and not fired: dropped with the answer. */
   timers: Table<true> | null = null;
   /** The number of its latest own body: see bodies.ts. */
@@ -62,6 +67,26 @@ export const current = (): Invocation | null => __aiwe_cur;
 export const enter = (invocation: Invocation | null): void => { __aiwe_cur = invocation; };
 
 export const running = table<Invocation>();
+
+/** Invocations whose handler is done and that may have nothing left to wait for: looked at after the microtasks. */
+let settling: Invocation | null = null;
+
+export function mayAnswer(invocation: Invocation): void {
+  if (invocation.queued) return;
+  invocation.queued = true;
+  invocation.behind = settling;
+  settling = invocation;
+}
+
+/** The next of them, null when there is none. */
+export function takeSettling(): Invocation | null {
+  const invocation = settling;
+  if (invocation === null) return null;
+  settling = invocation.behind;
+  invocation.behind = null;
+  invocation.queued = false;
+  return invocation;
+}
 
 /** What the host fixes for an isolate when it makes it. */
 export const settings = {

@@ -31,14 +31,14 @@ export interface Payload {
 }
 
 function parseCookies(header: string | undefined): Record<string, string> {
-  const found: Record<string, string> = Object.create(null);
+  const found = new Map<string, string>();
   for (const pair of (header ?? "").split(";")) {
     const at = pair.indexOf("=");
     if (at < 0) continue;
     const name = pair.slice(0, at).trim();
-    if (!(name in found)) found[name] = unescapeCookie(pair.slice(at + 1).trim());
+    if (!found.has(name)) found.set(name, unescapeCookie(pair.slice(at + 1).trim()));
   }
-  return found;
+  return Object.fromEntries(found);
 }
 
 function unescapeCookie(value: string): string {
@@ -96,7 +96,12 @@ export class AppRequest {
   get signal(): AbortSignal { return (this.#invocation.controller ??= new AbortController()).signal; }
   get session(): Session {
     if (!settings.sessions) throw unseen();
-    return (this.#invocation.session ??= new Session(this.#invocation, this.#payload.session ?? null));
+    const invocation = this.#invocation;
+    if (invocation.session === null) {
+      invocation.session = new Session(invocation, this.#payload.session ?? null);
+      if (invocation.begun) Session.close(invocation.session); // first named by what streams: too late to be kept
+    }
+    return invocation.session;
   }
   set session(_own: unknown) {
     throw failure("TypeError", "invalid_session", "req.session cannot be replaced by another object.",

@@ -22,12 +22,12 @@ import { follow } from "./chain";
 import { describe } from "./failure";
 import { dropCalls, dropTimers, fire, isWaiting, log, reply, report } from "./host";
 import {
-  Invocation, current, emit, enter, handOver, parse, promiseThen, resolved, running, stringify,
+  Invocation, current, emit, enter, handOver, mayAnswer, parse, promiseThen, resolved, running, stringify, takeSettling,
 } from "./invocation";
 import { displayData } from "./display";
 import { inspect } from "./platform/inspect";
 import { DOMException } from "./platform/exception";
-import { Response } from "./platform/response";
+import { Response, isResponse } from "./platform/response";
 import { initialise, run } from "./program";
 import { AppRequest, type Payload } from "./request";
 
@@ -60,10 +60,29 @@ function drain(): string {
     control[RUNNING] = invocation === null ? 0 : invocation.n;
     checkpoint(); // V8 swallows a termination in here: the worker leaves word of it
     if (control[CUT] !== 0) blame();
+    settleAll();
     enter(null);
   }
   control[RUNNING] = 0;
   return (handed = handOver());
+}
+
+/**
+ * Answers for those whose handlers are done, once the microtasks have run: until then one may still issue
+ * a call that its answer must wait for.
+ */
+function settleAll(): void {
+  for (let invocation = takeSettling(); invocation !== null; invocation = takeSettling()) {
+    const { whenSettled } = invocation;
+    if (invocation.done || invocation.unsettled > 0 || whenSettled === null) continue;
+    invocation.whenSettled = null;
+    control[RUNNING] = invocation.n;
+    enter(invocation);
+    whenSettled();
+    enter(null);
+    checkpoint();
+    if (control[CUT] !== 0) blame();
+  }
 }
 
 /** After the turn was cut short: the running invocation ends, the rest of the inbox goes on. */
@@ -73,6 +92,7 @@ export function resume(): string {
     return handed;
   }
   blame();
+  settleAll();
   return drain();
 }
 
@@ -87,7 +107,7 @@ function blame(): void {
   }
   for (const n in running) {
     const other = running[n]!;
-    if (!isWaiting(other)) {
+    if (!isWaiting(other) && other.whenSettled === null) {
       emit(`["s",${n}]`);
       end(other);
     }
@@ -120,14 +140,20 @@ function begin(invocation: Invocation, key: string, payload: any): Invocation {
     const handler = payload.missing === undefined ? handlers[key]! : unmatched(payload.missing);
     const value: any = follow(handler, request);
     if (typeof value === "object" && value !== null && typeof value.then === "function") {
-      promiseThen(resolved(value), (v: unknown) => settle(invocation, v), (e: unknown) => fail(invocation, e));
+      promiseThen(resolved(value), (v: unknown) => settle(invocation, v), (e: unknown) => rejected(invocation, e));
     } else {
       settle(invocation, value);
     }
   } catch (error) {
-    fail(invocation, error);
+    rejected(invocation, error);
   }
   return invocation;
+}
+
+/** A Response that is thrown is an answer, as elsewhere on the web. */
+function rejected(invocation: Invocation, thrown: unknown): void {
+  if (isResponse(thrown)) settle(invocation, thrown);
+  else fail(invocation, thrown);
 }
 
 /** What stands at the end of the chain where no route matched: the engine's own answer. */
@@ -170,7 +196,7 @@ function settle(invocation: Invocation, value: unknown): void {
   afterCalls(invocation, () => {
     const text = answer(value, invocation);
     if (typeof text === "string") finish(invocation, text);
-    else promiseThen(text, (t: string) => finish(invocation, t), (e: unknown) => fail(invocation, e));
+    else promiseThen(text, (t: string) => afterCalls(invocation, () => finish(invocation, t)), (e: unknown) => fail(invocation, e));
   });
 }
 
@@ -183,13 +209,13 @@ function afterCalls(invocation: Invocation, then: () => void): void {
       fail(invocation, error);
     }
   };
-  if (invocation.unsettled === 0) return go();
   invocation.whenSettled = go;
+  if (invocation.unsettled === 0) mayAnswer(invocation);
 }
 
 function finish(invocation: Invocation, text: string): void {
   if (invocation.done) return;
-  const answered = invocation.session === null ? text : withSession(text, invocation);
+  const answered = invocation.session === null || invocation.begun ? text : withSession(text, invocation);
   end(invocation);
   emit(`["d",${invocation.n},${answered}]`);
 }

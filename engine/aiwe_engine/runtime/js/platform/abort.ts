@@ -41,7 +41,7 @@ export class AbortSignal extends EventTarget {
     need(arguments.length, 1, "AbortSignal.timeout");
     const wait = enforceRange(milliseconds, "The time of AbortSignal.timeout");
     const signal = make();
-    timer(() => signal.#signal(new DOMException(`The operation took longer than ${wait} ms.`, "TimeoutError")), wait, false);
+    timer(() => signal.#signal(new DOMException(`The operation took longer than ${wait} ms.`, "TimeoutError")), wait, false, true);
     return signal;
   }
 
@@ -108,5 +108,5 @@ export class AbortController {
 idl(AbortController, "AbortController");
 
 export function installAbort(I: Internals): void {
-  timer = (callback, milliseconds, repeat) => I.host.setTimer(callback, milliseconds, repeat);
+  timer = (callback, milliseconds, repeat, quiet) => I.host.setTimer(callback, milliseconds, repeat, quiet);
 }

@@ -23,7 +23,8 @@ export class BodyStream {
 
   get locked(): boolean { return this.#locked; }
 
-  getReader(): BodyReader {
+  getReader(options?: { mode?: unknown }): BodyReader {
+    if (options?.mode !== undefined) throw missing("streams");
     if (this.#locked) throw new TypeError("The stream is locked: something reads it already.");
     this.#locked = true;
     return new BodyReader({ read: () => this.#read(), cancel: () => this.#end(), release: () => { this.#locked = false; } });
@@ -37,9 +38,12 @@ export class BodyStream {
   pipeTo(): never { throw missing("streams"); }
   pipeThrough(): never { throw missing("streams"); }
 
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array | undefined> {
+  values(): AsyncIterableIterator<Uint8Array | undefined> { return this[Symbol.asyncIterator](); }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array | undefined> {
     const reader = this.getReader();
     return {
+      [Symbol.asyncIterator]() { return this; },
       next: () => reader.read() as Promise<IteratorResult<Uint8Array | undefined>>,
       return: () => reader.cancel().then(() => END as IteratorResult<undefined>),
     };

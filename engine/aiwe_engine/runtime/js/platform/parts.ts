@@ -24,6 +24,7 @@ export const PARTS: Record<string, Part> = {
       "ByteLengthQueuingStrategy", "CountQueuingStrategy",
     ],
     needs: [],
+    bring: [".clone", ".tee", ".pipeTo", ".pipeThrough", ".closed"],
   },
   blob: { globals: ["Blob", "File"], needs: ["streams"], bring: [".blob"] },
   fetch: { globals: ["Request", "FormData"], needs: ["url", "streams", "blob"], bring: [".formData"] },

@@ -95,8 +95,9 @@ export class Response {
       this.#init(init, null, null, "new Response");
       return;
     }
-    const found = extract(body);
+    const found = body instanceof Html ? { body: bodyOf(toWellFormed(body.toString())), type: HTML_TYPE } : piecewise(body) ?? extract(body);
     this.#init(init, found.body, found.type, "new Response");
+    this.#file = fileStreams.get(body as object) ?? null;
   }
 
   #init(given: unknown, body: Body | null, type: string | null, what: string): this {
@@ -197,7 +198,11 @@ export class Response {
   get ok(): boolean { return this.#status >= 200 && this.#status <= 299; }
   get statusText(): string { return this.#statusText; }
   get headers(): Headers { return (this.#headers ??= makeHeaders(this.#listed(), this.#guard)); }
-  get body(): unknown { return streamOf(this.#body); }
+  get body(): unknown {
+    const stream = streamOf(this.#body);
+    if (this.#file !== null) fileStreams.set(stream, this.#file);
+    return stream;
+  }
   get bodyUsed(): boolean { return isUsed(this.#body); }
 
   clone(): Response {
@@ -288,6 +293,15 @@ defineProperty(Response.prototype, shown, {
     return { status, statusText, ...(url === "" ? {} : { url, redirected }), headers, body: body === null ? null : body.stream ?? body.source, bodyUsed, ok };
   },
 });
+
+/** Streams of files that nobody has read: a Response made of one is an answer with that file, ranges and all. */
+const fileStreams = new WeakMap<object, FileRef>();
+
+/** A body that an async iterable gives piece by piece; streams have rules of their own. */
+function piecewise(given: unknown): { body: Body; type: null } | null {
+  if (typeof given !== "object" || given === null || "getReader" in given) return null;
+  return typeof (given as any)[Symbol.asyncIterator] === "function" ? { body: bodyOf(given as AsyncIterable<unknown>), type: null } : null;
+}
 
 function blank(): Response {
   return new Response(null, MINE as unknown as ResponseInit);
