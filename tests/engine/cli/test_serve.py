@@ -271,7 +271,7 @@ def test_openapi_prints_the_document_of_one_app(shop, tmp_path):
     folder.mkdir()
     (folder / "a.js").write_text('app.get("/", () => 1);')
     (folder / "b.ipynb").write_text(
-        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+        '{"cells": [], "metadata": {"kernelspec": {"name": "aiwe"}}, "nbformat": 4, "nbformat_minor": 5}'
     )
     status, out, err = aiwe("openapi", folder, cwd=tmp_path)
     assert (status, out) == (1, "")
