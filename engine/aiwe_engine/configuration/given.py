@@ -173,7 +173,7 @@ def _outside(name: str, place: str, app: str | None) -> str:
     if row is not None:
         return f"It stands outside a section. Write {row.key} below [{place}{row.section}]."
     own = f" What the program itself reads stands below [{place}{CONFIG}]." if app else ""
-    return f"It stands outside a section, and is no setting.{suggest(name, keys) or own}"
+    return f"It stands outside a section, and is no setting.{own or suggest(name, keys)}"
 
 
 def _syntax(text: str) -> str:

@@ -269,8 +269,8 @@ def test_a_list_on_the_command_line_may_have_commas(read, text):
             "env.dev.port: It stands outside a section. Write port below [env.dev.server].",
         ),
         (
-            "[apps.shop]\ntagline = 1",
-            "apps.shop.tagline: It stands outside a section, and is no setting. What the program itself reads stands below [apps.shop.config].",
+            "[apps.shop]\ncurrency = 1",
+            "apps.shop.currency: It stands outside a section, and is no setting. What the program itself reads stands below [apps.shop.config].",
         ),
         (
             "[apps.'My Shop'.http]\nbody_limit = 1",
