@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiwe_engine.assets.path import PREFIX
+from aiwe_engine.channel import REQUEST
 from aiwe_engine.deployments.release import Release
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
 from aiwe_engine.files.incoming import Uploads
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.assets import AssetPages
 from aiwe_engine.http.finish import Finish
-from aiwe_engine.http.intake import REQUEST_BODY, take_in
+from aiwe_engine.http.intake import take_in
 from aiwe_engine.http.kept import Wanted, kept_answer, names_file
 from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
@@ -187,7 +188,7 @@ class Answering:
         if missing is not None:
             values["missing"] = [missing.status, missing.headers, missing.body.decode()]
         elif "stream" in values:
-            invocation.bodies[REQUEST_BODY] = request.arrival
+            invocation.bodies[REQUEST] = request.arrival
         flight = release.begin(invocation, ("i", request.id, handler, values))
         request.left = flight.leave
         try:

@@ -11,6 +11,8 @@ from collections import deque
 
 from aiwe_engine.errors import AiweError, ProgramError, RequestError
 
+#: Numbers of the bodies that every invocation may have: what it answers, and what its request brings.
+ANSWER, REQUEST = 0, 1
 ROOM = 256 * 1024  # bytes that may wait; one piece more, whatever its size, is let in
 MOST_OFFERED = 4 * ROOM  # bytes in writes that wait; a program's own window is far below
 

@@ -11,13 +11,13 @@ import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from aiwe_engine.channel import ANSWER, REQUEST
 from aiwe_engine.errors import AiweError, ProgramError, RequestError
 from aiwe_engine.protocols import Method
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Invocation
 
 _FREE = Method(free=True)
-_ANSWER, _REQUEST = 0, 1
 _NONE = 2**53  # the number of no body
 
 
@@ -63,13 +63,13 @@ class Body:
 
     async def _read(self, invocation: Invocation, number: int, body: Any) -> str | None:
         """A piece as base64 text, None at the end."""
-        if number == _REQUEST:
+        if number == REQUEST:
             invocation.wrote = True  # what was read cannot be read again
             invocation.deadline = None  # a slow client has times of its own
         try:
             piece: bytes = await body.read()
         finally:
-            if number == _REQUEST:
+            if number == REQUEST:
                 self._renew(invocation)
         return binascii.b2a_base64(piece, newline=False).decode() if piece else None
 
@@ -79,13 +79,13 @@ class Body:
         except (ValueError, TypeError):
             raise _unknown() from None
         await _channel(body).write(piece)
-        if number == _ANSWER:
+        if number == ANSWER:
             self._renew(invocation)
 
     def _renew(self, invocation: Invocation) -> None:
         """Counts the invocation's time anew: a stream made progress."""
         settings = self._settings_of(invocation.app)
-        answering = _ANSWER in invocation.bodies
+        answering = ANSWER in invocation.bodies
         seconds = settings.stream_timeout if answering else settings.deadline
         invocation.deadline = asyncio.get_running_loop().time() + seconds
 

@@ -17,9 +17,6 @@ from aiwe_engine.http.decoding import Decoded, coding_of
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import ByteSource, Request, Route
 
-#: The number under which a program reads the body of its request, where that streams.
-REQUEST_BODY = 1
-
 
 def streams(route: Route) -> bool:
     """Whether the route's handler runs before the body has come."""

@@ -34,7 +34,7 @@ async def write(send: Send, request: Request, response: Response, scope: Message
     if response.stream is not None:
         if response.status in _BODYLESS:
             headers = [pair for pair in headers if pair[0] != "content-length"]
-        await _write_stream(send, request, response, headers, scope)
+        await _write_stream(send, request, response, headers, scope, bodyless=bodyless)
         return
     if response.status not in _BODYLESS:
         headers.append(("content-length", str(len(body))))
@@ -53,6 +53,8 @@ async def _write_stream(
     response: Response,
     headers: list[tuple[str, str]],
     scope: Message,
+    *,
+    bodyless: bool,
 ) -> None:
     """Sends an answer whose pieces come one after the other."""
     stream = response.stream
@@ -70,7 +72,7 @@ async def _write_stream(
     unframed = _begin_unframed(response, headers, scope)
     try:
         await send(_start(response, headers))
-        if request.method != "HEAD" and response.status not in _BODYLESS:
+        if not bodyless:
             await _write_pieces(send, stream)
         if unframed:
             extensions[BROKEN]()

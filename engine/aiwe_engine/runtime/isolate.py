@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from aiwe_engine import wire
-from aiwe_engine.channel import Channel
+from aiwe_engine.channel import ANSWER, REQUEST, Channel
 from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.runtime.outbox import TOO_DEEP, messages
 from aiwe_engine.runtime.process import WorkerProcess
@@ -27,10 +27,6 @@ HostCall = Callable[[Invocation, str, str, list[Any]], Awaitable[Any]]
 LogSink = Callable[[Invocation | None, str, str], None]
 Display = Callable[[Any], None]
 OPEN_CALLS = 10_000  # host calls that an invocation may have under way
-ANSWER, REQUEST = (
-    0,
-    1,
-)  # numbers of the bodies that a program writes and reads as its answer and request
 
 
 class Flight:

@@ -3,7 +3,7 @@ import { failure } from "./failure";
 import { pump } from "./bodies";
 import { type Invocation, emit, promiseThen, settings, slice, stringify, toBase64, wellFormed } from "./invocation";
 import { Html } from "./platform/html";
-import { isArray, isArrayBuffer, isView } from "./platform/primordials";
+import { getPrototypeOf, isArray, isArrayBuffer, isView } from "./platform/primordials";
 import { type Response, isResponse, snapshot } from "./platform/response";
 import { Session } from "./visit";
 
@@ -33,7 +33,6 @@ export function withSession(text: string, { session }: Invocation): string {
 }
 
 const { prototype: plainObject } = Object;
-const { getPrototypeOf } = Object;
 const ODD: [is: (value: any) => boolean, name: string, hint: string][] = [
   [(value) => isView(value) || isArrayBuffer(value), "bytes", "Return new Response(bytes, { headers: { \"content-type\": \"…\" } })."],
   [(value) => typeof value[Symbol.asyncIterator] === "function", "a stream", "Return Response.stream(source, { headers: { \"content-type\": \"…\" } })."],
