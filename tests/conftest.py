@@ -1,4 +1,4 @@
-"""What holds for every test: nothing of the person's own Jupyter is read or written."""
+"""What holds for every test: nothing of the person's own is read or written; and what many share."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import Cluster, cluster, require
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -17,9 +19,24 @@ def a_jupyter_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
             (home / name.lower()).mkdir()
             patch.setenv(name, str(home / name.lower()))
-        for name in [name for name in os.environ if name.startswith(("AIWE_", "JPY_"))]:
+        for name in [name for name in os.environ if name.startswith(("AIWE_", "JPY_", "PG"))]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server for all tests that ask for one; none of them may stop it."""
+    require()
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres: Cluster) -> Iterator[str]:
+    """The address of an empty database of this test."""
+    with postgres.database() as url:
+        yield url
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,6 +24,7 @@ DEPENDENCIES = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["
 DISTRIBUTIONS = {"backports": "backports-zstd", "py-mini-racer": "mini-racer"}
 COMES_WITH = {
     "certifi": "httpx",
+    "psycopg-pool": "psycopg",
     "yarl": "aiohttp",
     "traitlets": "jupyter-server",
     "ipython": "ipykernel",
@@ -33,6 +34,8 @@ COMES_WITH = {
 LATER = {"compression"}
 # Needed as programs or plugins, not as imports.
 WITHOUT_IMPORT = {"jupyterlab", "httptools", "uvloop"}
+# Their first use is on its way.
+WITHOUT_IMPORT |= {"psycopg", "pandas", "jsonschema-rs"}
 
 
 def committed() -> list[Path]:

@@ -16,6 +16,8 @@ HEAVY = {
     "ipykernel",
     "IPython",
     "tornado",
+    "pandas",
+    "psycopg",
 }
 
 

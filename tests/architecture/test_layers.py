@@ -44,6 +44,9 @@ VENDORS = {
     "backports": ("aiwe_engine.http",),
     "brotli": ("aiwe_engine.http",),
     "duckdb": ("aiwe_engine.store",),
+    "jsonschema_rs": ("aiwe_engine.store.definitions",),
+    "psycopg": ("aiwe_engine.store.postgres",),
+    "psycopg_pool": ("aiwe_engine.store.postgres",),
     "py_mini_racer": ("aiwe_engine.runtime", "aiwe_engine.programs"),
     "limits": ("aiwe_engine.rates",),
     "uvicorn": ("aiwe_engine.http", "aiwe_engine.serve"),
@@ -52,6 +55,7 @@ VENDORS = {
     "IPython": ("aiwe_kernel",),
     "ipykernel": ("aiwe_kernel",),
     "ipywidgets": ("aiwe_kernel",),
+    "pandas": ("aiwe_kernel",),
 }
 
 
