@@ -8,6 +8,7 @@ from typing import IO, Any, Literal, Protocol
 
 from aiwe_engine.types import (
     ByteSource,
+    Caller,
     Cell,
     Deployment,
     Invocation,
@@ -48,10 +49,30 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose data: every store call is confined to one of these."""
+    """Whose data: every call of a store is confined to one of these.
+
+    Attributes:
+        app: name of the app.
+        env: its environment.
+        caller: who asks, which binds in collections that declare `tenant` or `owner`; None: the app
+            itself (while it loads, in jobs and cells) or a person who manages it.
+    """
 
     app: str
     env: str
+    caller: Caller | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a SQL statement found: column names, their types in the database's words, rows of JSON values.
+
+    A value may be an `orjson.Fragment`.
+    """
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
 
 
 class Capability(Protocol):
@@ -72,44 +93,40 @@ class Capability(Protocol):
         ...
 
 
-class Store(Protocol):
-    """Where documents live. Acknowledged is durable; all calls are confined to a scope.
+class Documents(Protocol):
+    """The data calls of one scope, as `DataRepository` of aiwe.d.ts has them.
 
     Documents travel as JSON text (bytes) with the engine's fields inside: id, version, createdAt,
-    updatedAt. Raises AiweError with the codes of `DataRepository` in aiwe.d.ts.
+    updatedAt. Raises AiweError with the codes of the contract. What is written takes its place before
+    the first suspension, so that writes happen in the order in which they were issued.
     """
 
-    async def create(
-        self, scope: Scope, collection: str, docs: list[dict[str, Any]]
-    ) -> list[bytes]: ...
-    async def get(self, scope: Scope, collection: str, doc_id: str) -> bytes | None: ...
+    async def create(self, collection: str, docs: list[dict[str, Any]]) -> list[bytes]: ...
+    async def get(self, collection: str, doc_id: str) -> bytes | None: ...
     async def query(
-        self, scope: Scope, collection: str, where: dict[str, Any], options: dict[str, Any]
+        self, collection: str, where: dict[str, Any], options: dict[str, Any]
     ) -> list[bytes]: ...
-    async def count(self, scope: Scope, collection: str, where: dict[str, Any]) -> int: ...
+    async def count(self, collection: str, where: dict[str, Any]) -> int: ...
     async def update(
-        self,
-        scope: Scope,
-        collection: str,
-        doc_id: str,
-        patch: dict[str, Any],
-        if_version: int | None,
+        self, collection: str, doc_id: str, patch: dict[str, Any], if_version: int | None
     ) -> bytes: ...
     async def replace(
-        self,
-        scope: Scope,
-        collection: str,
-        doc_id: str,
-        doc: dict[str, Any],
-        if_version: int | None,
+        self, collection: str, doc_id: str, doc: dict[str, Any], if_version: int | None
     ) -> bytes: ...
-    async def upsert(self, scope: Scope, collection: str, doc: dict[str, Any]) -> bytes: ...
-    async def modify(
-        self, scope: Scope, collection: str, doc_id: str, change: dict[str, Any]
-    ) -> bytes: ...
-    async def delete(self, scope: Scope, collection: str, doc_id: str) -> bool: ...
-    async def delete_many(self, scope: Scope, collection: str, where: dict[str, Any]) -> int: ...
-    async def collections(self, scope: Scope) -> list[str]: ...
+    async def upsert(self, collection: str, doc: dict[str, Any]) -> bytes: ...
+    async def modify(self, collection: str, doc_id: str, change: dict[str, Any]) -> bytes: ...
+    async def delete(self, collection: str, doc_id: str) -> bool: ...
+    async def delete_many(self, collection: str, where: dict[str, Any]) -> int: ...
+    async def collections(self) -> list[str]: ...
+
+
+class Store(Protocol):
+    """Where documents live. Acknowledged is durable."""
+
+    def within(self, scope: Scope) -> Documents:
+        """The data of one scope, and no other."""
+        ...
+
     async def close(self) -> None: ...
 
 

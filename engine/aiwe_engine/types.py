@@ -138,6 +138,17 @@ class Visit:
     ended: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """For whom data is asked: whoever sent the request. Anonymous where both are None."""
+
+    user: str | None = None
+    tenant: str | None = None
+
+
+ANONYMOUS = Caller()
+
+
 @dataclass(slots=True)
 class EffectLog:
     """What a program did to the world while it loaded, in order, by piece of program.
@@ -170,6 +181,7 @@ class Invocation:
     bodies: dict[int, Any] = field(default_factory=dict)  # streams of bytes it may read or write
     uploads: Any = None  # the files of its request: files.Uploads
     visit: Visit | None = None  # the session that its request belongs to
+    caller: Caller | None = ANONYMOUS  # for whom data is asked; None: the app itself
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ class Visits:
             return visit
         self._used[scope] = settings
         key = _hashed(given)
-        text = await self._store.get(_own(scope), _COLLECTION, key)
+        text = await self._store.within(_own(scope)).get(_COLLECTION, key)
         if text is None:
             return visit
         stored = orjson.loads(text)
@@ -122,7 +122,7 @@ class Visits:
         key, visit.key = visit.key, None
         visit.ended, visit.values = True, {}
         if key is not None:
-            await self._store.delete(_own(scope), _COLLECTION, key)
+            await self._store.within(_own(scope)).delete(_COLLECTION, key)
 
     async def sweep(self) -> int:
         """Deletes what has expired; returns how many there were."""
@@ -130,7 +130,7 @@ class Visits:
         for scope, settings in list(self._used.items()):
             idle, age = settings.session_idle, settings.session_lifetime
             expired = {"$or": [{"seen": {"$lt": now - idle}}, {"began": {"$lt": now - age}}]}
-            count += await self._store.delete_many(_own(scope), _COLLECTION, expired)
+            count += await self._store.within(_own(scope)).delete_many(_COLLECTION, expired)
         return count
 
     async def run(self) -> None:
@@ -148,7 +148,7 @@ class Visits:
         values = {_field(name): value for name, value in put.items()}
         document = {"id": _hashed(given), "began": now, "seen": now, "values": values}
         self._used[scope] = settings
-        await self._store.create(_own(scope), _COLLECTION, [document])
+        await self._store.within(_own(scope)).create(_COLLECTION, [document])
         return _cookie(given, math.ceil(settings.session_lifetime), secure=secure)
 
     async def _change(self, scope: Scope, key: str, put: dict[str, Json], gone: list[str]) -> None:
@@ -156,7 +156,7 @@ class Visits:
         change: dict[str, Any] = {"$set": {"seen": self._clock(), **fields}}
         if gone:
             change["$unset"] = [f"values.{_field(name)}" for name in gone]
-        await self._store.modify(_own(scope), _COLLECTION, key, change)
+        await self._store.within(_own(scope)).modify(_COLLECTION, key, change)
 
 
 def _expired(stored: dict[str, Any], settings: Settings, now: float) -> bool:

@@ -13,7 +13,7 @@ import orjson
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.logs import Log
-from aiwe_engine.protocols import Method, Scope, Store
+from aiwe_engine.protocols import Documents, Method, Scope, Store
 from aiwe_engine.store.documents import instant
 from aiwe_engine.types import Invocation
 
@@ -21,7 +21,7 @@ _READ, _WRITE = Method(), Method(write=True)
 _STORES = {"create": 1, "createMany": 1, "update": 2, "replace": 2, "upsert": 1}  # where docs are
 _ENGINE_FIELDS = ("version", "updatedAt", "createdAt")
 _MOST_WARNINGS = 1_000
-Do: TypeAlias = Callable[[Scope, list[Any]], Awaitable[Any]]
+Do: TypeAlias = Callable[[Documents, list[Any]], Awaitable[Any]]
 
 
 class Data:
@@ -75,7 +75,8 @@ class Data:
         """Runs one method of `DataRepository`."""
         if method in _STORES:
             self._warn(invocation, method, args)
-        return await self._do[method](Scope(invocation.app, invocation.env), args)
+        scope = Scope(invocation.app, invocation.env, invocation.caller)
+        return await self._do[method](self._store.within(scope), args)
 
     def _warn(self, invocation: Invocation, method: str, args: list[Any]) -> None:
         """Says once, for each collection and version of the app, that fields are ignored."""
@@ -98,69 +99,69 @@ class Data:
                 )
                 self._log.program(invocation, "warn", text, owner)
 
-    async def _create(self, scope: Scope, args: list[Any]) -> Any:
+    async def _create(self, documents: Documents, args: list[Any]) -> Any:
         collection, doc = _two("create", "a document", dict, args)
-        return _document((await self._store.create(scope, collection, [doc]))[0])
+        return _document((await documents.create(collection, [doc]))[0])
 
-    async def _create_many(self, scope: Scope, args: list[Any]) -> Any:
+    async def _create_many(self, documents: Documents, args: list[Any]) -> Any:
         collection, docs = _two("createMany", "an array of documents", list, args)
-        return _documents(await self._store.create(scope, collection, docs))
+        return _documents(await documents.create(collection, docs))
 
-    async def _get(self, scope: Scope, args: list[Any]) -> Any:
+    async def _get(self, documents: Documents, args: list[Any]) -> Any:
         collection, doc_id = _padded(args, 2)
-        return _document(await self._store.get(scope, collection, doc_id))
+        return _document(await documents.get(collection, doc_id))
 
-    async def _list(self, scope: Scope, args: list[Any]) -> Any:
+    async def _list(self, documents: Documents, args: list[Any]) -> Any:
         collection, options = _padded(args, 2)
-        return _documents(await self._store.query(scope, collection, {}, options))
+        return _documents(await documents.query(collection, {}, options))
 
-    async def _query(self, scope: Scope, args: list[Any]) -> Any:
+    async def _query(self, documents: Documents, args: list[Any]) -> Any:
         collection, where, options = _padded(args, 3)
-        return _documents(await self._store.query(scope, collection, where, options))
+        return _documents(await documents.query(collection, where, options))
 
-    async def _first(self, scope: Scope, args: list[Any]) -> Any:
+    async def _first(self, documents: Documents, args: list[Any]) -> Any:
         collection, where = _padded(args, 2)
         if isinstance(where, dict):
             where = {**where, "limit": 1}
-        found = await self._store.query(scope, collection, where or {"limit": 1}, {})
+        found = await documents.query(collection, where or {"limit": 1}, {})
         return _document(found[0]) if found else None
 
-    async def _count(self, scope: Scope, args: list[Any]) -> Any:
+    async def _count(self, documents: Documents, args: list[Any]) -> Any:
         collection, where = _padded(args, 2)
-        return await self._store.count(scope, collection, where)
+        return await documents.count(collection, where)
 
-    async def _update(self, scope: Scope, args: list[Any]) -> Any:
+    async def _update(self, documents: Documents, args: list[Any]) -> Any:
         collection, doc_id, patch, options = _padded(args, 4)
         _require(patch, dict, "update", "a collection name, an id and an object of changes")
         version = _if_version("update", options)
-        return _document(await self._store.update(scope, collection, doc_id, patch, version))
+        return _document(await documents.update(collection, doc_id, patch, version))
 
-    async def _replace(self, scope: Scope, args: list[Any]) -> Any:
+    async def _replace(self, documents: Documents, args: list[Any]) -> Any:
         collection, doc_id, doc, options = _padded(args, 4)
         _require(doc, dict, "replace", "a collection name, an id and a document")
         version = _if_version("replace", options)
-        return _document(await self._store.replace(scope, collection, doc_id, doc, version))
+        return _document(await documents.replace(collection, doc_id, doc, version))
 
-    async def _upsert(self, scope: Scope, args: list[Any]) -> Any:
+    async def _upsert(self, documents: Documents, args: list[Any]) -> Any:
         collection, doc = _two("upsert", "a document with an id", dict, args)
         _require(doc.get("id"), str, "upsert", "a collection name and a document with an id")
-        return _document(await self._store.upsert(scope, collection, doc))
+        return _document(await documents.upsert(collection, doc))
 
-    async def _modify(self, scope: Scope, args: list[Any]) -> Any:
+    async def _modify(self, documents: Documents, args: list[Any]) -> Any:
         collection, doc_id, change = _padded(args, 3)
         _require(change, dict, "modify", "a collection name, an id and operators such as { $inc }")
-        return _document(await self._store.modify(scope, collection, doc_id, change))
+        return _document(await documents.modify(collection, doc_id, change))
 
-    async def _delete(self, scope: Scope, args: list[Any]) -> Any:
+    async def _delete(self, documents: Documents, args: list[Any]) -> Any:
         collection, doc_id = _padded(args, 2)
-        return await self._store.delete(scope, collection, doc_id)
+        return await documents.delete(collection, doc_id)
 
-    async def _delete_many(self, scope: Scope, args: list[Any]) -> Any:
+    async def _delete_many(self, documents: Documents, args: list[Any]) -> Any:
         collection, where = _two("deleteMany", "a filter ({} for all documents)", dict, args)
-        return await self._store.delete_many(scope, collection, where)
+        return await documents.delete_many(collection, where)
 
-    async def _collections(self, scope: Scope, _: list[Any]) -> Any:
-        return await self._store.collections(scope)
+    async def _collections(self, documents: Documents, _: list[Any]) -> Any:
+        return await documents.collections()
 
 
 def _padded(args: list[Any], count: int) -> list[Any]:

@@ -311,7 +311,7 @@ class Release:
         isolate = await self.serving.isolate()
         try:
             await isolate.define(piece.code)
-            invocation = Invocation("", "live", app, env, version, piece.name)
+            invocation = Invocation("", "live", app, env, version, piece.name, caller=None)
             flight = Flight(self.serving.loop, invocation, ("p", "live", "", piece.name, True))
             isolate.take(flight)
             result = await flight.future

@@ -95,7 +95,7 @@ class Session:
         effects.entries[piece] = []
         invocation = Invocation(
             id="", kind="cell", app=app, env=env, version=version, handler=piece,
-            effects=effects, piece=piece,
+            effects=effects, piece=piece, caller=None,
         )  # fmt: skip
         flight = Flight(isolate.process.loop, invocation, message, display)
         self._running = isolate, isolate.take(flight)

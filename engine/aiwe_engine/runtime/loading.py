@@ -65,7 +65,7 @@ async def _run(
     app, env, version = owner
     invocation = Invocation(
         id="", kind="load", app=app, env=env, version=version, handler=piece,
-        effects=effects, piece=piece,
+        effects=effects, piece=piece, caller=None,
     )  # fmt: skip
     if piece in effects.entries:
         invocation.replay = iter(effects.entries[piece])

@@ -8,9 +8,9 @@ they were and fails alone. What all of them leave behind is then written in one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -18,45 +18,49 @@ from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.store.documents import Document, compose, merge
 from aiwe_engine.store.filters import Condition
+from aiwe_engine.store.guard import Guard, Guarded, taken
 from aiwe_engine.store.modify import Step, modify
+from aiwe_engine.store.rows import Rows
 
 Result = TypeVar("Result")
-
-
-class Rows(Protocol):
-    """The documents of one collection as a change sees them."""
-
-    def get(self, doc_id: str) -> bytes | None:
-        """The text of a document as the changes before this one left it."""
-        ...
-
-    def found(self) -> list[str]:
-        """The ids that a change's `where` has found."""
-        ...
-
-    def put(self, document: Document) -> None:
-        """Stores a document when the changes are committed."""
-        ...
-
-    def drop(self, doc_id: str) -> None:
-        """Deletes a document when the changes are committed."""
-        ...
+RowsOf = Callable[[str], Rows]  # by the name of a collection
 
 
 @dataclass(slots=True)
 class Change(ABC, Generic[Result]):
-    """One write to one collection."""
+    """One write to one collection.
+
+    Attributes:
+        scope: whose data.
+        collection: its name.
+        guard: what confines the caller; None: nothing does.
+    """
 
     scope: Scope
     collection: str
+    _: KW_ONLY
+    guard: Guard | None = None
 
     def needs(self) -> Sequence[str]:
         """Ids whose present documents the change must see."""
         return ()
 
+    def reach(self) -> dict[str, Sequence[str]]:
+        """The collections it touches, each with the ids that it needs."""
+        return {self.collection: self.needs()}
+
     def where(self) -> Condition | None:
         """What picks the documents it must see, where ids do not; it is then committed alone."""
         return None
+
+    def run(self, rows_of: RowsOf) -> Result:
+        """Does it on the rows of the collections that it reaches.
+
+        Raises:
+            AiweError: as `apply`.
+        """
+        rows = rows_of(self.collection)
+        return self.apply(rows if self.guard is None else Guarded(rows, self.guard))
 
     @abstractmethod
     def apply(self, rows: Rows) -> Result:
@@ -93,12 +97,7 @@ class Create(Change[list[bytes]]):
         seen: set[str] = set()
         for doc_id in self.given:
             if doc_id in seen or rows.get(doc_id) is not None:
-                raise RequestError(
-                    f'"{self.collection}" has a document "{doc_id}" already',
-                    code="already_exists",
-                    status=409,
-                    hint="Choose another id, leave it out to get a new one, or use upsert.",
-                )
+                raise taken(self.collection, doc_id)
             seen.add(doc_id)
         for document in self.documents:
             rows.put(document)

@@ -21,10 +21,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True)
 class Document:
-    """One stored document. `created` is in microseconds; None: as it was."""
+    """One stored document.
+
+    Attributes:
+        id: its id.
+        text: all of it, as JSON.
+        fields: the same, as an object.
+        created: microseconds since 1970; None: as it was.
+    """
 
     id: str
     text: bytes
+    fields: dict[str, Any]
     created: int | None = None
 
 
@@ -101,7 +109,7 @@ def _finish(
     fields["updatedAt"] = now
     if created is None and not old:
         created = instant(now)
-    return Document(fields["id"], encode(fields, limit), created)
+    return Document(fields["id"], encode(fields, limit), fields, created)
 
 
 def check_same_id(doc: dict[str, Any], doc_id: str) -> None:

@@ -101,7 +101,7 @@ async def test_a_stream_whose_session_cannot_be_stored_is_an_error_and_ends(tmp_
         async def fail(*_):
             raise AiweError("The disk is full.", code="store_unavailable", status=503)
 
-        engine._store.create = fail
+        engine._store.write = fail
         async with browsing(engine) as client:
             answer = await client.get("/stream-large")
             assert (answer.status_code, answer.json()["error"]["code"]) == (
@@ -126,7 +126,7 @@ async def test_a_place_that_apps_share_keeps_no_session(tmp_path):
             assert answer.json == {"n": 1}
             assert answer.header("set-cookie") is None
         assert any("keep no cookies" in line.text for _, line in engine.logs("shop"))
-        assert await engine._store.collections(Scope("~shop", "dev")) == []
+        assert await engine._store.within(Scope("~shop", "dev")).collections() == []
 
 
 async def test_a_way_in_that_drops_cookies_can_say_so(engine):

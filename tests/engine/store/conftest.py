@@ -22,47 +22,47 @@ class Documents:
     """A store as programs see it: documents as objects, one scope."""
 
     def __init__(self, store: Store, scope: Scope) -> None:
-        self.store, self.scope = store, scope
+        self.store, self.scope, self.calls = store, scope, store.within(scope)
 
     async def create(self, collection: str, doc: Any) -> dict[str, Any]:
-        return orjson.loads((await self.store.create(self.scope, collection, [doc]))[0])
+        return orjson.loads((await self.calls.create(collection, [doc]))[0])
 
     async def create_many(self, collection: str, docs: list[Any]) -> list[dict[str, Any]]:
-        return [orjson.loads(t) for t in await self.store.create(self.scope, collection, docs)]
+        return [orjson.loads(t) for t in await self.calls.create(collection, docs)]
 
     async def get(self, collection: str, doc_id: Any) -> dict[str, Any] | None:
-        text = await self.store.get(self.scope, collection, doc_id)
+        text = await self.calls.get(collection, doc_id)
         return None if text is None else orjson.loads(text)
 
     async def query(self, collection: str, where: Any = None, **options: Any) -> list[Any]:
-        found = await self.store.query(self.scope, collection, where, options)
+        found = await self.calls.query(collection, where, options)
         return [orjson.loads(text) for text in found]
 
     async def count(self, collection: str, where: Any = None) -> int:
-        return await self.store.count(self.scope, collection, where)
+        return await self.calls.count(collection, where)
 
     async def update(self, collection: str, doc_id: str, patch: Any, if_version=None) -> Any:
-        text = await self.store.update(self.scope, collection, doc_id, patch, if_version)
+        text = await self.calls.update(collection, doc_id, patch, if_version)
         return orjson.loads(text)
 
     async def replace(self, collection: str, doc_id: str, doc: Any, if_version=None) -> Any:
-        text = await self.store.replace(self.scope, collection, doc_id, doc, if_version)
+        text = await self.calls.replace(collection, doc_id, doc, if_version)
         return orjson.loads(text)
 
     async def upsert(self, collection: str, doc: Any) -> Any:
-        return orjson.loads(await self.store.upsert(self.scope, collection, doc))
+        return orjson.loads(await self.calls.upsert(collection, doc))
 
     async def modify(self, collection: str, doc_id: str, change: Any) -> Any:
-        return orjson.loads(await self.store.modify(self.scope, collection, doc_id, change))
+        return orjson.loads(await self.calls.modify(collection, doc_id, change))
 
     async def delete(self, collection: str, doc_id: str) -> bool:
-        return await self.store.delete(self.scope, collection, doc_id)
+        return await self.calls.delete(collection, doc_id)
 
     async def delete_many(self, collection: str, where: Any) -> int:
-        return await self.store.delete_many(self.scope, collection, where)
+        return await self.calls.delete_many(collection, where)
 
     async def collections(self) -> list[str]:
-        return await self.store.collections(self.scope)
+        return await self.calls.collections()
 
 
 @pytest.fixture(params=list(BACKENDS))

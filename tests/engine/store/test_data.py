@@ -9,7 +9,7 @@ from aiwe_engine.engine import Engine
 from aiwe_engine.errors import AiweError
 from aiwe_engine.logs import Log
 from aiwe_engine.protocols import Scope
-from aiwe_engine.types import Invocation
+from aiwe_engine.types import Caller, Invocation
 from tests.engine.runtime.bench import Bench, settings
 
 
@@ -157,8 +157,12 @@ class Recorder:
     def __init__(self):
         self.asked = []
 
-    async def get(self, scope, collection, doc_id):
-        self.asked.append((scope, collection, doc_id))
+    def within(self, scope):
+        self.asked.append(scope)
+        return self
+
+    async def get(self, collection, doc_id):
+        self.asked.append((collection, doc_id))
         return b'{"id":"x"}'
 
 
@@ -170,7 +174,7 @@ async def test_the_scope_is_that_of_the_invocation_whatever_a_program_sends():
     args = ["tasks", "x", {"app": "other"}, "staging"]
     answer = await Data(store, Log(10)).call(invocation, "get", args)
     assert orjson.dumps(answer) == b'{"id":"x"}'
-    assert store.asked == [(Scope("shop", "staging"), "tasks", "x")]
+    assert store.asked == [Scope("shop", "staging", Caller()), ("tasks", "x")]
 
 
 @pytest.mark.parametrize("args", [[], [None], ["tasks", None, None, None, None], ["tasks", [[]]]])

@@ -80,7 +80,7 @@ def browser(visits):
 
 
 async def stored(store, scope=SHOP):
-    texts = await store.query(Scope(f"~{scope.app}", scope.env), "sessions", {}, {})
+    texts = await store.within(Scope(f"~{scope.app}", scope.env)).query("sessions", {}, {})
     return [orjson.loads(text) for text in texts]
 
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import MB, Settings
+from aiwe_engine.store.definitions import PLAIN, Definition
+from aiwe_engine.store.rows import Place
 
 if TYPE_CHECKING:
     import duckdb
 
     Connection: TypeAlias = duckdb.DuckDBPyConnection
-
-Place: TypeAlias = tuple[str, str, str]  # app, environment, collection
 
 LOG_LIMIT = 16 * MB  # then it is moved into the file
 _BLOCK = 64 * 1024  # a quarter of the default: a small collection costs 130 KB, not 520
@@ -46,6 +46,8 @@ class Database:
         self._checkpoint_at = LOG_LIMIT  # bytes of the log
         self._mine = local()
         self._tables: dict[Place, int] = {}
+        self._definitions: dict[Place, Definition] = {}
+        self._known = False  # the catalog was read
         self._ending = False
         self._closed = False
 
@@ -77,6 +79,15 @@ class Database:
     def table(self, scope: Scope, collection: str) -> int | None:
         """The number of a collection's table; None where it has none yet."""
         return self._tables.get((scope.app, scope.env, collection))
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the catalog was ever read: what it says of definitions stays true."""
+        return self._known
+
+    def definition(self, place: Place) -> Definition:
+        """What is declared of a collection."""
+        return self._definitions.get(place, PLAIN)
 
     def collections(self, scope: Scope) -> list[str]:
         """The names of a scope's collections."""
@@ -179,6 +190,7 @@ class Database:
         except duckdb.Error as error:
             raise unavailable(error, self.path) from error
         self._tables = {(app, env, name): number for app, env, name, number in rows}
+        self._known = True
         return root
 
 

@@ -7,7 +7,6 @@ batch of them is under way. Equal queries that wait together are answered once.
 from __future__ import annotations
 
 from asyncio import Future, get_running_loop
-from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,9 +18,8 @@ from aiwe_engine.store.documents import select
 from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.question import count, find
-from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
-from aiwe_engine.store.selection import Selection
+from aiwe_engine.store.repository import Question
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection
@@ -29,20 +27,6 @@ if TYPE_CHECKING:
 MOST_GETS = 1_000  # by one statement
 SCANNERS = 2  # threads for queries
 PORTION = 1_000  # rows fetched at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A query or a count. Equal questions have equal answers at any one time.
-
-    They are equal where their texts are: to Python `True` and `1` are, to a filter they are not.
-    """
-
-    scope: Scope
-    collection: str
-    text: bytes
-    condition: Condition = field(compare=False)
-    selection: Selection | None = field(default=None, compare=False)  # None: how many
 
 
 Get: TypeAlias = tuple[Scope, str, str, "Future[bytes | None]"]

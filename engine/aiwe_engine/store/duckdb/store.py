@@ -9,34 +9,22 @@ or by `warm`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import orjson
-
 from aiwe_engine.errors import AiweError
-from aiwe_engine.protocols import Scope
+from aiwe_engine.protocols import Documents, Scope
 from aiwe_engine.settings import Settings
-from aiwe_engine.store import filters, selection
 from aiwe_engine.store.cache import DocumentCache
-from aiwe_engine.store.changes import (
-    Change,
-    Create,
-    Delete,
-    DeleteMany,
-    Modify,
-    Replace,
-    Result,
-    Update,
-    Upsert,
-)
-from aiwe_engine.store.documents import check_document, check_same_id, compose, timestamp
+from aiwe_engine.store.changes import Change, Result
+from aiwe_engine.store.definitions import Definition
 from aiwe_engine.store.duckdb.database import Database, closed
-from aiwe_engine.store.duckdb.reader import Question, Reader
+from aiwe_engine.store.duckdb.reader import Reader
 from aiwe_engine.store.duckdb.writer import Writer
-from aiwe_engine.store.ids import Ids, check_collection, check_id
-from aiwe_engine.store.modify import parse as parse_change
+from aiwe_engine.store.ids import Ids
+from aiwe_engine.store.repository import Question, Repository
 
 
 class DuckDBStore:
@@ -53,7 +41,8 @@ class DuckDBStore:
         self._cache = DocumentCache(settings.document_cache)
         self._writer = Writer(self._database, self._cache)
         self._reader = Reader(self._database, self._cache, settings)
-        self._ids = Ids()
+        self.ids = Ids()
+        self._opening: asyncio.Future[None] | None = None
         self._warming: Thread | None = None
         self._closed = False
 
@@ -68,26 +57,32 @@ class DuckDBStore:
             self._warming = Thread(target=self._open, name="aiwe-store-warm", daemon=True)
             self._warming.start()
 
-    async def create(
-        self, scope: Scope, collection: str, docs: list[dict[str, Any]]
-    ) -> list[bytes]:
-        """New documents, all or none."""
-        check_collection(collection)
-        now = timestamp()
-        documents, given = [], []
-        for doc in docs:
-            check_document(doc)
-            doc_id = self._ids.new()
-            if doc.get("id") is not None:
-                doc_id = check_id(doc["id"])
-                given.append(doc_id)
-            documents.append(compose(doc, doc_id, now, self._limit))
-        return await self._write(Create(scope, collection, documents, given))
+    def within(self, scope: Scope) -> Documents:
+        """The data of one scope, and no other."""
+        return Repository(self, scope)
 
-    async def get(self, scope: Scope, collection: str, doc_id: str) -> bytes | None:
-        """A document, None where there is none."""
-        check_collection(collection)
-        check_id(doc_id)
+    @property
+    def document_limit(self) -> int:
+        """Bytes of the largest document."""
+        return self._limit
+
+    @property
+    def is_open(self) -> bool:
+        """Whether definitions are known."""
+        return self._database.is_known or self._closed
+
+    async def open(self) -> None:
+        """Opens the file, on another thread. Whoever waits goes on in order."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.ensure_future(asyncio.to_thread(self._database.open))
+        await asyncio.shield(self._opening)
+
+    def definition(self, scope: Scope, collection: str) -> Definition:
+        """What is declared of a collection."""
+        return self._database.definition((scope.app, scope.env, collection))
+
+    async def read(self, scope: Scope, collection: str, doc_id: str) -> bytes | None:
+        """A document by its id, from memory if it is there."""
         self._check_open()
         number = self._database.table(scope, collection)
         if number is not None:
@@ -98,87 +93,21 @@ class DuckDBStore:
             return None
         return await self._reader.get(scope, collection, doc_id)
 
-    async def query(
-        self, scope: Scope, collection: str, where: dict[str, Any], options: dict[str, Any]
-    ) -> list[bytes]:
-        """The documents that a filter finds. Options may stand inside the filter."""
-        check_collection(collection)
-        inner, given = selection.split(where, options)
-        condition, chosen = filters.parse(inner), selection.select(given)
-        text = orjson.dumps([inner, given])
-        question = Question(scope, collection, text, condition, chosen)
+    def ask(self, question: Question) -> Awaitable[Any]:
+        """The texts that a query finds, or a number."""
         self._check_open()
-        found: list[bytes] = await self._reader.ask(question)
-        return found
+        return self._reader.ask(question)
 
-    async def count(self, scope: Scope, collection: str, where: dict[str, Any]) -> int:
-        """How many documents a filter finds."""
-        check_collection(collection)
-        question = Question(scope, collection, orjson.dumps(where), filters.parse(where))
+    def write(self, change: Change[Result]) -> Awaitable[Result]:
+        """Gives a change its place in the writer's queue."""
         self._check_open()
-        number: int = await self._reader.ask(question)
-        return number
-
-    async def update(
-        self,
-        scope: Scope,
-        collection: str,
-        doc_id: str,
-        patch: dict[str, Any],
-        if_version: int | None,
-    ) -> bytes:
-        """Lays fields over a document that is there."""
-        check_collection(collection)
-        check_same_id(check_document(patch), check_id(doc_id))
-        return await self._write(
-            Update(scope, collection, doc_id, patch, if_version, timestamp(), self._limit)
-        )
-
-    async def replace(
-        self,
-        scope: Scope,
-        collection: str,
-        doc_id: str,
-        doc: dict[str, Any],
-        if_version: int | None,
-    ) -> bytes:
-        """Puts a document in the place of one that is there."""
-        check_collection(collection)
-        check_same_id(check_document(doc), check_id(doc_id))
-        return await self._write(
-            Replace(scope, collection, doc_id, doc, if_version, timestamp(), self._limit)
-        )
-
-    async def upsert(self, scope: Scope, collection: str, doc: dict[str, Any]) -> bytes:
-        """Stores a document under its id, whether or not one is there."""
-        check_collection(collection)
-        doc_id = check_id(check_document(doc).get("id"))
-        return await self._write(Upsert(scope, collection, doc_id, doc, timestamp(), self._limit))
-
-    async def modify(
-        self, scope: Scope, collection: str, doc_id: str, change: dict[str, Any]
-    ) -> bytes:
-        """Does operators on the fields of a document that is there."""
-        check_collection(collection)
-        check_id(doc_id)
-        steps = parse_change(change)
-        return await self._write(Modify(scope, collection, doc_id, steps, timestamp(), self._limit))
-
-    async def delete(self, scope: Scope, collection: str, doc_id: str) -> bool:
-        """Deletes a document; False where there was none."""
-        check_collection(collection)
-        return await self._write(Delete(scope, collection, check_id(doc_id)))
-
-    async def delete_many(self, scope: Scope, collection: str, where: dict[str, Any]) -> int:
-        """Deletes the documents that a filter finds; returns how many."""
-        check_collection(collection)
-        return await self._write(DeleteMany(scope, collection, filters.parse(where)))
+        return self._writer.submit(change)
 
     async def collections(self, scope: Scope) -> list[str]:
         """The names of the collections that were ever written to."""
         self._check_open()
         if not self._database.is_open:
-            await asyncio.to_thread(self._database.open)
+            await self.open()
         return self._database.collections(scope)
 
     async def close(self) -> None:
@@ -186,10 +115,6 @@ class DuckDBStore:
         if not self._closed:
             self._closed = True
             await asyncio.to_thread(self._finish)
-
-    async def _write(self, change: Change[Result]) -> Result:
-        self._check_open()
-        return await self._writer.submit(change)
 
     def _check_open(self) -> None:
         if self._closed:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from asyncio import Future, get_running_loop
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiwe_engine.errors import AiweError
@@ -19,9 +18,10 @@ from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.documents import Document
 from aiwe_engine.store.duckdb import question, sql
-from aiwe_engine.store.duckdb.database import Database, Place
+from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
+from aiwe_engine.store.rows import Place, TableRows
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection
@@ -30,38 +30,6 @@ if TYPE_CHECKING:
 Job: TypeAlias = tuple[Change[Any], "Future[Any]"]
 
 MOST_CHANGES = 1_000  # in one group: what comes later waits for the next
-
-
-@dataclass(slots=True)
-class Table:
-    """The rows of one collection while a group is applied: as they were, and as they become.
-
-    An empty text stands for no document.
-    """
-
-    place: Place
-    number: int | None
-    before: dict[str, bytes] = field(default_factory=dict)
-    after: dict[str, Document | None] = field(default_factory=dict)
-
-    def get(self, doc_id: str) -> bytes | None:
-        """The text of a document as the changes so far left it."""
-        if doc_id in self.after:
-            document = self.after[doc_id]
-            return document.text if document is not None else None
-        return self.before.get(doc_id) or None
-
-    def found(self) -> list[str]:
-        """The ids of the documents that were read, for a change that is applied alone."""
-        return [doc_id for doc_id, text in self.before.items() if text]
-
-    def put(self, document: Document) -> None:
-        """Stores a document when the group is committed."""
-        self.after[document.id] = document
-
-    def drop(self, doc_id: str) -> None:
-        """Deletes a document when the group is committed."""
-        self.after[doc_id] = None
 
 
 class Writer:
@@ -103,34 +71,42 @@ class Writer:
             return [(future, None, told) for _, future in group]
         return outcomes
 
-    def _load(self, connection: Connection, group: list[Job]) -> dict[Place, Table]:
+    def _load(self, connection: Connection, group: list[Job]) -> dict[Place, TableRows]:
         """The tables of a group, with the present documents that its changes must see."""
-        tables: dict[Place, Table] = {}
+        tables: dict[Place, TableRows] = {}
         missing: dict[Place, set[str]] = {}
         for change, _ in group:
-            place = (change.scope.app, change.scope.env, change.collection)
-            table = tables.get(place)
-            if table is None:
-                number = self._database.table(change.scope, change.collection)
-                table = tables[place] = Table(place, number)
-            if table.number is None:
-                continue
-            condition = change.where()
-            if condition is not None:
-                table.before.update(_find(connection, table.number, condition))
-            for doc_id in change.needs():
-                text = self._cache.get((table.number, doc_id))
-                if text is not None:
-                    table.before[doc_id] = text
-                elif doc_id not in table.before:
-                    missing.setdefault(place, set()).add(doc_id)
+            for collection, ids in change.reach().items():
+                table = self._table(tables, change, collection)
+                if table.number is None:
+                    continue
+                condition = change.where()
+                if condition is not None:
+                    table.before.update(_find(connection, table.number, condition))
+                for doc_id in ids:
+                    text = self._cache.get((table.number, doc_id))
+                    if text is not None:
+                        table.before[doc_id] = text
+                    elif doc_id not in table.before:
+                        missing.setdefault(table.place, set()).add(doc_id)
         for table in tables.values():
-            ids = missing.get(table.place)
-            if ids and table.number is not None:
-                table.before.update(sql.read(connection, table.number, list(ids)))
+            wanted = missing.get(table.place)
+            if wanted and table.number is not None:
+                table.before.update(sql.read(connection, table.number, list(wanted)))
         return tables
 
-    def _store(self, connection: Connection, tables: list[Table]) -> None:
+    def _table(
+        self, tables: dict[Place, TableRows], change: Change[Any], collection: str
+    ) -> TableRows:
+        """The rows of a collection that a change touches, the same for all of a group."""
+        place = (change.scope.app, change.scope.env, collection)
+        table = tables.get(place)
+        if table is None:
+            number = self._database.table(change.scope, collection)
+            table = tables[place] = TableRows(place, number, self._database.definition(place))
+        return table
+
+    def _store(self, connection: Connection, tables: list[TableRows]) -> None:
         """Makes what the changes left behind durable, then known to readers."""
         statements: list[Sql] = []
         made: dict[Place, int] = {}
@@ -172,15 +148,20 @@ def _stretch(group: list[Job]) -> int:
     return len(group)
 
 
-def _apply(change: Change[Any], tables: dict[Place, Table], future: Future[Any]) -> Outcome:
-    table = tables[change.scope.app, change.scope.env, change.collection]
+def _apply(change: Change[Any], tables: dict[Place, TableRows], future: Future[Any]) -> Outcome:
+    scope = change.scope
+    reached = {name: tables[scope.app, scope.env, name] for name in change.reach()}
+    result, failed = None, None
     try:
-        return future, change.apply(table), None
+        result = change.run(reached.__getitem__)
     except AiweError as error:
-        return future, None, error
+        failed = error
+    for table in reached.values():
+        table.settle(done=failed is None)
+    return future, result, failed
 
 
-def _statements(table: Table, number: int) -> list[Sql]:
+def _statements(table: TableRows, number: int) -> list[Sql]:
     new: list[Document] = []
     changed: list[Document] = []
     moved: list[Document] = []  # changed, with another createdAt
