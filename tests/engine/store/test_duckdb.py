@@ -51,7 +51,7 @@ def test_the_database_is_imported_on_the_first_call_only(tmp_path):
         "async def main():\n"
         "    store = DuckDBStore(Path(sys.argv[1]), Settings())\n"
         "    print('duckdb' in sys.modules)\n"
-        "    await store.count(Scope('a', 'dev'), 'x', {})\n"
+        "    await store.within(Scope('a', 'dev')).count('x', {})\n"
         "    print('duckdb' in sys.modules)\n"
         "    await store.close()\n"
         "asyncio.run(main())\n"
