@@ -93,6 +93,16 @@ class Capability(Protocol):
         ...
 
 
+class Page(list[bytes]):
+    """The documents that a query found.
+
+    Attributes:
+        cursor: what the next page is asked for with; None: this one is the last.
+    """
+
+    cursor: str | None = None
+
+
 class Documents(Protocol):
     """The data calls of one scope, as `DataRepository` of aiwe.d.ts has them.
 
@@ -105,7 +115,7 @@ class Documents(Protocol):
     async def get(self, collection: str, doc_id: str) -> bytes | None: ...
     async def query(
         self, collection: str, where: dict[str, Any], options: dict[str, Any]
-    ) -> list[bytes]: ...
+    ) -> Page: ...
     async def count(self, collection: str, where: dict[str, Any]) -> int: ...
     async def update(
         self, collection: str, doc_id: str, patch: dict[str, Any], if_version: int | None

@@ -7,13 +7,13 @@ puts the guard of a collection on each. A `Backend` does them: a database, or a 
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import orjson
 
-from aiwe_engine.protocols import Scope
-from aiwe_engine.store import filters, selection
+from aiwe_engine.protocols import Page, Scope
+from aiwe_engine.store import cursor, filters, selection
 from aiwe_engine.store.changes import (
     Change,
     Create,
@@ -25,12 +25,13 @@ from aiwe_engine.store.changes import (
     Upsert,
 )
 from aiwe_engine.store.definitions import Definition
-from aiwe_engine.store.documents import check_document, check_same_id, compose, timestamp
+from aiwe_engine.store.documents import check_document, check_same_id, compose, select, timestamp
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.guard import Guard, guard_of
 from aiwe_engine.store.ids import Ids, check_collection, check_id
 from aiwe_engine.store.modify import parse as parse_change
 from aiwe_engine.store.selection import Selection
+from aiwe_engine.types import Json
 
 Result = TypeVar("Result")
 
@@ -133,19 +134,35 @@ class Repository:
             return None
         return text
 
-    async def query(
-        self, collection: str, where: dict[str, Any], options: dict[str, Any]
-    ) -> list[bytes]:
+    async def query(self, collection: str, where: dict[str, Any], options: dict[str, Any]) -> Page:
         """The documents that a filter finds. Options may stand inside the filter."""
         guard = await self._enter(collection)
         inner, given = selection.split(where, options)
         condition, chosen = filters.parse(inner), selection.select(given)
-        text = orjson.dumps([inner, given])
+        if chosen.cursor is not None:
+            chosen = replace(chosen, after=await self._place(collection, guard, chosen))
         if guard is not None:
             condition = guard.confine(condition)
-        question = Question(self._scope, collection, text, condition, chosen)
-        found: list[bytes] = await self._backend.ask(question)
-        return found
+        text = orjson.dumps([inner, given, chosen.after])
+        # One more than is wanted tells whether another page follows.
+        asked = chosen if not chosen.limit else replace(chosen, limit=chosen.limit + 1)
+        found: list[bytes] = await self._backend.ask(
+            Question(self._scope, collection, text, condition, asked)
+        )
+        return _page(found, chosen)
+
+    async def _place(
+        self, collection: str, guard: Guard | None, chosen: Selection
+    ) -> tuple[Json, ...]:
+        """Where a query's cursor says that its page begins."""
+        assert chosen.cursor is not None
+        place = cursor.read(chosen.cursor, chosen)
+        if not isinstance(place, str):
+            return place
+        text = await self._backend.read(self._scope, collection, place)
+        if text is None or (guard is not None and not guard.holds(text)):
+            raise cursor.gone(place)
+        return cursor.position(chosen.order, orjson.loads(text))
 
     async def count(self, collection: str, where: dict[str, Any]) -> int:
         """How many documents a filter finds."""
@@ -230,3 +247,13 @@ class Repository:
             await backend.open()
         definition = backend.definition(self._scope, collection)
         return guard_of(definition, self._scope.caller, collection)
+
+
+def _page(found: list[bytes], chosen: Selection) -> Page:
+    """What was found, with the cursor of the page after it."""
+    page = Page(found[: chosen.limit] if chosen.limit else found)
+    if len(found) > len(page):
+        page.cursor = cursor.token(chosen, orjson.loads(page[-1]))
+    if chosen.fields is not None:
+        page[:] = [select(text, chosen.fields) for text in page]
+    return page

@@ -1,4 +1,4 @@
-"""Which part of the found documents is wanted, and in which order: limit, offset, sort, fields."""
+"""Which part of the found documents is wanted, and in which order: limit, offset, cursor, sort, fields."""
 
 from __future__ import annotations
 
@@ -23,12 +23,23 @@ class SortKey:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The options of a query. Without `sort`: in the order of creation. Ties by id."""
+    """The options of a query. Without `sort`: in the order of creation. Ties by id.
+
+    Attributes:
+        limit: how many documents at most.
+        offset: how many are left out first.
+        sort: by what.
+        fields: which are wanted; None: all.
+        cursor: as it was given.
+        after: the place after which to begin, as `cursor.position` has it.
+    """
 
     limit: int | None = None
     offset: int = 0
     sort: tuple[SortKey, ...] = ()
     fields: tuple[Path, ...] | None = None
+    cursor: str | None = None
+    after: tuple[Json, ...] | None = None
 
     @property
     def order(self) -> tuple[SortKey, ...]:
@@ -73,13 +84,12 @@ def select(options: dict[str, Any]) -> Selection:
     for name in options:
         if name not in OPTIONS:
             raise invalid(f'"{name}" is not an option of a query', nearest(name, list(OPTIONS)))
-    if options.get("cursor") is not None:
-        raise invalid("Cursors are not available yet", "Page with limit and offset.")
     return Selection(
         limit=_whole("limit", options.get("limit")),
         offset=_whole("offset", options.get("offset")) or 0,
         sort=_sort(options.get("sort")),
         fields=_fields(options.get("fields")),
+        cursor=_cursor(options.get("cursor")),
     )
 
 
@@ -92,6 +102,14 @@ def _whole(name: str, value: Json) -> int | None:
         return value
     hint = f"Write {name}: 10. To compare a field named {name}: {{ $and: [{{ {name}: … }}] }}."
     raise invalid(f"{name} takes a whole number from 0", hint)
+
+
+def _cursor(value: Json) -> str | None:
+    if value is None or value == "":  # as a form or an address sends it for the first page
+        return None
+    if isinstance(value, str):
+        return value
+    raise invalid("cursor takes a string", "Pass on the `cursor` of the array of the page before.")
 
 
 def _sort(value: Json) -> tuple[SortKey, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from aiwe_engine.protocols import Scope, Store
+from aiwe_engine.protocols import Page, Scope, Store
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.duckdb import DuckDBStore
 
@@ -37,6 +37,9 @@ class Documents:
     async def query(self, collection: str, where: Any = None, **options: Any) -> list[Any]:
         found = await self.calls.query(collection, where, options)
         return [orjson.loads(text) for text in found]
+
+    async def page(self, collection: str, where: Any = None, **options: Any) -> Page:
+        return await self.calls.query(collection, where, options)
 
     async def count(self, collection: str, where: Any = None) -> int:
         return await self.calls.count(collection, where)

@@ -207,7 +207,8 @@ async def test_only_the_named_fields_come(people):
         {"fields": "title"},
         {"fields": [5]},
         {"fields": [""]},
-        {"cursor": "x"},
+        {"cursor": 5},
+        {"cursor": ["x"]},
         {"limt": 5},
     ],
 )

@@ -11,7 +11,7 @@ Field names travel as JSON pointers inside quoted literals, values as parameters
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -33,6 +33,7 @@ from aiwe_engine.store.filters import (
     Sized,
 )
 from aiwe_engine.store.selection import Selection, SortKey
+from aiwe_engine.types import Json
 
 _ID, _CREATED = ("id",), ("createdAt",)  # these have columns of their own
 
@@ -41,6 +42,8 @@ def find(number: int, condition: Condition, selection: Selection) -> Sql:
     """The texts of the chosen documents in their order."""
     statement = _Statement(number)
     where = statement.expression(condition)
+    if selection.after is not None:
+        where = f"{where} AND {statement.after(selection.order, selection.after)}"
     order = ", ".join(term for key in selection.order for term in statement.order(key))
     text = f"SELECT data FROM {statement.source()} WHERE {where} ORDER BY {order}"
     if selection.limit is not None:
@@ -100,10 +103,60 @@ class _Statement:
             return [f"id {way}"]
         nulls = "FIRST" if key.descending else "LAST"
         return [
-            f"coalesce({self.json(key.path)}, 'null') = 'null'",
+            self.absent(key.path),
             f"{self.number(key.path)} {way} NULLS {nulls}",
-            f"{self.plain(key.path)} {way}",
+            # Equal numbers may be written differently.
+            f"CASE WHEN {self.number(key.path)} IS NULL THEN {self.plain(key.path)} END {way}",
         ]
+
+    def after(self, order: tuple[SortKey, ...], place: tuple[Json, ...]) -> str:
+        """Whether a document comes after a place in the order; never NULL."""
+        if not order:
+            return "FALSE"
+        key, value = order[0], place[0]
+        beyond, level = self._beyond(key, value), self._level(key, value)
+        return f"({beyond} OR ({level} AND {self.after(order[1:], place[1:])}))"
+
+    def _beyond(self, key: SortKey, value: Json) -> str:
+        """Whether the field comes after a value in the order of `order`."""
+        path = key.path
+        sign = "<" if key.descending else ">"
+        if path in (_CREATED, _ID):
+            return f"({self._own(path)} {sign} {self._own_mark(path, value)})"
+        if value is None:
+            return "FALSE"
+        if _is_number(value):
+            others = "FALSE" if key.descending else "TRUE"
+            compared = f"coalesce({self.number(path)} {sign} {self.mark(float(value))}, {others})"
+            return f"({self.absent(path)} OR {compared})"
+        compared = f"coalesce({self.plain(path)} {sign} {self.mark(_plain(value))}, FALSE)"
+        if key.descending:
+            return f"({self.absent(path)} OR {self.number(path)} IS NOT NULL OR {compared})"
+        return f"({self.absent(path)} OR ({self.number(path)} IS NULL AND {compared}))"
+
+    def _level(self, key: SortKey, value: Json) -> str:
+        """Whether the field stands at the same place as a value."""
+        path = key.path
+        if path in (_CREATED, _ID):
+            return f"({self._own(path)} = {self._own_mark(path, value)})"
+        if value is None:
+            return f"({self.absent(path)})"
+        if _is_number(value):
+            return f"coalesce({self.number(path)} = {self.mark(float(value))}, FALSE)"
+        same = f"{self.number(path)} IS NULL AND {self.plain(path)} = {self.mark(_plain(value))}"
+        return f"coalesce({same} AND NOT {self.absent(path)}, FALSE)"
+
+    def _own(self, path: Path) -> str:
+        return "created" if path == _CREATED else "id"
+
+    def _own_mark(self, path: Path, value: Json) -> str:
+        if path == _CREATED:
+            return f"make_timestamp({self.mark(instant(value))}::BIGINT)"
+        return self.mark(value)
+
+    def absent(self, path: Path) -> str:
+        """Whether the field is missing or null."""
+        return f"(coalesce({self.json(path)}, 'null') = 'null')"
 
     def json(self, path: Path) -> str:
         """The field as JSON text; NULL where there is none."""
@@ -129,6 +182,15 @@ class _Statement:
     def json_mark(self, value: Scalar) -> str:
         """The place of a parameter that is compared as JSON text, written as DuckDB writes it."""
         return f"json_extract({self.mark(orjson.dumps(value).decode())}::JSON, '$')::VARCHAR"
+
+
+def _is_number(value: Json) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(value: Json) -> str:
+    """A value as `plain` gives it."""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _pointer(path: Path) -> str:

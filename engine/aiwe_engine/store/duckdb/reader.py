@@ -14,7 +14,6 @@ from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache, Key
-from aiwe_engine.store.documents import select
 from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.question import count, find
@@ -146,8 +145,6 @@ class Reader:
         finally:
             with self._lock:
                 self._running.remove(running)
-        if selection.fields is not None:
-            texts = [select(text, selection.fields) for text in texts]
         return texts
 
     def _fetch(self, connection: Connection) -> list[bytes]:
