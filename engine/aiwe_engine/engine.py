@@ -45,6 +45,7 @@ from aiwe_engine.protocols import Capability
 from aiwe_engine.rates.limits import Rates
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import MB, Settings
+from aiwe_engine.space import Space
 from aiwe_engine.store.duckdb import DuckDBStore
 from aiwe_engine.types import (
     Asset,
@@ -91,12 +92,14 @@ class Engine:
         self.env, self.root, self.data = env, root, data
         self.apps_url = ""  # told by whoever opens the listener
         self.log = Log(self.settings.log_lines)
-        self._store = DuckDBStore(data / "data.duckdb", self.settings)
+        self._space = Space(data, self.settings.data_limit)
+        self._store = DuckDBStore(data / "data.duckdb", self.settings, self._space)
+        self._space.spare = self._store.spare
         self._visits = Visits(self._store)
         self._rates = Rates(self.settings.rate_subjects)
-        self._library = Library(self.settings_of, env=env, root=root, data=data)
+        self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)
-        self._files = FileStore(data / "files")
+        self._files = FileStore(data / "files", self._space)
         self._fetch = Fetch(self.settings_of)
         capabilities: list[Capability] = [
             Body(self.settings_of),
@@ -145,6 +148,7 @@ class Engine:
         self._library.on_change = lambda app: self._tell({"type": "assets", "app": app})
         self._tasks.append(asyncio.create_task(self._watch()))
         self._tasks.append(asyncio.create_task(self._visits.run()))
+        self._tasks.append(asyncio.create_task(self._space.run()))
         return self
 
     async def __aexit__(
@@ -267,6 +271,7 @@ class Engine:
             self.configuration, self.settings = configuration, settings
             self._workshop.configuration = configuration
             self.log.resize(settings.log_lines)
+            self._space.limit = settings.data_limit
             self._store.configure(settings)
             self._pool.configure(settings)
             self._compiler.process.idle = settings.compile_idle

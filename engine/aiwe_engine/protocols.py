@@ -93,6 +93,22 @@ class Capability(Protocol):
         ...
 
 
+class Room(Protocol):
+    """Where what is stored must fit in."""
+
+    def admit(self) -> None:
+        """Lets a writer go on.
+
+        Raises:
+            EngineError: `storage_full` (507).
+        """
+        ...
+
+    def took(self, size: int) -> None:
+        """Counts bytes that were written. On any thread."""
+        ...
+
+
 class Page(list[bytes]):
     """The documents that a query found.
 

@@ -322,6 +322,9 @@ class Settings:
         "log", 10_000, "Log lines kept in memory for %logs and the lab", most=10_000_000
     )
 
+    data_limit: int = _size(
+        "data", 20 * GB, "Bytes that the whole data folder may hold; 0: any number", least=0
+    )
     document_limit: int = _size("data", 1 * MB, "Largest document")
     result_limit: int = _size("data", 32 * MB, "Bytes of documents that one query may find")
     query_limit: float = _time("data", 10.0, "Seconds that one query may take")

@@ -27,6 +27,7 @@ LAYERS = [
         "vault",
         "streams",
         "visits",
+        "space",
         "state",
     ],
     ["capabilities", "runtime"],

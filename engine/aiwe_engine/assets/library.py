@@ -27,6 +27,7 @@ from aiwe_engine.assets.media import content_type
 from aiwe_engine.assets.path import checked
 from aiwe_engine.assets.shelf import Shelf, discarding, too_large
 from aiwe_engine.errors import RequestError
+from aiwe_engine.protocols import Room
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import ByteSource
 
@@ -52,12 +53,19 @@ class Library:
         env: the environment that is served.
         root: the project's folder.
         data: the engine's data folder.
+        room: where what is written must fit in.
     """
 
     def __init__(
-        self, settings_of: Callable[[str], Settings], *, env: str, root: Path, data: Path
+        self,
+        settings_of: Callable[[str], Settings],
+        *,
+        env: str,
+        root: Path,
+        data: Path,
+        room: Room | None = None,
     ) -> None:
-        self._settings_of = settings_of
+        self._settings_of, self._room = settings_of, room
         #: Told the app whose assets were written or deleted.
         self.on_change: Callable[[str], None] = lambda _: None
         self._env, self._root, self._data = env, root, data / "assets"
@@ -179,6 +187,8 @@ class Library:
         kind = kind or content_type(checked(path))
         settings = self._settings_of(app)
 
+        self._admit(len(content))
+
         def work() -> Found:
             shelf = self._shelf(app)
             part = shelf.part(settings.assets_limit)
@@ -208,6 +218,7 @@ class Library:
         settings = self._settings_of(app)
         if size is not None and size > settings.assets_limit:
             raise too_large(settings.assets_limit)
+        self._admit(size or 0)
         shelf = await self._in_order(lambda: self._shelf(app))
         part = await asyncio.to_thread(shelf.part, settings.assets_limit)
         with discarding(part):
@@ -217,6 +228,11 @@ class Library:
             found = await self._in_order(put)
         self.on_change(app)
         return found
+
+    def _admit(self, size: int) -> None:
+        if self._room is not None:
+            self._room.admit()
+            self._room.took(size)
 
     async def delete(self, app: str, version: str, path: str) -> bool:
         """Takes away what was written. False: there is no such asset.

@@ -33,7 +33,7 @@ from aiwe_engine.files.incoming import (
     upload_gone,
 )
 from aiwe_engine.files.reading import FileSource, file_not_found
-from aiwe_engine.protocols import Scope
+from aiwe_engine.protocols import Room, Scope
 from aiwe_engine.settings import most_files
 from aiwe_engine.types import Json
 
@@ -80,9 +80,11 @@ class FileStore:
 
     Args:
         folder: made, for its owner only, when the first upload comes. No other process uses it.
+        room: where what is kept must fit in.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, room: Room | None = None) -> None:
+        self._room = room
         self._incoming = folder / "incoming"
         self._kept = folder / "kept"
         self._used: dict[Scope, int] = {}
@@ -109,6 +111,9 @@ class FileStore:
                 the disk.
             RequestError: `upload_gone`, its request has ended.
         """
+        if self._room is not None:
+            self._room.admit()
+            self._room.took(upload.size)
         if await self.usage(scope) + upload.size > limit:
             raise _full(limit)
         if self._count[scope] >= most_files(limit):

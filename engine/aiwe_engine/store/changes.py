@@ -53,6 +53,11 @@ class Change(ABC, Generic[Result]):
         """What picks the documents it must see, where ids do not; it is then committed alone."""
         return None
 
+    @property
+    def grows(self) -> bool:
+        """Whether it may need more room."""
+        return True
+
     def run(self, rows_of: RowsOf) -> Result:
         """Does it on the rows of the collections that it reaches.
 
@@ -176,6 +181,11 @@ class Modify(_ById[bytes]):
 class Delete(_ById[bool]):
     """A document goes, if it is there."""
 
+    @property
+    def grows(self) -> bool:
+        """Never: what is full can be emptied."""
+        return False
+
     def apply(self, rows: Rows) -> bool:
         """Says whether there was one."""
         if rows.get(self.doc_id) is None:
@@ -189,6 +199,11 @@ class DeleteMany(Change[int]):
     """All documents that meet a condition go."""
 
     condition: Condition
+
+    @property
+    def grows(self) -> bool:
+        """Never, as Delete."""
+        return False
 
     def where(self) -> Condition | None:
         """What finds them."""

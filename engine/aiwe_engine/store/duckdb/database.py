@@ -102,6 +102,16 @@ class Database:
         """Takes up tables that a transaction has made."""
         self._tables.update(tables)
 
+    def spare(self) -> int:
+        """Bytes of the file that are free. What is deleted from now on is freed at once."""
+        self._checkpoint_at = 0
+        try:
+            query = "SELECT sum(free_blocks * block_size)::BIGINT FROM pragma_database_size()"
+            return int((self.connection().execute(query).fetchone() or (0,))[0] or 0)
+        except Exception as error:  # noqa: BLE001  then nothing is known to be free
+            self.failure(error)
+            return 0
+
     def checkpoint(self) -> None:
         """Moves the log into the file when it has grown. For the writer, after it has told its callers.
 
@@ -228,6 +238,14 @@ def unavailable(error: Exception, path: Path) -> AiweError:
             f"The database {path.name} is in use by {who}",
             code="data_in_use",
             hint=f"End {who}, or choose another folder with --data.",
+        )
+    if "No space left" in text or "File too large" in text:
+        return EngineError(
+            f"The disk is full: {path.name} cannot grow",
+            code="storage_full",
+            status=507,
+            hint="Make room on the disk. Nothing that was acknowledged is lost, and writing goes on "
+            "by itself when there is room.",
         )
     return EngineError(
         f"The database failed: {text.splitlines()[0] if text else type(error).__name__}",

@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.protocols import Documents, Scope
+from aiwe_engine.protocols import Documents, Room, Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
@@ -33,13 +33,14 @@ class DuckDBStore:
     Args:
         path: the file; it and its folder are made when they are not there.
         settings: the limits of documents and results, and what the database may use.
+        room: where what is stored must fit in.
     """
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, path: Path, settings: Settings, room: Room | None = None) -> None:
         self._limit = settings.document_limit
         self._database = Database(path, settings)
         self._cache = DocumentCache(settings.document_cache)
-        self._writer = Writer(self._database, self._cache)
+        self._writer = Writer(self._database, self._cache, room)
         self._reader = Reader(self._database, self._cache, settings)
         self.ids = Ids()
         self._opening: asyncio.Future[None] | None = None
@@ -50,6 +51,10 @@ class DuckDBStore:
         """Other limits of documents, results and queries, from the next call on."""
         self._limit = settings.document_limit
         self._reader.configure(settings)
+
+    def spare(self) -> int:
+        """Bytes of the file that hold nothing any more; asks for more to be freed. Blocks."""
+        return self._database.spare() if self._database.is_open else 0
 
     def warm(self) -> None:
         """Imports the database and opens the file in the background, for a quick first call."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiwe_engine.errors import AiweError
+from aiwe_engine.protocols import Room
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.documents import Document
@@ -35,8 +36,8 @@ MOST_CHANGES = 1_000  # in one group: what comes later waits for the next
 class Writer:
     """A thread with the one connection that writes."""
 
-    def __init__(self, database: Database, cache: DocumentCache) -> None:
-        self._database = database
+    def __init__(self, database: Database, cache: DocumentCache, room: Room | None) -> None:
+        self._database, self._room = database, room
         self._cache = cache
         self._lane: Lane[Job] = Lane("store-writer", self._work, most=MOST_CHANGES)
 
@@ -61,7 +62,7 @@ class Writer:
         try:
             connection = self._database.connection()
             tables = self._load(connection, group)
-            outcomes = [_apply(change, tables, future) for change, future in group]
+            outcomes = [self._apply(change, tables, future) for change, future in group]
             self._store(connection, [table for table in tables.values() if table.after])
         except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
             self._roll_back()
@@ -118,6 +119,8 @@ class Writer:
             statements += _statements(table, table.number)
         self._execute(connection, statements)
         self._database.add(made)
+        if self._room is not None:
+            self._room.took(sum(map(_stored, tables)))
         self._cache.commit(
             ((table.number or 0, doc_id), document.text if document is not None else b"")
             for table in tables
@@ -132,6 +135,22 @@ class Writer:
             for text, values in statements:
                 connection.execute(text, values)
             connection.execute("COMMIT")
+
+    def _apply(
+        self, change: Change[Any], tables: dict[Place, TableRows], future: Future[Any]
+    ) -> Outcome:
+        scope = change.scope
+        reached = {name: tables[scope.app, scope.env, name] for name in change.reach()}
+        result, failed = None, None
+        try:
+            if self._room is not None and change.grows:
+                self._room.admit()
+            result = change.run(reached.__getitem__)
+        except AiweError as error:
+            failed = error
+        for table in reached.values():
+            table.settle(done=failed is None)
+        return future, result, failed
 
     def _roll_back(self) -> None:
         """After a failure nothing that is kept in memory is trusted."""
@@ -148,17 +167,9 @@ def _stretch(group: list[Job]) -> int:
     return len(group)
 
 
-def _apply(change: Change[Any], tables: dict[Place, TableRows], future: Future[Any]) -> Outcome:
-    scope = change.scope
-    reached = {name: tables[scope.app, scope.env, name] for name in change.reach()}
-    result, failed = None, None
-    try:
-        result = change.run(reached.__getitem__)
-    except AiweError as error:
-        failed = error
-    for table in reached.values():
-        table.settle(done=failed is None)
-    return future, result, failed
+def _stored(table: TableRows) -> int:
+    """Bytes of the documents that a group leaves behind."""
+    return sum(len(document.text) for document in table.after.values() if document is not None)
 
 
 def _statements(table: TableRows, number: int) -> list[Sql]:

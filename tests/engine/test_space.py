@@ -1,0 +1,80 @@
+"""The data folder holds so much and no more; what is there stays, and deleting makes room again."""
+
+import asyncio
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from aiwe_engine.engine import Engine
+from aiwe_engine.errors import AiweError
+from aiwe_engine.protocols import Scope
+from aiwe_engine.settings import MB, Settings
+from aiwe_engine.space import Space
+from aiwe_engine.store.duckdb import DuckDBStore
+
+SCOPE = Scope("shop", "dev")
+
+
+async def fill(documents, most=1000):
+    """Creates documents of 100 KB until it is told to stop; the ids of those that are stored."""
+    stored = []
+    for _ in range(most):
+        try:
+            (text,) = await documents.create("blobs", [{"text": "x" * 100_000}])
+        except AiweError as error:
+            assert (error.code, error.status) == ("storage_full", 507)  # noqa: PT017
+            assert "data.limit" in error.hint  # noqa: PT017
+            return stored
+        stored.append(orjson.loads(text)["id"])
+    raise AssertionError("nothing said stop")
+
+
+@pytest.mark.binds("data_limit")
+async def test_a_full_folder_refuses_what_grows_and_lets_delete(tmp_path):
+    settings = replace(Settings(), data_limit=8 * MB)
+    async with Engine(settings, root=tmp_path, data=tmp_path / "data") as engine:
+        documents = engine._store.within(SCOPE)
+        stored = await fill(documents)
+        assert 20 < len(stored) < 90
+        with pytest.raises(AiweError, match="may"):
+            await documents.update("blobs", stored[0], {"more": 1}, None)
+        assert await documents.count("blobs", {}) == len(stored)
+        assert await documents.get("blobs", stored[0])
+        await documents.delete_many("blobs", {"id": {"$in": stored[: len(stored) // 2]}})
+        async with asyncio.timeout(20):
+            while engine._space.is_full:
+                await asyncio.to_thread(engine._space.measure)
+                await documents.delete("blobs", "nothing")
+        assert await fill(documents)
+
+
+def test_what_was_taken_counts_until_it_is_measured(tmp_path):
+    space = Space(tmp_path, 1000)
+    space.took(999)
+    space.admit()
+    space.took(1)
+    with pytest.raises(AiweError, match="1,000 bytes"):
+        space.admit()
+    space.measure()
+    space.admit()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "file").write_bytes(b"x" * 1000)
+    space.measure()
+    assert space.is_full
+    space.limit = 0
+    space.admit()
+
+
+def test_room_in_the_files_of_the_database_counts_as_room(tmp_path):
+    space = Space(tmp_path, 1000)
+    space.spare = lambda: 400
+    (tmp_path / "file").write_bytes(b"x" * 1200)
+    space.measure()
+    assert not space.is_full
+
+
+async def test_a_store_without_a_room_knows_no_limit(tmp_path):
+    store = DuckDBStore(tmp_path / "data.duckdb", Settings())
+    assert await store.within(SCOPE).create("blobs", [{}])
+    await store.close()
