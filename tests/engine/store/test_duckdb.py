@@ -167,7 +167,7 @@ async def test_a_full_disk_fails_writes_and_loses_none_that_was_acknowledged(pla
     full_disk(200_000)
     more = await fill(data, 100)
     assert len(more) < 20
-    with pytest.raises(AiweError, match="The disk is full: data.duckdb cannot grow") as caught:
+    with pytest.raises(AiweError, match=r"The disk is full: data\.duckdb cannot grow") as caught:
         await data.create("tasks", {"text": os.urandom(5000).hex()})
     assert caught.value.status == 507
     assert "by itself" in caught.value.hint
