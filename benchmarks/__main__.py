@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import data, deploy, memory, report, startup, throughput
+from benchmarks import deploy, memory, report, startup, throughput
+from benchmarks.data import race
 
 QUESTIONS = {
     "throughput": ("One JSON handler, 32 connections", throughput.run),
     "deploy": ("Hot deploy", deploy.run),
-    "data": ("Data, through the whole stack", data.run),
+    "data": ("Data, through the whole stack", race.run),
     "memory": ("Memory at rest", memory.run),
     "startup": ("Start of `aiwe serve`", startup.run),
 }

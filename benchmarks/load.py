@@ -27,10 +27,17 @@ class Load:
 
 
 def measure(
-    url: str, *, seconds: int = 5, connections: int = 32, script: Path | None = None
+    url: str,
+    *,
+    seconds: int = 5,
+    connections: int = 32,
+    script: Path | None = None,
+    argument: str | None = None,
 ) -> Load:
-    """Loads `url` for some seconds."""
+    """Loads `url` for some seconds; `argument` is what the script's `init` gets."""
     command = _command(url, seconds, connections, script)
+    if argument is not None:
+        command += ["--", argument]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return read(done.stdout)
 

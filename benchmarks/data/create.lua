@@ -1,0 +1,5 @@
+function init(arguments)
+  wrk.method = "POST"
+  wrk.body = arguments[1]
+  wrk.headers["Content-Type"] = "application/json"
+end
