@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -40,8 +41,12 @@ def timestamp(nanoseconds: int | None = None) -> str:
     """An instant (now where none is given) as JavaScript's `toISOString` writes it."""
     milliseconds = (time.time_ns() if nanoseconds is None else nanoseconds) // 1_000_000
     seconds, rest = divmod(milliseconds, 1000)
-    parts = time.gmtime(seconds)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", parts) + f".{rest:03d}Z"
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def instant(text: Any) -> int | None:
@@ -55,6 +60,12 @@ def instant(text: Any) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+@lru_cache(maxsize=1)
+def _moment(now: str) -> int | None:
+    """`instant` of a time of ours, which all documents of one call share."""
+    return instant(now)
 
 
 def check_document(value: Any) -> dict[str, Any]:
@@ -108,7 +119,7 @@ def _finish(
     fields["createdAt"] = created_at
     fields["updatedAt"] = now
     if created is None and not old:
-        created = instant(now)
+        created = _moment(now)
     return Document(fields["id"], encode(fields, limit), fields, created)
 
 

@@ -118,10 +118,11 @@ class Repository:
         documents, given = [], []
         for doc in docs:
             check_document(doc)
-            doc_id = backend.ids.new()
-            if doc.get("id") is not None:
-                doc_id = check_id(doc["id"])
-                given.append(doc_id)
+            doc_id = doc.get("id")
+            if doc_id is None:
+                doc_id = backend.ids.new()
+            else:
+                given.append(check_id(doc_id))
             own = doc if guard is None else guard.stamp(doc)
             documents.append(compose(own, doc_id, now, backend.document_limit))
         return await backend.write(Create(self._scope, collection, documents, given, guard=guard))
