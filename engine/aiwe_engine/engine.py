@@ -143,6 +143,7 @@ class Engine:
     async def __aenter__(self) -> Self:
         self.data.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(self._files.clean)
+        await asyncio.to_thread(self._compiler.trim)
         self._pool.start()
         self.log.followers.append(self._tell_line)
         self._library.on_change = lambda app: self._tell({"type": "assets", "app": app})

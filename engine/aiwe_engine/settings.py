@@ -254,6 +254,13 @@ class Settings:
     compile_idle: float = _time(
         "runtime", 20.0, "Seconds after which an unused compile worker is ended"
     )
+    compile_cache: int = _size(
+        "runtime",
+        64 * MB,
+        "Compiled pieces of programs kept on disk; what was not used longest goes first",
+        least=0,
+        restart=True,
+    )
 
     fetch_allow_private: tuple[str, ...] = _list(
         "fetch",

@@ -8,6 +8,7 @@ in, in memory and, given a folder, on disk: a server whose programs are known st
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -40,7 +41,7 @@ class Compiler:
     """Compiles programs. An asynchronous context manager; `close` ends its process.
 
     Args:
-        settings: `compile_idle` is read.
+        settings: `compile_idle` and `compile_cache` are read.
         cache: a folder for results; made when needed.
         time_limit: seconds that one piece may take.
     """
@@ -48,7 +49,7 @@ class Compiler:
     def __init__(
         self, settings: Settings, *, cache: Path | None = None, time_limit: float = TIME_LIMIT
     ) -> None:
-        self._cache = cache
+        self._cache, self._cache_limit = cache, settings.compile_cache
         self._time_limit = time_limit
         self._kept: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.process = BundleProcess(
@@ -175,8 +176,23 @@ class Compiler:
             answer: dict[str, Any] = orjson.loads((self._cache / f"{key}.json").read_bytes())
         except (OSError, orjson.JSONDecodeError):
             return None
+        with suppress(OSError):
+            os.utime(self._cache / f"{key}.json")  # it is used
         self._remember(key, answer)
         return answer
+
+    def trim(self) -> None:
+        """Deletes what was not used longest, until the cache on disk is within its limit. Blocks."""
+        if self._cache is None or not self._cache.is_dir():
+            return
+        with suppress(OSError):
+            entries = [(path.stat(), path) for path in self._cache.iterdir()]
+            size = sum(about.st_size for about, _ in entries)
+            for about, path in sorted(entries, key=lambda entry: entry[0].st_mtime_ns):
+                if size <= self._cache_limit:
+                    return
+                path.unlink(missing_ok=True)
+                size -= about.st_size
 
     def _keep(self, key: str, answer: dict[str, Any]) -> None:
         self._remember(key, answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,21 @@ async def test_known_programs_need_no_process(tmp_path: Path) -> None:
     async with Compiler(Settings(), cache=tmp_path / "cache") as compiler:
         assert await compiler.compile([CELL]) == first
         assert compiler.process.pid is None
+
+
+@pytest.mark.binds("compile_cache")
+async def test_the_cache_on_disk_is_bounded_and_what_was_used_last_stays(tmp_path: Path) -> None:
+    settings = replace(Settings(), compile_cache=3000)
+    async with Compiler(settings, cache=tmp_path) as compiler:
+        for n in range(8):
+            await compiler.compile([Source(f"{n}.js", f"const n = {n};" + "//".ljust(600, "x"))])
+        for age, path in enumerate(sorted(tmp_path.iterdir())):
+            os.utime(path, (age, age))
+        used = min(tmp_path.iterdir(), key=lambda path: path.stat().st_mtime)
+        os.utime(used)
+        compiler.trim()
+        assert 0 < sum(path.stat().st_size for path in tmp_path.iterdir()) <= 3000
+        assert used.exists()
 
 
 async def test_a_broken_cache_costs_time_only(tmp_path: Path) -> None:
