@@ -45,7 +45,7 @@ VENDORS = {
     "backports": ("aiwe_engine.http",),
     "brotli": ("aiwe_engine.http",),
     "duckdb": ("aiwe_engine.store",),
-    "jsonschema_rs": ("aiwe_engine.store.definitions",),
+    "jsonschema_rs": ("aiwe_engine.store.schemas",),
     "psycopg": ("aiwe_engine.store.postgres",),
     "psycopg_pool": ("aiwe_engine.store.postgres",),
     "py_mini_racer": ("aiwe_engine.runtime", "aiwe_engine.programs"),
