@@ -4,6 +4,8 @@
 
 Little-endian; `length` counts the body alone. The body is JSON text or source text in UTF-8. The
 isolate and the number stand in the header so that a worker passes messages on without reading them.
+What is said inside messages stands in `runtime/js/turn.ts`. A REPLY is the answer to the host call of
+its number, for an isolate that stands still until it has it; it goes past the queue of messages.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from struct import Struct
 HEADER = Struct("<IBII")
 
 # host → worker
-MESSAGE, CREATE, DISPOSE, DEFINE, LIMIT, CUT = range(6)
+MESSAGE, CREATE, DISPOSE, DEFINE, LIMIT, CUT, REPLY = range(7)
 # worker → host
 OUTBOX, FAILED, READY, DEFINED, HEAVY = range(16, 21)
 

@@ -9,6 +9,7 @@ flight goes on until the last piece.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import islice
@@ -18,14 +19,17 @@ import orjson
 
 from aiwe_engine import wire
 from aiwe_engine.channel import ANSWER, REQUEST, Channel
-from aiwe_engine.errors import AiweError, ProgramError
+from aiwe_engine.errors import AiweError, EngineError, ProgramError
 from aiwe_engine.runtime.outbox import TOO_DEEP, messages
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.types import Invocation
 
+_LOG = logging.getLogger(__name__)
+
 HostCall = Callable[[Invocation, str, str, list[Any]], Awaitable[Any]]
 LogSink = Callable[[Invocation | None, str, str], None]
 Display = Callable[[Any], None]
+CALL_BITS = 0xFFFFFFFF  # of a call's number, as far as a frame's header has them
 OPEN_CALLS = 10_000  # host calls that an invocation may have under way
 
 
@@ -129,8 +133,9 @@ class Isolate:
         self.heavy = False
         self.on_idle: Callable[[], None] | None = None
         self.on_heavy: Callable[[Isolate], None] | None = None
-        self.waiting_since = 0.0  # loop time of the oldest message not yet answered for
+        self.waiting_since = 0.0  # loop time of the oldest message that it should have answered for
         self._gate, self._log, self._on_lost = gate, log, on_lost
+        self._held: tuple[int, int] | None = None  # invocation and call that it stands still for
         self._sent: deque[int] = deque()  # invocation numbers of messages not yet answered for
         self._defining: dict[int, asyncio.Future[None]] = {}
         self._last = 0
@@ -182,6 +187,7 @@ class Isolate:
             return
         flight.fail(error)
         if self.alive:
+            self._release(number, error)
             self._message(number, orjson.dumps(["a", number, error.code, error.message]))
         self._rest()
 
@@ -228,6 +234,8 @@ class Isolate:
         flight = self.flights.get(number)
         if letter == "l":
             self._log(flight.invocation if flight else None, message[2], message[3])
+        elif letter == "w":
+            self._hold(number, flight, message[2])
         elif flight is None:
             return  # over, or never here: the worker may say what it likes
         elif letter == "c":
@@ -243,7 +251,26 @@ class Isolate:
             del self.flights[number]
             self._end(flight, letter, message)
 
+    def _hold(self, number: int, flight: Flight | None, call: Any) -> None:
+        """The isolate stands still until a call is answered: its worker is not to blame for that."""
+        if not isinstance(call, int):
+            raise TypeError("a call without a number")
+        self._held, self.waiting_since = (number, call), 0.0
+        if flight is None:
+            self._release(number, _gone())
+
+    def _release(self, number: int, answer: bytes | AiweError) -> None:
+        """Answers the call that the isolate stands still for, where it is one of this invocation."""
+        if self._held is None or self._held[0] != number:
+            return
+        call = self._held[1]
+        self._held, self.waiting_since = None, self._loop.time() if self._sent else 0.0
+        body = answer if isinstance(answer, bytes) else _refusal(call, answer)
+        self.process.send(wire.REPLY, self.number, call & CALL_BITS, body)
+
     def _end(self, flight: Flight, letter: str, message: list[Any]) -> None:
+        if self._held is not None and self._held[0] == flight.number:
+            self._held = None  # it was cut while it stood still
         if letter == "d":
             flight.finish(message[2])
         elif letter == "x":
@@ -272,10 +299,18 @@ class Isolate:
             value = await self._gate(flight.invocation, capability, method, args)
             body = orjson.dumps(["r", call, True, value])
         except AiweError as error:
-            body = orjson.dumps(["r", call, False, _as_javascript(error)])
+            body = _refusal(call, error)
+        except Exception:  # noqa: BLE001 - whatever it was, the program is told and the log knows
+            _LOG.exception("the host call %s.%s failed", capability, method)
+            failure = EngineError("The engine failed.", code="internal_error", status=500)
+            body = _refusal(call, failure)
         finally:
             flight.calls -= 1
-        if self.alive and number in self.flights:
+        if not self.alive or number not in self.flights:
+            return
+        if self._held == (number, call):
+            self._release(number, body)
+        else:
             self._message(number, body)
 
     def _defined(self, number: int, problem: str) -> None:
@@ -329,6 +364,18 @@ def _as_javascript(error: AiweError) -> dict[str, Any]:
     if error.details is not None:
         value["details"] = error.details
     return value
+
+
+def _refusal(call: int, error: AiweError) -> bytes:
+    return orjson.dumps(["r", call, False, _as_javascript(error)])
+
+
+def _gone() -> ProgramError:
+    return ProgramError(
+        "The request that this call belongs to is over.",
+        code="no_invocation",
+        hint="Nothing that it starts now is done: let the error end what runs.",
+    )
 
 
 def _too_deep() -> ProgramError:

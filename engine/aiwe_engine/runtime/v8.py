@@ -24,8 +24,9 @@ Evaluation = Callable[[], Awaitable[str]]
 
 CONTROL_WORDS = 16
 POOL = 4096
-RUNNING, STEP, REQUEST, CUT, LENGTH = range(5)
-RANDOM, MORE, LAST = 1, 2, 3  # what an isolate asks for: runtime/js/bell.ts
+RUNNING, STEP, REQUEST, CUT, LENGTH, AT, TAKEN, CALL, TOTAL = range(9)
+# What an isolate asks for: runtime/js/bell.ts
+RANDOM, MORE, LAST, ASK, WAITING, NEXT = range(1, 7)
 BOOTSTRAP = """let __aiwe_cur = null;
 globalThis.__aiwe_checkpoint = () => { %PerformMicrotaskCheckpoint() };"""
 
@@ -63,6 +64,7 @@ class V8Isolate:
         self._words = memoryview(b"")
         self._pool = self._area = memoryview(b"")
         self._text = bytearray()
+        self._reply = memoryview(b"")  # what is left of the answer that the isolate waits for
         self.on_text: Callable[[str], None] | None = None  # takes what leaves before its turn ends
 
     @classmethod
@@ -85,13 +87,53 @@ class V8Isolate:
         request = self._words[REQUEST]
         if request == RANDOM:
             self._pool[:] = os.urandom(POOL)
-        elif request in {MORE, LAST}:
-            self._text += self._area[: self._words[LENGTH]]
-            if request == LAST:
-                text, self._text = self._text.decode("utf-8", "replace"), bytearray()
-                if self.on_text is not None:
-                    self.on_text(text)
+        elif request in {MORE, LAST, ASK}:
+            self._take(request)
+            if request == ASK:
+                return
+        elif request == NEXT:
+            self._give()
+        elif request == WAITING:
+            return  # a ring from before a cut: the answer is not there yet
         self._words[REQUEST] = 0
+
+    def _take(self, request: int) -> None:
+        """The next piece of a text from the isolate; the first discards what a cut left behind."""
+        words = self._words
+        if words[AT] == 0:
+            self._text.clear()
+        self._text += self._area[: words[LENGTH]]
+        if request == MORE:
+            return
+        text, self._text = self._text.decode("utf-8", "replace"), bytearray()
+        words[TAKEN] = (words[TAKEN] + 1) & 0x7FFFFFFF
+        if request == ASK:
+            words[REQUEST] = WAITING
+        if self.on_text is not None:
+            self.on_text(text)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the isolate stands still until a host call is answered."""
+        return bool(self._words) and self._words[REQUEST] == WAITING
+
+    def reply(self, call: int, body: bytes) -> bool:
+        """Answers the host call that the isolate waits for; False: it does not wait for this one."""
+        words = self._words
+        if not self.waits or words[CALL] & 0xFFFFFFFF != call:
+            return False
+        self._reply = memoryview(body)
+        words[TOTAL] = len(body)
+        self._give()
+        words[REQUEST] = 0
+        return True
+
+    def _give(self) -> None:
+        """Puts the next piece of the answer where the isolate looks for it."""
+        piece = self._reply[: len(self._area)]
+        self._area[: len(piece)] = piece
+        self._words[LENGTH] = len(piece)
+        self._reply = self._reply[len(piece) :]
 
     def boot(self, config: dict[str, Any]) -> Evaluation:
         """Loads the platform parts that the program names, then fixes the isolate's settings."""

@@ -46,6 +46,7 @@ class Tenant:
         self.consumed = 0  # messages of the host in the turn that runs
         self.step = -1
         self.cpu_start = self.wall_start = 0.0
+        self.wait_cpu = self.wait_wall = 0.0  # when the isolate began to wait for its host
         self.cut_at = 0.0  # when the step that is running was cut
         self.cutting = False  # the task is being cancelled for that
         self.task = worker.loop.create_task(self._work())
@@ -58,7 +59,7 @@ class Tenant:
     async def _work(self) -> None:
         try:
             self.isolate = await self.worker.take_isolate()
-            self.isolate.on_text = lambda text: self._hand_over(text, 0)
+            self.isolate.on_text = self._pass_on
             await self._evaluate(self.isolate.boot(self.config))
             while True:
                 if not self.queue:
@@ -113,6 +114,18 @@ class Tenant:
             self.worker.grant(self, orjson.loads(f"[{wishes}]"))
         self.worker.send(wire.OUTBOX, self.number, consumed, outbox.encode())
 
+    def _pass_on(self, text: str) -> None:
+        """Takes what leaves an isolate before its turn ends."""
+        self._hand_over(text, 0)
+        if self.isolate is not None and self.isolate.waits:
+            self.wait_cpu, self.wait_wall = process_time(), monotonic()
+
+    def reply(self, call: int, body: bytes) -> None:
+        """Answers the host call that the isolate waits for: the time it took is not the turn's."""
+        if self.isolate is not None and self.isolate.reply(call, body):
+            self.cpu_start += process_time() - self.wait_cpu
+            self.wall_start += monotonic() - self.wait_wall
+
     async def _evaluate(self, evaluation: Evaluation) -> str:
         """Runs one evaluation under the CPU limit; a cut one is resumed with the blame given."""
         self.evaluating, self.step, self.cut_at = True, -1, 0.0
@@ -141,6 +154,8 @@ class Tenant:
         elif self.cut_at:
             if wall - self.cut_at > self.config["kill_grace"]:
                 self.give_up()
+        elif self.isolate.waits:
+            return
         elif cpu - self.cpu_start >= self.cpu_limit and wall - self.wall_start >= self.cpu_limit:
             self.cut()
 
@@ -209,6 +224,8 @@ class Worker(asyncio.Protocol):
                 tenant.task.cancel()
             elif op == wire.CUT:
                 tenant.cut()
+            elif op == wire.REPLY:
+                tenant.reply(number, body)
             else:
                 tenant.put(op, number, body)
 

@@ -53,7 +53,8 @@ app.get("/failure/:what", async (req) => {
     twice: async () => { await DataRepository.upsert("t", { id: "1" }); await DataRepository.create("t", { id: "1" }); },
     other_name: () => DataRepository.find("tasks"),
     later: () => DataRepository.transaction(async () => 1),
-    sync: () => DataRepository.sync.get("tasks", "x"),
+    sync_later: () => DataRepository.sync.transaction(() => 1),
+    sync_other_name: () => DataRepository.sync.find("tasks"),
     bigint: () => DataRepository.create("tasks", { n: 10n }),
   };
   try {
@@ -101,7 +102,8 @@ FAILURES = {
     "twice": ("already_exists", "upsert"),
     "other_name": ("unknown_call", "DataRepository.query"),
     "later": ("not_available", ""),
-    "sync": ("not_available", ""),
+    "sync_later": ("unknown_call", "await DataRepository.transaction"),
+    "sync_other_name": ("unknown_call", "DataRepository.sync.query"),
     "bigint": ("not_json", "BigInt"),
 }
 

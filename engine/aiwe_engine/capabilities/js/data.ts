@@ -5,10 +5,15 @@
  */
 import { failure, notAvailable } from "../../runtime/js/failure";
 import type { Internals } from "../../runtime/js/internals";
+import { defineProperty, promiseReject } from "../../runtime/js/platform/primordials";
 
-const { defineProperty, keys } = Object;
-const PromiseCtor = Promise;
-const reject = (error: Error) => PromiseCtor.reject(error);
+const { keys } = Object;
+
+/** How a call is made, and how one is refused before it is made: with a promise, or at once. */
+export interface Way {
+  call(method: string, args: unknown[]): any;
+  refuse(error: Error): unknown;
+}
 
 /** What other libraries call these methods. */
 const OTHER_NAMES = {
@@ -18,21 +23,34 @@ const OTHER_NAMES = {
 };
 const LATER = ["transaction", "sql", "define"];
 
-export function installData(I: Internals): void {
-  const call = (method: string, args: unknown[]) => I.host.call("data", method, args);
-  const filtered = (method: string, args: [unknown, any, ...unknown[]]) => {
-    const filter = args[1];
-    if (typeof filter === "object" && filter !== null) {
-      for (const name of keys(filter)) {
-        if (filter[name] === undefined) {
-          return reject(failure("Error", "invalid_filter", `"${name}" is undefined in the filter of DataRepository.${method}`,
-            "Check the variable, or write null to find documents without the field.", 400));
-        }
-      }
-    }
-    return call(method, args);
+/** What stands behind every repository: names that are no methods, and say which one is. */
+const HINTS = hints("DataRepository", (name) => notAvailable(`DataRepository.${name}`));
+const SYNC_HINTS = hints("DataRepository.sync", (name) => unknown(`DataRepository.sync has no ${name}`, `Use await DataRepository.${name}.`));
+
+function hints(owner: string, later: (name: string) => Error): object {
+  const found = {};
+  const hint = (name: string, error: () => Error) =>
+    defineProperty(found, name, { value() { throw error(); }, configurable: true, writable: true });
+  for (const name of LATER) hint(name, () => later(name));
+  for (const [name, right] of Object.entries(OTHER_NAMES)) {
+    hint(name, () => unknown(`${owner} has no ${name}`, `Use ${owner}.${right}.`));
+  }
+  return found;
+}
+
+function unknown(message: string, hint: string): Error {
+  return failure("TypeError", "unknown_call", message, hint);
+}
+
+/** The methods, each once, whichever way they go. */
+function methods(way: Way, behind: object): object {
+  const { call } = way;
+  const filtered = (method: string, args: [unknown, unknown, ...unknown[]]) => {
+    const error = undefinedIn(method, args[1]);
+    return error === null ? call(method, args) : way.refuse(error);
   };
-  const repository: Record<string, unknown> = {
+  return {
+    __proto__: behind,
     create: (collection: string, doc: object) => call("create", [collection, doc]),
     createMany: (collection: string, docs: object[]) => call("createMany", [collection, docs]),
     get: (collection: string, id: string) => call("get", [collection, id]),
@@ -48,16 +66,35 @@ export function installData(I: Internals): void {
     deleteMany: (collection: string, filter: object) => filtered("deleteMany", [collection, filter]),
     collections: () => call("collections", []),
   };
-  for (const name of LATER) hide(name, () => { throw notAvailable(`DataRepository.${name}`); });
-  for (const [name, right] of Object.entries(OTHER_NAMES)) {
-    hide(name, () => {
-      throw failure("TypeError", "unknown_call", `DataRepository has no ${name}`, `Use DataRepository.${right}.`);
-    });
-  }
-  defineProperty(repository, "sync", { configurable: true, get() { throw notAvailable("DataRepository.sync"); } });
-  defineProperty(globalThis, "DataRepository", { value: repository, configurable: true, writable: true });
+}
 
-  function hide(name: string, value: () => never): void {
-    defineProperty(repository, name, { value, configurable: true, writable: true });
+function undefinedIn(method: string, filter: any): Error | null {
+  if (typeof filter !== "object" || filter === null) return null;
+  for (const name of keys(filter)) {
+    if (filter[name] === undefined) {
+      return failure("Error", "invalid_filter", `"${name}" is undefined in the filter of DataRepository.${method}`,
+        "Check the variable, or write null to find documents without the field.", 400);
+    }
   }
+  return null;
+}
+
+type Call = Way["call"];
+
+/** A repository whose methods go by `call`, and those of its `sync` by `callSync`, which returns or throws. */
+export function repositoryOf(call: Call, callSync: Call): object {
+  const repository = methods({ call, refuse: promiseReject }, HINTS);
+  let sync: object | null = null;
+  return defineProperty(repository, "sync", {
+    configurable: true,
+    get: () => (sync ??= methods({ call: callSync, refuse(error) { throw error; } }, SYNC_HINTS)),
+  });
+}
+
+export function installData(I: Internals): void {
+  const value = repositoryOf(
+    (method, args) => I.host.call("data", method, args),
+    (method, args) => I.host.callSync("data", method, args),
+  );
+  defineProperty(globalThis, "DataRepository", { value, configurable: true, writable: true });
 }

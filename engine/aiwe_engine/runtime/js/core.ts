@@ -11,7 +11,7 @@ import { define, installApp } from "./app";
 import { hang, random, shared, words } from "./bell";
 import { installContext } from "./context";
 import { useShow } from "./failure";
-import { call, clearTimer, log, report, setTimer, useInspect, useThen } from "./host";
+import { call, callSync, clearTimer, log, report, setTimer, useInspect, useThen } from "./host";
 import type { Internals } from "./internals";
 import { current, enter, settings } from "./invocation";
 import { installCore } from "./platform/core";
@@ -30,7 +30,7 @@ const started = Date.now();
 const clock = Date.now;
 const I: Internals = {
   host: {
-    setTimer, clearTimer, random, log, call, report,
+    setTimer, clearTimer, random, log, call, callSync, report,
     now: () => clock() - started,
     bind: (callback) => callback, // until the context is installed, below
   },

@@ -1,11 +1,12 @@
 /**
  * The isolate's side of everything that crosses to the host: calls, timers, log lines, randomness
  * and the clock. Calls are collected in the outbox of a turn; answers come back in a later inbox.
+ * Only a synchronous call goes out at once, and its isolate stands still until the answer is there.
  */
-import { pass } from "./bell";
+import { collect, pass } from "./bell";
 import { failure } from "./failure";
 import {
-  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, handOver, mayAnswer, settings, slice, stringify, table, wish,
+  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, handOverBy, mayAnswer, parse, settings, slice, stringify, table, wish,
 } from "./invocation";
 import { indexOf } from "./platform/primordials";
 
@@ -41,12 +42,11 @@ export function call(capability: string, method: string, args: unknown[]): Promi
   if (invocation === null || invocation.done) {
     return PromiseCtor.reject(noInvocation(`${capability}.${method}`));
   }
-  let text: string | undefined;
+  let text: string;
   try {
-    text = stringify(args);
-  } catch (error: any) {
-    return PromiseCtor.reject(failure("TypeError", "not_json", `${capability}.${method} takes JSON values only: ${error.message}`,
-      "Remove functions, BigInts and cycles from what you pass.", 400));
+    text = asText(capability, method, args);
+  } catch (error) {
+    return PromiseCtor.reject(error);
   }
   const id = ++lastCall;
   let resolve!: (value: unknown) => void;
@@ -58,8 +58,33 @@ export function call(capability: string, method: string, args: unknown[]): Promi
   const here = { stack: "" };
   captureStackTrace(here, call); // where the program asked: V8 writes it down when it is read
   calls[id] = { invocation, promise, settles, here, resolve, reject };
-  emit(`["c",${invocation.n},${id},${stringify(capability)},${stringify(method)},${text}]`);
+  emit(`["c",${invocation.n},${id},${text}]`);
   return promise;
+}
+
+/** The same call without a promise: what was called before goes out first, and nothing else runs here meanwhile. */
+export function callSync(capability: string, method: string, args: unknown[]): any {
+  const invocation = current();
+  if (invocation === null || invocation.done) throw noInvocation(`${capability}.${method}`);
+  const text = asText(capability, method, args);
+  const id = ++lastCall;
+  emit(`["w",${invocation.n},${id}],["c",${invocation.n},${id},${text}]`);
+  handOverBy((outbox) => pass(outbox, id));
+  const answer = parse(collect());
+  if (answer[2]) return answer[3];
+  const here = { stack: "" };
+  captureStackTrace(here, callSync);
+  throw asError(answer[3], here);
+}
+
+/** Capability, method and arguments as they stand in a message. */
+function asText(capability: string, method: string, args: unknown[]): string {
+  try {
+    return `${stringify(capability)},${stringify(method)},${stringify(args)}`;
+  } catch (error: any) {
+    throw failure("TypeError", "not_json", `${capability}.${method} takes JSON values only: ${error.message}`,
+      "Remove functions, BigInts and cycles from what you pass.", 400);
+  }
 }
 
 function noInvocation(what: string): Error {
@@ -77,15 +102,21 @@ export function reply(id: number, ok: boolean, value: any): Invocation | null {
   enter(null);
   if (ok) waiting.resolve(value);
   else {
-    const error = failure(value.name ?? "Error", value.code, value.message, value.hint, value.status);
-    if (value.details !== undefined) (error as any).details = value.details;
-    const { stack } = waiting.here, frames = indexOf(stack, "\n    at ");
-    error.stack = `${error.name}: ${error.message}${frames < 0 ? "" : slice(stack, frames)}`;
+    const error = asError(value, waiting.here);
     if (waiting.settles) invocation.failed = { promise: waiting.promise, error, next: invocation.failed };
     waiting.reject(error);
   }
   if (waiting.settles && --invocation.unsettled === 0 && invocation.whenSettled !== null) mayAnswer(invocation);
   return invocation;
+}
+
+/** The host's refusal as an Error of the place that asked. */
+function asError(value: any, { stack }: { stack: string }): Error {
+  const error = failure(value.name ?? "Error", value.code, value.message, value.hint, value.status);
+  if (value.details !== undefined) (error as any).details = value.details;
+  const frames = indexOf(stack, "\n    at ");
+  error.stack = `${error.name}: ${error.message}${frames < 0 ? "" : slice(stack, frames)}`;
+  return error;
 }
 
 /** Nobody wants the outcome of a call any more: it is not missed when its invocation ends. */
@@ -170,7 +201,7 @@ function stream(): void {
   const now = clock();
   if (now - streamed < STREAM_EVERY) return;
   streamed = now;
-  pass(handOver());
+  handOverBy(pass);
 }
 
 const reporter = { show: (error: unknown): string => String(error) };

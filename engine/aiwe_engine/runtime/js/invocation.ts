@@ -111,3 +111,8 @@ export function handOver(): string {
   wishes = "";
   return text;
 }
+/** The same before the turn ends: it stays here until `pass` has given it away, since a cut may come in between. */
+export function handOverBy(pass: (text: string) => void): void {
+  pass(wishes + "\n" + outbox);
+  handOver();
+}

@@ -13,11 +13,15 @@
  *   out  ["d", n, answer]  ["x", n, error]   an invocation is over
  *        ["h", n, answer]                    its answer begins, and streams from here on
  *        ["c", n, call, capability, method, args]   a host call
+ *        ["w", n, call]                      the isolate stands still until this call, which comes next, is answered
  *        ["l", n, level, text]  ["v", n, data]      a log line, a displayed value
  *        ["k", n]  ["s", n]                  ran over its CPU limit; lost its continuation by that
+ *
+ * What is answered while the isolate stands still comes past the inbox: see bell.ts.
  */
 import { answer, withSession } from "./answer";
 import { type Registered, handlers } from "./app";
+import { arrived } from "./bell";
 import { follow } from "./chain";
 import { describe } from "./failure";
 import { dropCalls, dropTimers, fire, isWaiting, log, reply, report } from "./host";
@@ -98,6 +102,7 @@ export function resume(): string {
 
 /** Ends the invocation that ran over its limit, and those whose continuation went with it. */
 function blame(): void {
+  if (arrived()) handOver(); // the worker has what was being given to it
   const guilty = current() ?? running[control[RUNNING]!] ?? null;
   control[CUT] = 0;
   enter(null);
