@@ -1,8 +1,8 @@
 """Conditions and selections as DuckDB's SQL.
 
 A statement parses each document once, whatever it compares: the fields it needs are taken out
-together, as JSON texts (`f`) and, where a string is ordered or searched, as plain texts (`s`).
-They pass through `unnest`, or the optimizer would put the extraction back into each comparison,
+together, as JSON texts (`f`), and of those that are ordered or searched as strings the plain texts
+(`s`). They pass through `unnest`, or the optimizer would put the extraction back into each comparison,
 which costs a megabyte apiece. The first character of a JSON text says of which type it is.
 
 Field names travel as JSON pointers inside quoted literals, values as parameters.
@@ -78,17 +78,15 @@ class _Statement:
 
     def source(self) -> str:
         """What to select from, when all fields are known."""
-        taken = ""
-        for name, function, paths in (
-            ("f", "json_extract", self._json),
-            ("s", "json_extract_string", self._plain),
-        ):
-            if paths:
-                pointers = ", ".join(_pointer(path) for path in paths)
-                taken += f", unnest([{function}(data, [{pointers}])]) AS {name}"
-        if not taken:
+        if not self._json:
             return self._table
-        return f"(SELECT id, created, data{taken} FROM {self._table})"
+        pointers = ", ".join(_pointer(path) for path in self._json)
+        taken = f"unnest([json_extract(data, [{pointers}])]) AS f"
+        source = f"(SELECT id, created, data, {taken} FROM {self._table})"
+        if self._plain:
+            texts = ", ".join(_unquoted(self._field(path)) for path in self._plain)
+            source = f"(SELECT *, unnest([[{texts}]]) AS s FROM {source})"
+        return source
 
     def expression(self, condition: Condition) -> str:
         """A condition; never NULL."""
@@ -102,11 +100,12 @@ class _Statement:
         if key.path == _ID:
             return [f"id {way}"]
         nulls = "FIRST" if key.descending else "LAST"
+        number, plain = self.number(key.path), _unquoted(self._field(key.path))
         return [
             self.absent(key.path),
-            f"{self.number(key.path)} {way} NULLS {nulls}",
+            f"{number} {way} NULLS {nulls}",
             # Equal numbers may be written differently.
-            f"CASE WHEN {self.number(key.path)} IS NULL THEN {self.plain(key.path)} END {way}",
+            f"CASE WHEN {number} IS NULL THEN {plain} END {way}",
         ]
 
     def after(self, order: tuple[SortKey, ...], place: tuple[Json, ...]) -> str:
@@ -160,11 +159,15 @@ class _Statement:
 
     def json(self, path: Path) -> str:
         """The field as JSON text; NULL where there is none."""
-        return f"f[{self._json.setdefault(path, len(self._json) + 1)}]::VARCHAR"
+        return f"{self._field(path)}::VARCHAR"
 
     def plain(self, path: Path) -> str:
         """The field as text, a string without its quotes."""
+        self._field(path)
         return f"s[{self._plain.setdefault(path, len(self._plain) + 1)}]"
+
+    def _field(self, path: Path) -> str:
+        return f"f[{self._json.setdefault(path, len(self._json) + 1)}]"
 
     def number(self, path: Path) -> str:
         """The field where it is a number, else NULL: the text of a string has its quotes."""
@@ -182,6 +185,11 @@ class _Statement:
     def json_mark(self, value: Scalar) -> str:
         """The place of a parameter that is compared as JSON text, written as DuckDB writes it."""
         return f"json_extract({self.mark(orjson.dumps(value).decode())}::JSON, '$')::VARCHAR"
+
+
+def _unquoted(field: str) -> str:
+    """The text of a field; of a string, without its quotes."""
+    return f"json_extract_string({field}, '$')"
 
 
 def _is_number(value: Json) -> TypeGuard[int | float]:
