@@ -146,8 +146,36 @@ class Documents(Protocol):
     async def collections(self) -> list[str]: ...
 
 
+class Transaction(Documents, Protocol):
+    """Data calls that happen together, as if nothing else happened meanwhile, or not at all.
+
+    One call at a time. Nobody else sees what it writes before the commit; its own calls do.
+    """
+
+    async def commit(self) -> None:
+        """All of it happens, durably.
+
+        Raises:
+            RequestError: `transaction_conflict` (409), or what a rule of a collection says; nothing has
+                happened then.
+        """
+        ...
+
+    async def rollback(self) -> bool:
+        """Nothing of it happens.
+
+        Returns False where what it has read does not hold any more: an error of the work may come of
+        that, so the work is to be run again.
+        """
+        ...
+
+
 class Store(Protocol):
     """Where documents live. Acknowledged is durable."""
+
+    async def begin(self, scope: Scope) -> Transaction:
+        """A transaction on the data of one scope; it must be committed or rolled back."""
+        ...
 
     def within(self, scope: Scope) -> Documents:
         """The data of one scope, and no other."""

@@ -8,7 +8,7 @@ they were and fails alone. What all of them leave behind is then written in one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic, TypeVar
 
@@ -20,23 +20,58 @@ from aiwe_engine.store.documents import Document, compose, merge
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.guard import Guard, Guarded, taken
 from aiwe_engine.store.modify import Step, modify
-from aiwe_engine.store.rows import Rows
+from aiwe_engine.store.rows import Rows, TableRows
 
 Result = TypeVar("Result")
-RowsOf = Callable[[str], Rows]  # by the name of a collection
+RowsOf = Callable[[str], TableRows]  # by the name of a collection
 
 
 @dataclass(slots=True)
 class Change(ABC, Generic[Result]):
-    """One write to one collection.
+    """One write, to as many collections as it reaches.
 
     Attributes:
         scope: whose data.
+    """
+
+    scope: Scope
+
+    @abstractmethod
+    def reach(self) -> Mapping[str, Collection[str]]:
+        """The collections it touches, each with the ids whose present documents it must see."""
+
+    def where(self) -> Condition | None:
+        """What picks the documents it must see, where ids do not; it then reaches one collection."""
+        return None
+
+    @property
+    def grows(self) -> bool:
+        """Whether it may need more room."""
+        return True
+
+    @property
+    def alone(self) -> bool:
+        """Whether it must meet what is stored, with no other change between."""
+        return self.where() is not None
+
+    @abstractmethod
+    def run(self, rows_of: RowsOf) -> Result:
+        """Does it on the rows of the collections that it reaches and returns what the caller gets.
+
+        Raises:
+            AiweError: it cannot be done, and has no effect.
+        """
+
+
+@dataclass(slots=True)
+class CollectionChange(Change[Result]):
+    """One write to one collection.
+
+    Attributes:
         collection: its name.
         guard: what confines the caller; None: nothing does.
     """
 
-    scope: Scope
     collection: str
     _: KW_ONLY
     guard: Guard | None = None
@@ -46,24 +81,11 @@ class Change(ABC, Generic[Result]):
         return ()
 
     def reach(self) -> dict[str, Sequence[str]]:
-        """The collections it touches, each with the ids that it needs."""
+        """Its collection."""
         return {self.collection: self.needs()}
 
-    def where(self) -> Condition | None:
-        """What picks the documents it must see, where ids do not; it is then committed alone."""
-        return None
-
-    @property
-    def grows(self) -> bool:
-        """Whether it may need more room."""
-        return True
-
     def run(self, rows_of: RowsOf) -> Result:
-        """Does it on the rows of the collections that it reaches.
-
-        Raises:
-            AiweError: as `apply`.
-        """
+        """Does it as far as the guard allows."""
         rows = rows_of(self.collection)
         return self.apply(rows if self.guard is None else Guarded(rows, self.guard))
 
@@ -77,7 +99,7 @@ class Change(ABC, Generic[Result]):
 
 
 @dataclass(slots=True)
-class _ById(Change[Result]):
+class _ById(CollectionChange[Result]):
     """One write to one document."""
 
     doc_id: str
@@ -87,7 +109,7 @@ class _ById(Change[Result]):
 
 
 @dataclass(slots=True)
-class Create(Change[list[bytes]]):
+class Create(CollectionChange[list[bytes]]):
     """New documents, all or none. `given` are the ids that the caller chose."""
 
     documents: list[Document]
@@ -195,7 +217,7 @@ class Delete(_ById[bool]):
 
 
 @dataclass(slots=True)
-class DeleteMany(Change[int]):
+class DeleteMany(CollectionChange[int]):
     """All documents that meet a condition go."""
 
     condition: Condition

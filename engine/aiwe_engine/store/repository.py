@@ -25,7 +25,14 @@ from aiwe_engine.store.changes import (
     Upsert,
 )
 from aiwe_engine.store.definitions import Definition
-from aiwe_engine.store.documents import check_document, check_same_id, compose, select, timestamp
+from aiwe_engine.store.documents import (
+    Document,
+    check_document,
+    check_same_id,
+    compose,
+    select,
+    timestamp,
+)
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.guard import Guard, guard_of
 from aiwe_engine.store.ids import Ids, check_collection, check_id
@@ -34,6 +41,19 @@ from aiwe_engine.store.selection import Selection
 from aiwe_engine.types import Json
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlay:
+    """What a transaction has written to a collection so far, for its own questions.
+
+    Attributes:
+        changed: ids whose stored documents do not count.
+        documents: what counts besides the other stored documents.
+    """
+
+    changed: list[str]
+    documents: list[Document]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,7 @@ class Question:
     text: bytes
     condition: Condition = field(compare=False)
     selection: Selection | None = field(default=None, compare=False)  # None: how many
+    overlay: Overlay | None = None  # equal to itself only
 
 
 class Backend(Protocol):

@@ -14,6 +14,7 @@ from aiwe_engine.store.definitions import PLAIN, Definition
 from aiwe_engine.store.documents import Document
 
 Place: TypeAlias = tuple[str, str, str]  # app, environment, collection
+CATALOG = ""  # in the place of a collection: the list of them, which changes with every new one
 
 
 class Rows(Protocol):
@@ -53,6 +54,8 @@ class TableRows:
         before: what was read, by id.
         after: what the changes so far leave behind; None: deleted.
         aside: what the change that is being applied does.
+        picked: the ids that the condition of a change has found.
+        changes: how often the collection was changed before these rows were read.
     """
 
     place: Place
@@ -61,6 +64,8 @@ class TableRows:
     before: dict[str, bytes] = field(default_factory=dict)
     after: dict[str, Document | None] = field(default_factory=dict)
     aside: dict[str, Document | None] = field(default_factory=dict)
+    picked: list[str] = field(default_factory=list)
+    changes: int = 0
 
     def get(self, doc_id: str) -> bytes | None:
         """The text of a document as it is at this point."""
@@ -71,16 +76,23 @@ class TableRows:
         return self.before.get(doc_id) or None
 
     def found(self) -> list[str]:
-        """The ids of the documents that were read, for a change that is applied alone."""
-        return [doc_id for doc_id, text in self.before.items() if text]
+        """The ids that the condition of the change has found."""
+        return self.picked
 
     def put(self, document: Document) -> None:
         """Sets a document aside."""
+        if document.created is None:  # as it was, which may be as it was put a moment ago
+            earlier = self.aside.get(document.id) or self.after.get(document.id)
+            document.created = earlier.created if earlier is not None else None
         self.aside[document.id] = document
 
     def drop(self, doc_id: str) -> None:
         """Sets the end of a document aside."""
         self.aside[doc_id] = None
+
+    def unchanged_since(self, changes: int) -> bool:
+        """Whether nobody has changed the collection since its counter stood there."""
+        return not self.after and self.changes == changes
 
     def settle(self, *, done: bool) -> None:
         """Keeps what the change did, or forgets it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock, local
 from typing import TYPE_CHECKING, TypeAlias
@@ -17,7 +18,7 @@ from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.store.definitions import PLAIN, Definition
-from aiwe_engine.store.rows import Place
+from aiwe_engine.store.rows import CATALOG, Place
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +48,7 @@ class Database:
         self._mine = local()
         self._tables: dict[Place, int] = {}
         self._definitions: dict[Place, Definition] = {}
+        self._changes: dict[Place, int] = {}  # how often a collection was changed
         self._known = False  # the catalog was read
         self._ending = False
         self._closed = False
@@ -101,6 +103,16 @@ class Database:
     def add(self, tables: dict[Place, int]) -> None:
         """Takes up tables that a transaction has made."""
         self._tables.update(tables)
+        self.count_change({(app, env, CATALOG) for app, env, _ in tables})
+
+    def changes(self, place: Place) -> int:
+        """How often a collection was changed since the engine began; never goes back."""
+        return self._changes.get(place, 0)
+
+    def count_change(self, places: Iterable[Place]) -> None:
+        """Counts a change of collections: for the writer, once it can be seen and before it is told."""
+        for place in places:
+            self._changes[place] = self._changes.get(place, 0) + 1
 
     def spare(self) -> int:
         """Bytes of the file that are free. What is deleted from now on is freed at once."""

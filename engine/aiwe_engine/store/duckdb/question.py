@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 import orjson
 
 from aiwe_engine.store.documents import instant
+from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.sql import Sql
 from aiwe_engine.store.filters import (
     AllOf,
@@ -32,15 +33,21 @@ from aiwe_engine.store.filters import (
     Scalar,
     Sized,
 )
+from aiwe_engine.store.repository import Overlay
 from aiwe_engine.store.selection import Selection, SortKey
 from aiwe_engine.types import Json
 
 _ID, _CREATED = ("id",), ("createdAt",)  # these have columns of their own
 
 
-def find(number: int, condition: Condition, selection: Selection) -> Sql:
+def find(
+    number: int | None,
+    condition: Condition,
+    selection: Selection,
+    overlay: Overlay | None = None,
+) -> Sql:
     """The texts of the chosen documents in their order."""
-    statement = _Statement(number)
+    statement = _Statement(number, overlay)
     where = statement.expression(condition)
     if selection.after is not None:
         where = f"{where} AND {statement.after(selection.order, selection.after)}"
@@ -50,7 +57,7 @@ def find(number: int, condition: Condition, selection: Selection) -> Sql:
         text += f" LIMIT {selection.limit:d}"
     if selection.offset:
         text += f" OFFSET {selection.offset:d}"
-    return text, statement.values
+    return text, statement.all_values()
 
 
 def matching(number: int, condition: Condition) -> Sql:
@@ -60,21 +67,28 @@ def matching(number: int, condition: Condition) -> Sql:
     return f"SELECT id, data FROM {statement.source()} WHERE {where}", statement.values
 
 
-def count(number: int, condition: Condition) -> Sql:
+def count(number: int | None, condition: Condition, overlay: Overlay | None = None) -> Sql:
     """How many documents meet a condition."""
-    statement = _Statement(number)
+    statement = _Statement(number, overlay)
     where = statement.expression(condition)
-    return f"SELECT count(*) FROM {statement.source()} WHERE {where}", statement.values
+    return f"SELECT count(*) FROM {statement.source()} WHERE {where}", statement.all_values()
 
 
 class _Statement:
     """One statement in the making: the fields it takes out, its parameters in order."""
 
-    def __init__(self, number: int) -> None:
-        self._table = f"documents_{number:d}"
+    def __init__(self, number: int | None, overlay: Overlay | None = None) -> None:
+        self._table: str = f"documents_{number}"
+        self._laid_over: list[Any] = []
+        if overlay is not None:
+            self._table, self._laid_over = sql.overlaid(number, overlay.changed, overlay.documents)
         self._json: dict[Path, int] = {}
         self._plain: dict[Path, int] = {}
-        self.values: list[Any] = []
+        self.values: list[Any] = []  # of what follows the source
+
+    def all_values(self) -> list[Any]:
+        """The parameters of a statement that has the source before all else that has some."""
+        return [*self._laid_over, *self.values]
 
     def source(self) -> str:
         """What to select from, when all fields are known."""

@@ -131,16 +131,17 @@ class Reader:
         connection = self._database.connection()
         number = self._database.table(question.scope, question.collection)
         selection = question.selection
-        if number is None:
+        overlay = question.overlay
+        if number is None and overlay is None:
             return 0 if selection is None else []
         running = (waiting, connection)
         with self._lock:
             self._running.append(running)
         try:
             if selection is None:
-                connection.execute(*count(number, question.condition))
+                connection.execute(*count(number, question.condition, overlay))
                 return int((connection.fetchone() or (0,))[0])
-            connection.execute(*find(number, question.condition, selection))
+            connection.execute(*find(number, question.condition, selection, overlay))
             texts = self._fetch(connection)
         finally:
             with self._lock:

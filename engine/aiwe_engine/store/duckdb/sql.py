@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from aiwe_engine.store.documents import Document
+from aiwe_engine.store.documents import Document, instant
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection
@@ -60,6 +60,26 @@ def delete(number: int, ids: list[str]) -> Sql:
     """The documents with these ids go."""
     text = f"DELETE FROM documents_{number:d} WHERE id IN (SELECT unnest(?::VARCHAR[]))"
     return text, [ids]
+
+
+def overlaid(number: int | None, changed: list[str], documents: list[Document]) -> Sql:
+    """A table for `FROM`: what is stored but for the changed documents, and these documents.
+
+    It has no parameters besides its values. Without a number nothing is stored.
+    """
+    added = (
+        "SELECT unnest(?::VARCHAR[]) AS id, make_timestamp(unnest(?::BIGINT[])) AS created, "
+        "unnest(?::VARCHAR[])::JSON AS data"
+    )
+    created = [instant(document.fields["createdAt"]) for document in documents]
+    values = [[d.id for d in documents], created, [d.text.decode() for d in documents]]
+    if number is None:
+        return f"({added})", values
+    stored = (
+        f"SELECT id, created, data FROM documents_{number:d} "
+        "WHERE id NOT IN (SELECT unnest(?::VARCHAR[]))"
+    )
+    return f"({stored} UNION ALL {added})", [changed, *values]
 
 
 def _columns(documents: list[Document]) -> list[list[Any]]:

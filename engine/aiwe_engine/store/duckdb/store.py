@@ -15,7 +15,7 @@ from threading import Thread
 from typing import Any
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.protocols import Documents, Room, Scope
+from aiwe_engine.protocols import Documents, Room, Scope, Transaction
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
@@ -24,6 +24,7 @@ from aiwe_engine.store.duckdb.database import Database, closed
 from aiwe_engine.store.duckdb.reader import Reader
 from aiwe_engine.store.duckdb.writer import Writer
 from aiwe_engine.store.ids import Ids
+from aiwe_engine.store.optimistic import OptimisticTransaction
 from aiwe_engine.store.repository import Question, Repository
 
 
@@ -66,6 +67,10 @@ class DuckDBStore:
         """The data of one scope, and no other."""
         return Repository(self, scope)
 
+    async def begin(self, scope: Scope) -> Transaction:
+        """A transaction on the data of one scope."""
+        return OptimisticTransaction(self, scope)
+
     @property
     def document_limit(self) -> int:
         """Bytes of the largest document."""
@@ -107,6 +112,10 @@ class DuckDBStore:
         """Gives a change its place in the writer's queue."""
         self._check_open()
         return self._writer.submit(change)
+
+    def changes(self, scope: Scope, collection: str) -> int:
+        """How often a collection was changed so far."""
+        return self._database.changes((scope.app, scope.env, collection))
 
     async def collections(self, scope: Scope) -> list[str]:
         """The names of the collections that were ever written to."""

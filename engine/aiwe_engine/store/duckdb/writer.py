@@ -83,7 +83,9 @@ class Writer:
                     continue
                 condition = change.where()
                 if condition is not None:
-                    table.before.update(_find(connection, table.number, condition))
+                    found = _find(connection, table.number, condition)
+                    table.before.update(found)
+                    table.picked = list(found)
                 for doc_id in ids:
                     text = self._cache.get((table.number, doc_id))
                     if text is not None:
@@ -104,7 +106,12 @@ class Writer:
         table = tables.get(place)
         if table is None:
             number = self._database.table(change.scope, collection)
-            table = tables[place] = TableRows(place, number, self._database.definition(place))
+            table = tables[place] = TableRows(
+                place,
+                number,
+                self._database.definition(place),
+                changes=self._database.changes(place),
+            )
         return table
 
     def _store(self, connection: Connection, tables: list[TableRows]) -> None:
@@ -117,8 +124,11 @@ class Writer:
                 made[table.place] = table.number
                 statements += sql.make(table.number, table.place)
             statements += _statements(table, table.number)
-        self._execute(connection, statements)
-        self._database.add(made)
+        try:
+            self._execute(connection, statements)
+            self._database.add(made)
+        finally:  # what has failed may be there all the same
+            self._database.count_change(table.place for table in tables)
         if self._room is not None:
             self._room.took(sum(map(_stored, tables)))
         self._cache.commit(
@@ -160,9 +170,9 @@ class Writer:
 
 
 def _stretch(group: list[Job]) -> int:
-    """How many changes go into one transaction: one that needs a condition goes alone."""
+    """How many changes go into one transaction."""
     for index, (change, _) in enumerate(group):
-        if change.where() is not None:
+        if change.alone:
             return max(index, 1)
     return len(group)
 
