@@ -13,7 +13,7 @@ import orjson
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.logs import Log
-from aiwe_engine.protocols import Documents, Method, Scope, Store
+from aiwe_engine.protocols import Documents, Method, Page, Scope, Store
 from aiwe_engine.store.documents import instant
 from aiwe_engine.types import Invocation
 
@@ -113,11 +113,11 @@ class Data:
 
     async def _list(self, documents: Documents, args: list[Any]) -> Any:
         collection, options = _padded(args, 2)
-        return _documents(await documents.query(collection, {}, options))
+        return _page(await documents.query(collection, {}, options))
 
     async def _query(self, documents: Documents, args: list[Any]) -> Any:
         collection, where, options = _padded(args, 3)
-        return _documents(await documents.query(collection, where, options))
+        return _page(await documents.query(collection, where, options))
 
     async def _first(self, documents: Documents, args: list[Any]) -> Any:
         collection, where = _padded(args, 2)
@@ -199,6 +199,12 @@ def _if_version(method: str, options: Any) -> int | None:
 
 def _document(text: bytes | None) -> orjson.Fragment | None:
     return None if text is None else orjson.Fragment(text)
+
+
+def _page(page: Page) -> Any:
+    """The documents; where another page follows, its cursor beside them."""
+    found = _documents(page)
+    return found if page.cursor is None else {"page": found, "cursor": page.cursor}
 
 
 def _documents(texts: list[bytes]) -> orjson.Fragment:

@@ -194,3 +194,28 @@ async def test_no_arguments_of_a_hostile_worker_are_more_than_an_error(tmp_path,
         except AiweError as error:
             assert error.hint  # noqa: PT017  both outcomes are right, another exception is not
     await store.close()
+
+
+PAGES = """
+app.get("/page", async (req) => {
+  const page = await DataRepository.query("tasks", {}, { sort: "n", limit: 2, cursor: req.query.cursor });
+  const same = DataRepository.sync.list("tasks", { sort: "n", limit: 2, cursor: req.query.cursor });
+  return { n: page.map((doc) => doc.n), text: JSON.stringify(page.map((doc) => doc.n)), keys: Object.keys(page),
+           next: page.cursor, same: same.cursor === page.cursor && same.length === page.length };
+});
+app.get("/fill", async () => { await DataRepository.createMany("tasks", [1, 2, 3, 4, 5].map((n) => ({ n }))); return "ok"; });
+"""
+
+
+async def test_a_page_tells_a_program_where_the_next_one_begins(tmp_path):
+    async with bench(tmp_path) as served:
+        await served.serve(PAGES)
+        await served.get("/fill")
+        seen, cursor = [], ""
+        while cursor is not None:
+            page = await served.json("/page", query=f"cursor={cursor}")
+            assert (page["keys"], page["same"]) == ([str(i) for i in range(len(page["n"]))], True)
+            seen.append(page["n"])
+            cursor = page["next"]
+        assert seen == [[1, 2], [3, 4], [5]]
+        assert await served.code("/page", query="cursor=nobody") == (400, "invalid_cursor")

@@ -4,14 +4,16 @@
  * and find every document.
  */
 import { failure, notAvailable } from "../../runtime/js/failure";
+import type { Receive } from "../../runtime/js/host";
 import type { Internals } from "../../runtime/js/internals";
 import { defineProperty, promiseReject } from "../../runtime/js/platform/primordials";
 
 const { keys } = Object;
+const { isArray } = Array;
 
 /** How a call is made, and how one is refused before it is made: with a promise, or at once. */
 export interface Way {
-  call(method: string, args: unknown[]): any;
+  call(method: string, args: unknown[], receive?: Receive): any;
   refuse(error: Error): unknown;
 }
 
@@ -45,17 +47,17 @@ function unknown(message: string, hint: string): Error {
 /** The methods, each once, whichever way they go. */
 function methods(way: Way, behind: object): object {
   const { call } = way;
-  const filtered = (method: string, args: [unknown, unknown, ...unknown[]]) => {
+  const filtered = (method: string, args: [unknown, unknown, ...unknown[]], receive?: Receive) => {
     const error = undefinedIn(method, args[1]);
-    return error === null ? call(method, args) : way.refuse(error);
+    return error === null ? call(method, args, receive) : way.refuse(error);
   };
   return {
     __proto__: behind,
     create: (collection: string, doc: object) => call("create", [collection, doc]),
     createMany: (collection: string, docs: object[]) => call("createMany", [collection, docs]),
     get: (collection: string, id: string) => call("get", [collection, id]),
-    list: (collection: string, options?: object) => call("list", [collection, options]),
-    query: (collection: string, filter?: object, options?: object) => filtered("query", [collection, filter, options]),
+    list: (collection: string, options?: object) => call("list", [collection, options], paged),
+    query: (collection: string, filter?: object, options?: object) => filtered("query", [collection, filter, options], paged),
     first: (collection: string, filter?: object) => filtered("first", [collection, filter]),
     count: (collection: string, filter?: object) => filtered("count", [collection, filter]),
     update: (collection: string, id: string, patch: object, options?: object) => call("update", [collection, id, patch, options]),
@@ -66,6 +68,12 @@ function methods(way: Way, behind: object): object {
     deleteMany: (collection: string, filter: object) => filtered("deleteMany", [collection, filter]),
     collections: () => call("collections", []),
   };
+}
+
+/** The documents of a page; its `cursor` asks for the next one, and is null on the last. */
+function paged(answer: any): unknown[] {
+  const { page, cursor } = isArray(answer) ? { page: answer, cursor: null } : answer;
+  return defineProperty(page, "cursor", { value: cursor, configurable: true, writable: true });
 }
 
 function undefinedIn(method: string, filter: any): Error | null {
@@ -93,8 +101,8 @@ export function repositoryOf(call: Call, callSync: Call): object {
 
 export function installData(I: Internals): void {
   const value = repositoryOf(
-    (method, args) => I.host.call("data", method, args),
-    (method, args) => I.host.callSync("data", method, args),
+    (method, args, receive) => I.host.call("data", method, args, receive),
+    (method, args, receive) => I.host.callSync("data", method, args, receive),
   );
   defineProperty(globalThis, "DataRepository", { value, configurable: true, writable: true });
 }

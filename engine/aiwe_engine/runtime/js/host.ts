@@ -33,11 +33,13 @@ Object.defineProperty(HostCall.prototype, "constructor", { value: HostCall, writ
 const contextual = { then: Promise.prototype.then as any };
 export function useThen(then: any): void { contextual.then = then; }
 
-interface Waiting { invocation: Invocation; promise: HostCall; settles: boolean; here: { stack: string }; resolve(value: unknown): void; reject(error: unknown): void }
+/** What becomes of an answer before the program has it. */
+export type Receive = (answer: any) => unknown;
+interface Waiting { invocation: Invocation; promise: HostCall; settles: boolean; here: { stack: string }; receive?: Receive | undefined; resolve(value: unknown): void; reject(error: unknown): void }
 const calls: Table<Waiting> = table();
 let lastCall = 0;
 
-export function call(capability: string, method: string, args: unknown[]): Promise<any> {
+export function call(capability: string, method: string, args: unknown[], receive?: Receive): Promise<any> {
   const invocation = current();
   if (invocation === null || invocation.done) {
     return PromiseCtor.reject(noInvocation(`${capability}.${method}`));
@@ -57,13 +59,13 @@ export function call(capability: string, method: string, args: unknown[]): Promi
   invocation.waiting++;
   const here = { stack: "" };
   captureStackTrace(here, call); // where the program asked: V8 writes it down when it is read
-  calls[id] = { invocation, promise, settles, here, resolve, reject };
+  calls[id] = { invocation, promise, settles, here, receive, resolve, reject };
   emit(`["c",${invocation.n},${id},${text}]`);
   return promise;
 }
 
 /** The same call without a promise: what was called before goes out first, and nothing else runs here meanwhile. */
-export function callSync(capability: string, method: string, args: unknown[]): any {
+export function callSync(capability: string, method: string, args: unknown[], receive?: Receive): any {
   const invocation = current();
   if (invocation === null || invocation.done) throw noInvocation(`${capability}.${method}`);
   const text = asText(capability, method, args);
@@ -71,7 +73,7 @@ export function callSync(capability: string, method: string, args: unknown[]): a
   emit(`["w",${invocation.n},${id}],["c",${invocation.n},${id},${text}]`);
   handOverBy((outbox) => pass(outbox, id));
   const answer = parse(collect());
-  if (answer[2]) return answer[3];
+  if (answer[2]) return receive === undefined ? answer[3] : receive(answer[3]);
   const here = { stack: "" };
   captureStackTrace(here, callSync);
   throw asError(answer[3], here);
@@ -100,7 +102,7 @@ export function reply(id: number, ok: boolean, value: any): Invocation | null {
   const { invocation } = waiting;
   invocation.waiting--;
   enter(null);
-  if (ok) waiting.resolve(value);
+  if (ok) waiting.resolve(waiting.receive === undefined ? value : waiting.receive(value));
   else {
     const error = asError(value, waiting.here);
     if (waiting.settles) invocation.failed = { promise: waiting.promise, error, next: invocation.failed };

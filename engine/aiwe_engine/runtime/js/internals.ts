@@ -12,10 +12,10 @@ export interface Host {
   /** Milliseconds since the isolate began; never goes back. */
   now(): number;
   log(level: "debug" | "info" | "warn" | "error", text: string): void;
-  /** A host call: capability, method and JSON-able arguments. Rejects with an Error that has `code` and `hint`. */
-  call(capability: string, method: string, args: unknown[]): Promise<any>;
+  /** A host call: capability, method and JSON-able arguments; `receive` makes of the answer what the program gets. Rejects with an Error that has `code` and `hint`. */
+  call(capability: string, method: string, args: unknown[], receive?: (answer: any) => unknown): Promise<any>;
   /** The same for code that cannot await: returns or throws, and the whole isolate stands still until then. */
-  callSync(capability: string, method: string, args: unknown[]): any;
+  callSync(capability: string, method: string, args: unknown[], receive?: (answer: any) => unknown): any;
   /** The same function, run later under the invocation that is running now (listeners, callbacks). */
   bind<F extends (...args: any[]) => any>(callback: F): F;
   /** An error that nobody caught, thrown in a listener, a timer or a microtask. */
