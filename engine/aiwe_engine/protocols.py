@@ -181,6 +181,20 @@ class Store(Protocol):
         """The data of one scope, and no other."""
         ...
 
+    async def define(
+        self, scope: Scope, collection: str, definition: Json, version: str
+    ) -> list[str]:
+        """Declares a collection, for this version of the app.
+
+        Returns:
+            The changes that were made, in words; none where it was declared so before.
+
+        Raises:
+            RequestError: `invalid_collection`, `invalid_definition`; `not_unique` where stored
+                documents share a key that is to be unique: then nothing is changed.
+        """
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -48,6 +48,7 @@ class Data:
         "delete": _WRITE,
         "deleteMany": _WRITE,
         "collections": _READ,
+        "define": _WRITE,
     }
 
     def __init__(self, store: Store, log: Log) -> None:
@@ -73,10 +74,27 @@ class Data:
 
     async def call(self, invocation: Invocation, method: str, args: list[Any]) -> Any:
         """Runs one method of `DataRepository`."""
+        if method == "define":
+            return await self._define(invocation, args)
         if method in _STORES:
             self._warn(invocation, method, args)
         scope = Scope(invocation.app, invocation.env, invocation.caller)
         return await self._do[method](self._store.within(scope), args)
+
+    async def _define(self, invocation: Invocation, args: list[Any]) -> None:
+        if invocation.kind not in ("load", "cell"):
+            raise RequestError(
+                "DataRepository.define was called while a handler runs",
+                code="registration_closed",
+                hint="Declare collections at the top level of a cell or file, or inside init().",
+            )
+        collection, definition = _padded(args, 2)
+        scope = Scope(invocation.app, invocation.env)
+        said = await self._store.define(scope, collection, definition, invocation.version)
+        for words in said:
+            owner = (invocation.app, invocation.env, invocation.version)
+            text = f'DataRepository.define: "{collection}": {words}.'
+            self._log.program(invocation, "info", text, owner)
 
     def _warn(self, invocation: Invocation, method: str, args: list[Any]) -> None:
         """Says once, for each collection and version of the app, that fields are ignored."""

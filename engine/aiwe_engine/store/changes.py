@@ -40,6 +40,10 @@ class Change(ABC, Generic[Result]):
     def reach(self) -> Mapping[str, Collection[str]]:
         """The collections it touches, each with the ids whose present documents it must see."""
 
+    def brings(self) -> Sequence[dict[str, Any]]:
+        """The documents that it will store, as far as they can be told beforehand."""
+        return ()
+
     def where(self) -> Condition | None:
         """What picks the documents it must see, where ids do not; it then reaches one collection."""
         return None
@@ -119,6 +123,10 @@ class Create(CollectionChange[list[bytes]]):
         """Made ids are new; only given ones can be taken."""
         return self.given
 
+    def brings(self) -> Sequence[dict[str, Any]]:
+        """All of them."""
+        return [document.fields for document in self.documents]
+
     def apply(self, rows: Rows) -> list[bytes]:
         """Stores them unless an id is taken."""
         seen: set[str] = set()
@@ -172,6 +180,10 @@ class Upsert(_ById[bytes]):
     doc: dict[str, Any]
     now: str
     limit: int
+
+    def brings(self) -> Sequence[dict[str, Any]]:
+        """It."""
+        return (self.doc,)
 
     def apply(self, rows: Rows) -> bytes:
         """Puts it there or anew."""

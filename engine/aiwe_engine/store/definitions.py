@@ -16,7 +16,7 @@ import orjson
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.store.filters import Path, nearest, path_of
-from aiwe_engine.store.problems import Problem, canonical, sentence
+from aiwe_engine.store.problems import Problem, canonical, pointer, sentence
 from aiwe_engine.store.schemas import InvalidSchema, Schema
 from aiwe_engine.types import Json
 
@@ -52,6 +52,7 @@ class Definition:
     owner: bool = False
     _checks: Schema | None = field(default=None, compare=False, repr=False)
     _hidden: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    _integers: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def check(self, document: dict[str, Any]) -> None:
         """Refuses a document, with the engine's fields inside, that is not as the schema says.
@@ -61,7 +62,7 @@ class Definition:
         """
         if self._checks is None:
             return
-        problems = self._checks.problems(self._own_fields(document))
+        problems = self._checks.problems(self._own_fields(document)) or self._too_large(document)
         if problems:
             raise RequestError(
                 f"The document is not as its collection declares it: {sentence(problems)}.",
@@ -74,7 +75,9 @@ class Definition:
     def accepts(self, document: dict[str, Any]) -> bool:
         """Whether a document is as the schema says."""
         checks = self._checks
-        return checks is None or checks.fits(self._own_fields(document))
+        if checks is None:
+            return True
+        return checks.fits(self._own_fields(document)) and not self._too_large(document)
 
     def keys(self, fields: dict[str, Any]) -> list[str | None]:
         """A text per unique key, the same for equal values; None: not compared."""
@@ -90,10 +93,50 @@ class Definition:
             "owner": self.owner,
         }
 
+    def properties(self) -> dict[str, Any]:
+        """The schemas of the fields that a document's schema holds to one each, by name."""
+        return self._checks.properties if self._checks is not None else {}
+
+    @property
+    def checks(self) -> bool:
+        """Whether it has a schema."""
+        return self._checks is not None
+
+    @property
+    def schema_text(self) -> str:
+        """The schema, the same for equal ones."""
+        return orjson.dumps(self.schema, option=orjson.OPT_SORT_KEYS).decode()
+
+    def differences(self, before: Definition) -> list[str]:
+        """What it changes, in words."""
+        said = []
+        if self.schema_text != before.schema_text:
+            verb = "declared" if before.schema is None else "changed"
+            said.append(f"schema {verb if self.schema is not None else 'dropped'}")
+        for what in ("unique", "index"):
+            now, then = getattr(self, what), getattr(before, what)
+            word = "unique key" if what == "unique" else "index"
+            said += [f"{word} {_named(key)} added" for key in now if key not in then]
+            said += [f"{word} {_named(key)} dropped" for key in then if key not in now]
+        for what in ("tenant", "owner"):
+            if getattr(self, what) != getattr(before, what):
+                told = "belong to their" if getattr(self, what) else "belong no more to a"
+                said.append(f"documents {told} {what}")
+        return said
+
     @property
     def text(self) -> str:
         """As `parse` takes it, the same for equal definitions."""
         return orjson.dumps(self.to_json(), option=orjson.OPT_SORT_KEYS).decode()
+
+    def _too_large(self, document: dict[str, Any]) -> list[Problem]:
+        """Whole numbers that no database keeps as such."""
+        return [
+            {"path": pointer([name]), "message": "must be a whole number of at most 64 bits"}
+            for name in self._integers
+            if isinstance(value := document.get(name), int | float)
+            and not -(2**63) <= value < 2**63
+        ]
 
     def _own_fields(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document without the fields that are the engine's, but for what the schema names."""
@@ -148,20 +191,44 @@ def parse(collection: str, value: Json, before: Definition = PLAIN) -> Definitio
         owner=owner,
         _checks=checks,
         _hidden=frozenset(hidden) - (checks.names if checks is not None else frozenset()),
+        _integers=_integers(checks),
     )
 
 
 def duplicate(collection: str, key: Key) -> RequestError:
     """The error for a document whose key is another's."""
-    names = [".".join(path) for path in key]
+    names = _named(key)
     return RequestError(
-        f'"{collection}" has a document with this {" and ".join(names)} already',
+        f'"{collection}" has a document with this {names} already',
         code="already_exists",
         status=409,
-        hint=f"{' and '.join(names)} must be unique there: choose another value, "
+        hint=f"{names} must be unique there: choose another value, "
         "or find the document that has it and update that.",
-        details={"fields": names},
+        details={"fields": [".".join(path) for path in key]},
     )
+
+
+def not_unique(collection: str, key: Key, ids: list[str]) -> RequestError:
+    """The error for a new unique key that stored documents break.
+
+    Args:
+        collection: its name.
+        key: the fields.
+        ids: of some documents that have the same values there.
+    """
+    names = _named(key)
+    return RequestError(
+        f'"{collection}" cannot have the unique key {names}: '
+        f"documents share one value of it, {', '.join(ids)} among them",
+        code="not_unique",
+        status=409,
+        hint="Nothing was changed. Change or delete all of them but one, then define it again.",
+        details={"fields": [".".join(path) for path in key], "ids": ids},
+    )
+
+
+def _named(key: Key) -> str:
+    return " and ".join(".".join(path) for path in key)
 
 
 def _invalid(message: str, hint: str, details: Any = None) -> RequestError:
@@ -240,12 +307,25 @@ def _flag(collection: str, what: str, value: Json, *, before: bool) -> bool:
     )
 
 
+def _integers(checks: Schema | None) -> tuple[str, ...]:
+    """The fields that a schema holds to whole numbers."""
+    found = []
+    for name, schema in checks.properties.items() if checks is not None else ():
+        types = schema.get("type") if isinstance(schema, dict) else None
+        if "integer" in ([types] if isinstance(types, str) else types or ()):
+            found.append(name)
+    return tuple(found)
+
+
 def _value(fields: dict[str, Any], path: Path) -> Any:
     value: Any = fields
     for step in path:
-        if not isinstance(value, dict):
+        if isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        elif isinstance(value, dict):
+            value = value.get(step)
+        else:
             return None
-        value = value.get(step)
     return value
 
 

@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 
 from aiwe_engine.store.definitions import PLAIN, Definition
 from aiwe_engine.store.documents import Document
+from aiwe_engine.store.unique import UniqueKeys
 
 Place: TypeAlias = tuple[str, str, str]  # app, environment, collection
 CATALOG = ""  # in the place of a collection: the list of them, which changes with every new one
@@ -56,6 +57,7 @@ class TableRows:
         aside: what the change that is being applied does.
         picked: the ids that the condition of a change has found.
         changes: how often the collection was changed before these rows were read.
+        unique: its unique keys, where it has some.
     """
 
     place: Place
@@ -66,6 +68,7 @@ class TableRows:
     aside: dict[str, Document | None] = field(default_factory=dict)
     picked: list[str] = field(default_factory=list)
     changes: int = 0
+    unique: UniqueKeys | None = None
 
     def get(self, doc_id: str) -> bytes | None:
         """The text of a document as it is at this point."""
@@ -81,6 +84,7 @@ class TableRows:
 
     def put(self, document: Document) -> None:
         """Sets a document aside."""
+        self.definition.check(document.fields)
         if document.created is None:  # as it was, which may be as it was put a moment ago
             earlier = self.aside.get(document.id) or self.after.get(document.id)
             document.created = earlier.created if earlier is not None else None
@@ -94,8 +98,19 @@ class TableRows:
         """Whether nobody has changed the collection since its counter stood there."""
         return not self.after and self.changes == changes
 
+    def check(self) -> None:
+        """Refuses what the change has done, all in all, where it breaks a unique key.
+
+        Raises:
+            RequestError: `already_exists`.
+        """
+        if self.unique is not None:
+            self.unique.check(self.aside, self.before)
+
     def settle(self, *, done: bool) -> None:
         """Keeps what the change did, or forgets it."""
+        if self.unique is not None:
+            self.unique.settle(done=done)
         if done:
             self.after.update(self.aside)
         self.aside.clear()

@@ -63,6 +63,7 @@ class Schema:
 
     Attributes:
         names: the fields that it speaks of by name.
+        properties: what each named field must be in any case, references followed.
     """
 
     def __init__(self, schema: _Node) -> None:
@@ -74,6 +75,7 @@ class Schema:
         self._schema = schema
         self._explains = not parts.branches
         self.names = parts.names()
+        self.properties = parts.properties()
 
     def fits(self, value: Any) -> bool:
         """Whether nothing is wrong with a value."""
@@ -159,6 +161,22 @@ class _Parts:
                 found.update(name for name in node["required"] if isinstance(name, str))
             waiting += [part for part, _ in (*self._in_place(node), *self._referred(node))]
         return frozenset(found)
+
+    def properties(self) -> dict[str, Any]:
+        """What each field that the root names is held to, where it is one schema."""
+        root = self._followed(self._root)
+        named = _entries(root.get("properties")) if isinstance(root, dict) else []
+        return {name: self._followed(part) for name, part in named}
+
+    def _followed(self, node: Any) -> Any:
+        """The schema that a reference stands for. What stands beside one counts in later drafts."""
+        for _ in range(LONGEST_WAY):
+            if not isinstance(node, dict) or not isinstance(node.get("$ref"), str):
+                return node
+            if not self._legacy and ("type" in node or "properties" in node):
+                return node
+            node = self._target(node["$ref"])
+        return {}
 
     def _visit(self, node: Any, place: str) -> None:
         """Learns a part and all that stand in it."""

@@ -6,6 +6,7 @@
 import { failure, notAvailable } from "../../runtime/js/failure";
 import type { Receive } from "../../runtime/js/host";
 import type { Internals } from "../../runtime/js/internals";
+import { current, stringify } from "../../runtime/js/invocation";
 import { defineProperty, promiseReject } from "../../runtime/js/platform/primordials";
 
 const { keys } = Object;
@@ -23,7 +24,8 @@ const OTHER_NAMES = {
   insertMany: "createMany", save: "upsert", set: "upsert", put: "upsert", patch: "update", remove: "delete",
   destroy: "delete", removeMany: "deleteMany",
 };
-const LATER = ["transaction", "sql", "define"];
+const LATER = ["transaction", "sql"];
+const AT_TOP_LEVEL = "at the top level of a cell or file, or inside init()";
 
 /** What stands behind every repository: names that are no methods, and say which one is. */
 const HINTS = hints("DataRepository", (name) => notAvailable(`DataRepository.${name}`));
@@ -34,6 +36,7 @@ function hints(owner: string, later: (name: string) => Error): object {
   const hint = (name: string, error: () => Error) =>
     defineProperty(found, name, { value() { throw error(); }, configurable: true, writable: true });
   for (const name of LATER) hint(name, () => later(name));
+  hint("define", () => unknown(`${owner} has no define`, `Use DataRepository.define, ${AT_TOP_LEVEL}.`));
   for (const [name, right] of Object.entries(OTHER_NAMES)) {
     hint(name, () => unknown(`${owner} has no ${name}`, `Use ${owner}.${right}.`));
   }
@@ -100,9 +103,18 @@ export function repositoryOf(call: Call, callSync: Call): object {
 }
 
 export function installData(I: Internals): void {
-  const value = repositoryOf(
+  const value: any = repositoryOf(
     (method, args, receive) => I.host.call("data", method, args, receive),
     (method, args, receive) => I.host.callSync("data", method, args, receive),
   );
+  /** Nobody awaits it: what is loading ends when it is done, and fails when it fails. */
+  value.define = (collection: string, definition: object): void => {
+    const invocation = current();
+    if (invocation === null || invocation.piece === null) {
+      throw failure("Error", "registration_closed", `DataRepository.define(${stringify(collection) ?? "…"}) was called while a handler runs.`,
+        `Declare collections ${AT_TOP_LEVEL}.`);
+    }
+    I.host.call("data", "define", [collection, definition]);
+  };
   defineProperty(globalThis, "DataRepository", { value, configurable: true, writable: true });
 }

@@ -14,10 +14,13 @@ from pathlib import Path
 from threading import Lock, local
 from typing import TYPE_CHECKING, TypeAlias
 
+import orjson
+
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import MB, Settings
-from aiwe_engine.store.definitions import PLAIN, Definition
+from aiwe_engine.store.definitions import PLAIN, Definition, parse
+from aiwe_engine.store.duckdb.columns import Column
 from aiwe_engine.store.rows import CATALOG, Place
 
 if TYPE_CHECKING:
@@ -30,6 +33,13 @@ _BLOCK = 64 * 1024  # a quarter of the default: a small collection costs 130 KB,
 _CATALOG = """
 CREATE TABLE IF NOT EXISTS collections (
     number INTEGER PRIMARY KEY, app VARCHAR, env VARCHAR, name VARCHAR, UNIQUE (app, env, name)
+);
+CREATE TABLE IF NOT EXISTS definitions (number INTEGER, definition VARCHAR);
+CREATE TABLE IF NOT EXISTS columns (
+    number INTEGER, field VARCHAR, kind VARCHAR, name VARCHAR, exact BOOLEAN, live BOOLEAN
+);
+CREATE TABLE IF NOT EXISTS migrations (
+    app VARCHAR, env VARCHAR, collection VARCHAR, version VARCHAR, time TIMESTAMP, changes JSON
 );
 """
 
@@ -49,6 +59,8 @@ class Database:
         self._tables: dict[Place, int] = {}
         self._definitions: dict[Place, Definition] = {}
         self._changes: dict[Place, int] = {}  # how often a collection was changed
+        self._declared: dict[Place, str] = {}  # definitions that nobody has asked for yet
+        self._columns: dict[Place, tuple[Column, ...]] = {}
         self._known = False  # the catalog was read
         self._ending = False
         self._closed = False
@@ -89,7 +101,26 @@ class Database:
 
     def definition(self, place: Place) -> Definition:
         """What is declared of a collection."""
-        return self._definitions.get(place, PLAIN)
+        definition = self._definitions.get(place)
+        if definition is None:
+            text = self._declared.get(place)
+            if text is None:
+                return PLAIN
+            definition = self._definitions[place] = parse(place[2], orjson.loads(text))
+        return definition
+
+    def columns(self, place: Place) -> tuple[Column, ...]:
+        """The columns of a collection's table beside the documents."""
+        return self._columns.get(place, ())
+
+    def declare(
+        self, place: Place, number: int, definition: Definition, columns: tuple[Column, ...]
+    ) -> None:
+        """Takes up what a transaction has declared of a collection."""
+        self._definitions[place] = definition
+        self._columns[place] = columns
+        if place not in self._tables:
+            self.add({place: number})
 
     def collections(self, scope: Scope) -> list[str]:
         """The names of a scope's collections."""
@@ -208,12 +239,26 @@ class Database:
         try:
             root = duckdb.connect(str(self.path), config=config)
             root.execute(_CATALOG)
-            rows = root.execute("SELECT app, env, name, number FROM collections").fetchall()
+            self._read_catalog(root)
         except duckdb.Error as error:
             raise unavailable(error, self.path) from error
-        self._tables = {(app, env, name): number for app, env, name, number in rows}
         self._known = True
         return root
+
+    def _read_catalog(self, root: Connection) -> None:
+        rows = root.execute("SELECT app, env, name, number FROM collections").fetchall()
+        self._tables = {(app, env, name): number for app, env, name, number in rows}
+        places = {number: place for place, number in self._tables.items()}
+        self._definitions.clear()
+        rows = root.execute("SELECT number, definition FROM definitions").fetchall()
+        self._declared = {places[number]: text for number, text in rows}
+        columns: dict[Place, list[Column]] = {}
+        rows = root.execute(
+            "SELECT number, field, kind, name, exact FROM columns WHERE live ORDER BY rowid"
+        ).fetchall()
+        for number, *column in rows:
+            columns.setdefault(places[number], []).append(Column(*column))
+        self._columns = {place: tuple(found) for place, found in columns.items()}
 
 
 def _close(connection: Connection) -> None:

@@ -17,6 +17,7 @@ import orjson
 
 from aiwe_engine.store.documents import instant
 from aiwe_engine.store.duckdb import sql
+from aiwe_engine.store.duckdb.columns import pointer
 from aiwe_engine.store.duckdb.sql import Sql
 from aiwe_engine.store.filters import (
     AllOf,
@@ -94,7 +95,7 @@ class _Statement:
         """What to select from, when all fields are known."""
         if not self._json:
             return self._table
-        pointers = ", ".join(_pointer(path) for path in self._json)
+        pointers = ", ".join(pointer(path) for path in self._json)
         taken = f"unnest([json_extract(data, [{pointers}])]) AS f"
         source = f"(SELECT id, created, data, {taken} FROM {self._table})"
         if self._plain:
@@ -213,11 +214,6 @@ def _is_number(value: Json) -> TypeGuard[int | float]:
 def _plain(value: Json) -> str:
     """A value as `plain` gives it."""
     return value if isinstance(value, str) else orjson.dumps(value).decode()
-
-
-def _pointer(path: Path) -> str:
-    steps = (step.replace("~", "~0").replace("/", "~1").replace("'", "''") for step in path)
-    return "'/" + "/".join(steps) + "'"
 
 
 def _all_of(to: _Statement, condition: AllOf) -> str:

@@ -6,11 +6,13 @@ have numbers: nothing that a program writes is ever SQL.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiwe_engine.store.documents import Document, instant
 
 if TYPE_CHECKING:
+    from aiwe_engine.store.duckdb.columns import Column
     from aiwe_engine.store.duckdb.database import Connection
 
 Sql: TypeAlias = tuple[str, list[Any]]
@@ -25,35 +27,47 @@ def make(number: int, place: tuple[str, str, str]) -> list[Sql]:
     return [(table, []), ("INSERT INTO collections VALUES (?, ?, ?, ?)", [number, *place])]
 
 
-def insert(number: int, documents: list[Document]) -> Sql:
+def insert(number: int, documents: list[Document], columns: Sequence[Column] = ()) -> Sql:
     """New documents."""
-    text = (
-        f"INSERT INTO documents_{number:d} SELECT unnest(?::VARCHAR[]), "
-        "make_timestamp(unnest(?::BIGINT[])), unnest(?::VARCHAR[])::JSON"
+    given = (
+        "SELECT unnest(?::VARCHAR[]) AS id, make_timestamp(unnest(?::BIGINT[])) AS created, "
+        "unnest(?::VARCHAR[])::JSON AS data"
     )
-    return text, _columns(documents)
+    table = f"documents_{number:d}"
+    if columns:
+        names = "".join(f", {column.column}" for column in columns)
+        given = f"SELECT *{_sources(columns)} FROM ({given})"
+        table += f" (id, created, data{names})"
+    return f"INSERT INTO {table} {given}", _columns(documents)
 
 
-def change(number: int, documents: list[Document]) -> Sql:
+def change(number: int, documents: list[Document], columns: Sequence[Column] = ()) -> Sql:
     """New texts for documents that are there."""
-    text = (
-        f"UPDATE documents_{number:d} AS d SET data = u.data::JSON "
-        "FROM (SELECT unnest(?::VARCHAR[]) AS id, unnest(?::VARCHAR[]) AS data) AS u "
-        "WHERE d.id = u.id"
-    )
+    given = "SELECT unnest(?::VARCHAR[]) AS id, unnest(?::VARCHAR[])::JSON AS data"
+    text = _update(number, "data = u.data", given, columns)
     ids, _, texts = _columns(documents)
     return text, [ids, texts]
 
 
-def move(number: int, documents: list[Document]) -> Sql:
+def move(number: int, documents: list[Document], columns: Sequence[Column] = ()) -> Sql:
     """New texts and times of creation for documents that are there."""
-    text = (
-        f"UPDATE documents_{number:d} AS d "
-        "SET created = make_timestamp(u.created), data = u.data::JSON "
-        "FROM (SELECT unnest(?::VARCHAR[]) AS id, unnest(?::BIGINT[]) AS created, "
-        "unnest(?::VARCHAR[]) AS data) AS u WHERE d.id = u.id"
+    given = (
+        "SELECT unnest(?::VARCHAR[]) AS id, unnest(?::BIGINT[]) AS created, "
+        "unnest(?::VARCHAR[])::JSON AS data"
     )
+    text = _update(number, "created = make_timestamp(u.created), data = u.data", given, columns)
     return text, _columns(documents)
+
+
+def _update(number: int, sets: str, given: str, columns: Sequence[Column]) -> str:
+    if columns:
+        sets += "".join(f", {column.column} = u.{column.column}" for column in columns)
+        given = f"SELECT *{_sources(columns)} FROM ({given})"
+    return f"UPDATE documents_{number:d} AS d SET {sets} FROM ({given}) AS u WHERE d.id = u.id"
+
+
+def _sources(columns: Sequence[Column]) -> str:
+    return "".join(f", {column.source} AS {column.column}" for column in columns)
 
 
 def delete(number: int, ids: list[str]) -> Sql:
@@ -80,6 +94,39 @@ def overlaid(number: int | None, changed: list[str], documents: list[Document]) 
         "WHERE id NOT IN (SELECT unnest(?::VARCHAR[]))"
     )
     return f"({stored} UNION ALL {added})", [changed, *values]
+
+
+def make_keys(number: int) -> list[Sql]:
+    """The statements that make the table of a collection's unique keys.
+
+    It is a table by itself, as DuckDB alters no table that has an index besides its primary key.
+    """
+    return [
+        (f"CREATE TABLE keys_{number:d} (key VARCHAR, id VARCHAR)", []),
+        (f"CREATE INDEX keys_{number:d}_key ON keys_{number:d} (key)", []),
+    ]
+
+
+def drop_keys(number: int) -> Sql:
+    """The unique keys go."""
+    return f"DROP TABLE IF EXISTS keys_{number:d}", []
+
+
+def take_keys(number: int, keys: list[tuple[str, str]]) -> Sql:
+    """Keys with the ids of the documents that have them now."""
+    text = f"INSERT INTO keys_{number:d} SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[])"
+    return text, [[key for key, _ in keys], [doc_id for _, doc_id in keys]]
+
+
+def free_keys(number: int, keys: list[str]) -> Sql:
+    """Nobody has these keys any more."""
+    return f"DELETE FROM keys_{number:d} WHERE key IN (SELECT unnest(?::VARCHAR[]))", [keys]
+
+
+def find_keys(connection: Connection, number: int, keys: list[str]) -> dict[str, str]:
+    """The ids of the documents that have these keys."""
+    text = f"SELECT key, id FROM keys_{number:d} WHERE key IN (SELECT unnest(?::VARCHAR[]))"
+    return dict(connection.execute(text, [keys]).fetchall())
 
 
 def _columns(documents: list[Document]) -> list[list[Any]]:

@@ -21,11 +21,13 @@ from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.definitions import Definition
 from aiwe_engine.store.duckdb.database import Database, closed
+from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.duckdb.reader import Reader
 from aiwe_engine.store.duckdb.writer import Writer
-from aiwe_engine.store.ids import Ids
+from aiwe_engine.store.ids import Ids, check_collection
 from aiwe_engine.store.optimistic import OptimisticTransaction
 from aiwe_engine.store.repository import Question, Repository
+from aiwe_engine.types import Json
 
 
 class DuckDBStore:
@@ -116,6 +118,16 @@ class DuckDBStore:
     def changes(self, scope: Scope, collection: str) -> int:
         """How often a collection was changed so far."""
         return self._database.changes((scope.app, scope.env, collection))
+
+    async def define(
+        self, scope: Scope, collection: str, definition: Json, version: str
+    ) -> list[str]:
+        """Declares a collection; returns the changes in words."""
+        check_collection(collection)
+        self._check_open()
+        if not self.is_open:  # nobody overtakes those who wait for it
+            await self.open()
+        return await self._writer.migrate(Migration(scope, collection, definition, version))
 
     async def collections(self, scope: Scope) -> list[str]:
         """The names of the collections that were ever written to."""

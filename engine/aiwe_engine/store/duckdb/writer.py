@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from asyncio import Future, get_running_loop
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiwe_engine.errors import AiweError
@@ -20,15 +21,19 @@ from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.documents import Document
 from aiwe_engine.store.duckdb import question, sql
 from aiwe_engine.store.duckdb.database import Database
+from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
 from aiwe_engine.store.rows import Place, TableRows
+from aiwe_engine.store.unique import UniqueKeys
 
 if TYPE_CHECKING:
+    from aiwe_engine.store.duckdb.columns import Column
     from aiwe_engine.store.duckdb.database import Connection
     from aiwe_engine.store.duckdb.sql import Sql
 
 Job: TypeAlias = tuple[Change[Any], "Future[Any]"]
+Waiting: TypeAlias = tuple["Change[Any] | Migration", "Future[Any]"]
 
 MOST_CHANGES = 1_000  # in one group: what comes later waits for the next
 
@@ -39,7 +44,7 @@ class Writer:
     def __init__(self, database: Database, cache: DocumentCache, room: Room | None) -> None:
         self._database, self._room = database, room
         self._cache = cache
-        self._lane: Lane[Job] = Lane("store-writer", self._work, most=MOST_CHANGES)
+        self._lane: Lane[Waiting] = Lane("store-writer", self._work, most=MOST_CHANGES)
 
     def submit(self, change: Change[Result]) -> Future[Result]:
         """Gives a change its place; the future is settled when it is durable. On the loop only."""
@@ -47,16 +52,35 @@ class Writer:
         self._lane.put((change, future))
         return future
 
+    def migrate(self, migration: Migration) -> Future[list[str]]:
+        """Gives a new definition its place among the changes. On the loop only."""
+        future: Future[list[str]] = get_running_loop().create_future()
+        self._lane.put((migration, future))
+        return future
+
     def finish(self) -> None:
         """Commits what is waiting and ends the thread. Blocks."""
         self._lane.finish()
 
-    def _work(self, jobs: list[Job]) -> None:
+    def _work(self, jobs: list[Waiting]) -> None:
         while jobs:
-            length = _stretch(jobs)
-            deliver(self._commit(jobs[:length]))
+            first, future = jobs[0]
+            if isinstance(first, Migration):
+                length, outcomes = 1, [self._migrate(first, future)]
+            else:
+                group = _stretch(jobs)
+                length, outcomes = len(group), self._commit(group)
+            deliver(outcomes)
             del jobs[:length]
             self._database.checkpoint()
+
+    def _migrate(self, migration: Migration, future: Future[Any]) -> Outcome:
+        try:
+            connection = self._database.connection()
+            return future, migration.run(connection, self._database), None
+        except Exception as error:  # noqa: BLE001  as below
+            self._roll_back()
+            return future, None, self._database.failure(error)
 
     def _commit(self, group: list[Job]) -> list[Outcome]:
         try:
@@ -96,6 +120,7 @@ class Writer:
             wanted = missing.get(table.place)
             if wanted and table.number is not None:
                 table.before.update(sql.read(connection, table.number, list(wanted)))
+        _expect(group, tables)
         return tables
 
     def _table(
@@ -106,12 +131,14 @@ class Writer:
         table = tables.get(place)
         if table is None:
             number = self._database.table(change.scope, collection)
+            definition = self._database.definition(place)
             table = tables[place] = TableRows(
-                place,
-                number,
-                self._database.definition(place),
-                changes=self._database.changes(place),
+                place, number, definition, changes=self._database.changes(place)
             )
+            if definition.unique and number is not None:
+                connection = self._database.connection()
+                find = partial(sql.find_keys, connection, number)
+                table.unique = UniqueKeys(collection, definition, find)
         return table
 
     def _store(self, connection: Connection, tables: list[TableRows]) -> None:
@@ -123,7 +150,7 @@ class Writer:
                 table.number = self._database.next_number() + len(made)
                 made[table.place] = table.number
                 statements += sql.make(table.number, table.place)
-            statements += _statements(table, table.number)
+            statements += _statements(table, table.number, self._database.columns(table.place))
         try:
             self._execute(connection, statements)
             self._database.add(made)
@@ -156,6 +183,8 @@ class Writer:
             if self._room is not None and change.grows:
                 self._room.admit()
             result = change.run(reached.__getitem__)
+            for table in reached.values():
+                table.check()
         except AiweError as error:
             failed = error
         for table in reached.values():
@@ -169,12 +198,16 @@ class Writer:
             self._database.connection().execute("ROLLBACK")
 
 
-def _stretch(group: list[Job]) -> int:
-    """How many changes go into one transaction."""
-    for index, (change, _) in enumerate(group):
+def _stretch(jobs: list[Waiting]) -> list[Job]:
+    """The changes that go into one transaction."""
+    group: list[Job] = []
+    for change, future in jobs:
+        if isinstance(change, Migration) or (group and change.alone):
+            break
+        group.append((change, future))
         if change.alone:
-            return max(index, 1)
-    return len(group)
+            break
+    return group
 
 
 def _stored(table: TableRows) -> int:
@@ -182,7 +215,7 @@ def _stored(table: TableRows) -> int:
     return sum(len(document.text) for document in table.after.values() if document is not None)
 
 
-def _statements(table: TableRows, number: int) -> list[Sql]:
+def _statements(table: TableRows, number: int, columns: tuple[Column, ...]) -> list[Sql]:
     new: list[Document] = []
     changed: list[Document] = []
     moved: list[Document] = []  # changed, with another createdAt
@@ -198,14 +231,39 @@ def _statements(table: TableRows, number: int) -> list[Sql]:
             (changed if document.created is None else moved).append(document)
     statements = []
     if new:
-        statements.append(sql.insert(number, new))
+        statements.append(sql.insert(number, new, columns))
     if changed:
-        statements.append(sql.change(number, changed))
+        statements.append(sql.change(number, changed, columns))
     if moved:
-        statements.append(sql.move(number, moved))
+        statements.append(sql.move(number, moved, columns))
     if gone:
         statements.append(sql.delete(number, gone))
+    return [*statements, *_key_statements(table, number)]
+
+
+def _key_statements(table: TableRows, number: int) -> list[Sql]:
+    if table.unique is None:
+        return []
+    freed, taken = table.unique.moves()
+    statements = []
+    if freed:
+        statements.append(sql.free_keys(number, freed))
+    if taken:
+        statements.append(sql.take_keys(number, taken))
     return statements
+
+
+def _expect(group: list[Job], tables: dict[Place, TableRows]) -> None:
+    """Has the unique keys looked up that a group will need, as far as it can say so."""
+    coming: dict[Place, list[dict[str, Any]]] = {}
+    for change, _ in group:
+        brought = change.brings()
+        for name in change.reach() if brought else ():
+            coming.setdefault((change.scope.app, change.scope.env, name), []).extend(brought)
+    for place, documents in coming.items():
+        unique = tables[place].unique
+        if unique is not None:
+            unique.expect(documents)
 
 
 def _find(connection: Connection, number: int, condition: Condition) -> dict[str, bytes]:

@@ -33,7 +33,11 @@ interface DataRepository {
   transaction<R>(work: (tx: DataRepository) => Promise<R>): Promise<R>;
   /** Parameterised only. Each collection is a view of the same name with its fields as columns. Read-only. */
   sql<R = any>(strings: TemplateStringsArray, ...values: unknown[]): Promise<R[]>;
-  /** Declares fields, unique keys and indexes; checked on write; migrations are recorded per version. */
+  /**
+   * Declares fields, unique keys and indexes; checked on write; migrations are recorded per version. At top level or in init(), not awaited.
+   * A write that does not fit `schema` is 400 `invalid_document`, one that takes a value of another document's `unique` key 409 `already_exists`.
+   * Fields with a scalar type in `schema`, and those of `index`, are kept in columns. `owner` and `tenant` stay until one says false.
+   */
   define(collection: string, definition: { schema?: JsonSchema; unique?: string[][]; index?: string[][]; tenant?: boolean; owner?: boolean }): void;
   collections(): Promise<string[]>;
   /** The same calls without promises, for code that cannot await. Each holds its isolate while it waits: prefer the others. */

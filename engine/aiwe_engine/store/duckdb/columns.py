@@ -1,0 +1,124 @@
+"""Columns of their own for declared fields, beside the documents that hold them.
+
+A field that a schema gives one scalar type has a column of that type, a field of an index without
+one a column of JSON text. What is in them is taken out of the document by SQL, here and nowhere
+else, whenever a document is written; the document stays what counts. A column is exact where it
+says as much as the documents do: every value is of its type, or null or missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from aiwe_engine.store.definitions import Definition
+from aiwe_engine.store.filters import Path, path_of
+
+Kind: TypeAlias = Literal["VARCHAR", "DOUBLE", "BIGINT", "BOOLEAN", "JSON"]
+
+MOST = 64  # of one collection
+_OWN = ("id", "version", "createdAt", "updatedAt")
+_SOURCES = {
+    "VARCHAR": "CASE json_type(data, {0}) WHEN 'VARCHAR' THEN json_extract_string(data, {0}) END",
+    "DOUBLE": "CASE WHEN json_type(data, {0}) IN ('BIGINT', 'UBIGINT', 'DOUBLE') "
+    "THEN try_cast(json_extract_string(data, {0}) AS DOUBLE) END",
+    "BIGINT": "CASE json_type(data, {0}) "
+    "WHEN 'BIGINT' THEN try_cast(json_extract_string(data, {0}) AS BIGINT) "
+    "WHEN 'UBIGINT' THEN try_cast(json_extract_string(data, {0}) AS BIGINT) "
+    "WHEN 'DOUBLE' THEN CASE WHEN json_extract_string(data, {0})::DOUBLE "
+    "= trunc(json_extract_string(data, {0})::DOUBLE) "
+    "THEN try_cast(json_extract_string(data, {0})::DOUBLE AS BIGINT) END END",
+    "BOOLEAN": "CASE json_type(data, {0}) WHEN 'BOOLEAN' "
+    "THEN json_extract_string(data, {0}) = 'true' END",
+    "JSON": "json_extract(data, {0})::VARCHAR",
+}
+_TYPES: dict[str, Kind] = {
+    "string": "VARCHAR",
+    "number": "DOUBLE",
+    "integer": "BIGINT",
+    "boolean": "BOOLEAN",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table of documents.
+
+    Attributes:
+        field: the name of the field, dotted where it stands inside another.
+        kind: its type; JSON: the field's JSON text, as VARCHAR.
+        column: its name.
+        exact: nothing that the documents say of the field is lost in it, but whether a null is
+            written or the field is missing. Always so of JSON, where that is not lost either.
+    """
+
+    field: str
+    kind: Kind
+    column: str
+    exact: bool = True
+
+    @property
+    def path(self) -> Path:
+        """The steps that lead to the field."""
+        return path_of(self.field)
+
+    @property
+    def type(self) -> str:
+        """What DuckDB calls its type."""
+        return "VARCHAR" if self.kind == "JSON" else self.kind
+
+    @property
+    def source(self) -> str:
+        """The SQL that takes its value out of `data`."""
+        return _SOURCES[self.kind].format(pointer(self.path))
+
+    @property
+    def lost(self) -> str:
+        """The SQL that says whether a document has a value that is not in the column."""
+        kind = f"json_type(data, {pointer(self.path)})"
+        return f"({self.column} IS NULL AND coalesce({kind}, 'NULL') <> 'NULL')"
+
+
+def pointer(path: Path) -> str:
+    """The place of a field as a quoted JSON pointer."""
+    steps = (step.replace("~", "~0").replace("/", "~1").replace("'", "''") for step in path)
+    return "'/" + "/".join(steps) + "'"
+
+
+def wanted(definition: Definition) -> dict[str, Kind]:
+    """The fields that shall have columns, each with its type."""
+    found: dict[str, Kind] = {}
+    for field, schema in definition.properties().items():
+        kind = _kind(schema)
+        if kind is not None and field not in _OWN and _is_plain(field):
+            found[field] = kind
+    flags = [name for name in ("tenant", "owner") if getattr(definition, name)]
+    indexed = [".".join(path) for key in definition.index for path in key]
+    for field in (*flags, *indexed):
+        if field not in _OWN:
+            found.setdefault(field, "JSON")
+    return dict(list(found.items())[:MOST])
+
+
+def _is_plain(field: str) -> bool:
+    """Whether a name means the same in a schema and in a filter."""
+    return 0 < len(field) <= 100 and "." not in field and "\0" not in field
+
+
+def _kind(schema: Any) -> Kind | None:
+    types = schema.get("type") if isinstance(schema, dict) else None
+    if types is None and isinstance(schema, dict):
+        return _kind_of_values(schema)
+    names = [types] if isinstance(types, str) else types
+    scalars = [name for name in names if name != "null"] if isinstance(names, list) else []
+    if sorted(scalars) == ["integer", "number"]:
+        return "DOUBLE"
+    return _TYPES.get(scalars[0]) if len(scalars) == 1 else None
+
+
+def _kind_of_values(schema: dict[str, Any]) -> Kind | None:
+    """The type of an `enum` or a `const` of strings or booleans."""
+    values = schema["enum"] if isinstance(schema.get("enum"), list) else [schema.get("const")]
+    types = {type(value) for value in values if value is not None}
+    kinds: dict[type, Kind] = {str: "VARCHAR", bool: "BOOLEAN"}
+    return kinds.get(types.pop()) if len(types) == 1 else None

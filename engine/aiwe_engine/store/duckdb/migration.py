@@ -1,0 +1,202 @@
+"""A new definition of a collection, carried out: `define`, on the writer's thread.
+
+All in one transaction: the collection's table where there was none, columns and unique keys filled
+from what is stored, the definition itself, and a row of `migrations` that says which version of the
+app changed what. Documents that do not fit a new schema stay, and are counted; what breaks a new
+unique key is an error, and nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from aiwe_engine.protocols import Scope
+from aiwe_engine.store.definitions import Definition, not_unique, parse
+from aiwe_engine.store.duckdb import sql
+from aiwe_engine.store.duckdb.columns import Column, wanted
+from aiwe_engine.store.duckdb.database import Database
+from aiwe_engine.store.rows import Place
+from aiwe_engine.store.unique import stored_keys
+from aiwe_engine.types import Json
+
+if TYPE_CHECKING:
+    from aiwe_engine.store.duckdb.database import Connection
+
+PORTION = 5_000  # documents looked at in one go
+SHOWN = 5  # offending documents that are named
+
+
+@dataclass(slots=True)
+class Migration:
+    """One call of `define`.
+
+    Attributes:
+        scope: whose data.
+        collection: its name.
+        value: the definition, as the program gave it.
+        version: of the app.
+    """
+
+    scope: Scope
+    collection: str
+    value: Json
+    version: str
+    _said: list[str] = field(default_factory=list)
+    _is_new: bool = False  # nothing is stored yet
+
+    @property
+    def place(self) -> Place:
+        """The collection, of all that the database holds."""
+        return self.scope.app, self.scope.env, self.collection
+
+    def run(self, connection: Connection, database: Database) -> list[str]:
+        """Does it, durably; returns the changes in words, none where nothing changes.
+
+        Raises:
+            RequestError: `invalid_definition`, `not_unique`.
+        """
+        before = database.definition(self.place)
+        number = database.table(self.scope, self.collection)
+        definition = parse(self.collection, self.value, before)
+        if number is not None and definition.text == before.text:
+            return []
+        connection.execute("BEGIN")
+        if number is None:
+            self._is_new = True
+            number = database.next_number()
+            self._said.append("collection made")
+            for statement in sql.make(number, self.place):
+                connection.execute(*statement)
+        self._said += definition.differences(before)
+        columns = self._columns(connection, number, database.columns(self.place), definition)
+        self._look_through(connection, number, before, definition)
+        self._record(connection, number, definition, columns)
+        connection.execute("COMMIT")
+        database.declare(self.place, number, definition, columns)
+        return self._said
+
+    def _columns(
+        self,
+        connection: Connection,
+        number: int,
+        present: tuple[Column, ...],
+        definition: Definition,
+    ) -> tuple[Column, ...]:
+        """Columns for what is declared, new ones filled. What is not declared any more is dropped.
+
+        That happens one migration later: a query that is about to begin may still name it.
+        """
+        table = f"documents_{number:d}"
+        dead = "DELETE FROM columns WHERE number = ? AND NOT live RETURNING name"
+        for (name,) in connection.execute(dead, [number]).fetchall():
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {name}")
+        shall = wanted(definition)
+        kept = {
+            column.field: column for column in present if shall.get(column.field) == column.kind
+        }
+        last = max((int(column.column[1:]) for column in present), default=0)
+        new = [
+            Column(name, kind, f"c{last + count}")
+            for count, (name, kind) in enumerate(
+                ((name, kind) for name, kind in shall.items() if name not in kept), start=1
+            )
+        ]
+        for column in new:
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.column} {column.type}")
+        if new:
+            sets = ", ".join(f"{column.column} = {column.source}" for column in new)
+            connection.execute(f"UPDATE {table} SET {sets}")
+        columns = (*kept.values(), *new)
+        for column in kept.values():
+            drop = "DELETE FROM columns WHERE number = ? AND name = ?"
+            connection.execute(drop, [number, column.column])
+        connection.execute("UPDATE columns SET live = FALSE WHERE number = ?", [number])
+        return _examined(connection, table, columns)
+
+    def _look_through(
+        self, connection: Connection, number: int, before: Definition, definition: Definition
+    ) -> None:
+        """Looks at every stored document where it must be: for new keys, for a new schema."""
+        rekeys = (definition.unique, definition.tenant) != (before.unique, before.tenant)
+        checks = definition.checks and definition.schema_text != before.schema_text
+        if rekeys:
+            connection.execute(*sql.drop_keys(number))
+            if definition.unique:
+                for statement in sql.make_keys(number):
+                    connection.execute(*statement)
+        rekeys = rekeys and bool(definition.unique)
+        looks = (checks or rekeys) and not self._is_new
+        misfits = 0
+        for documents in _portions(connection, number) if looks else ():
+            if checks:
+                misfits += sum(not definition.accepts(fields) for fields in documents)
+            if rekeys:
+                keys = [
+                    (key, fields["id"])
+                    for fields in documents
+                    for key in stored_keys(definition, fields)
+                ]
+                connection.execute(*sql.take_keys(number, keys))
+        if rekeys:
+            self._refuse_duplicates(connection, number, definition)
+        if misfits:
+            self._said.append(
+                f"{misfits:,} stored documents do not fit the schema: they stay as they are, "
+                "and are checked when they are written"
+            )
+
+    def _refuse_duplicates(
+        self, connection: Connection, number: int, definition: Definition
+    ) -> None:
+        text = (
+            f"SELECT key, list(id ORDER BY id)[:{SHOWN}] FROM keys_{number:d} GROUP BY key "
+            "HAVING count(*) > 1 ORDER BY key LIMIT 1"
+        )
+        found = connection.execute(text).fetchone()
+        if found is not None:
+            key, ids = found
+            raise not_unique(self.collection, definition.unique[int(key.partition(":")[0])], ids)
+
+    def _record(
+        self,
+        connection: Connection,
+        number: int,
+        definition: Definition,
+        columns: tuple[Column, ...],
+    ) -> None:
+        """Keeps the definition, its columns, and what this migration did."""
+        connection.execute("DELETE FROM definitions WHERE number = ?", [number])
+        connection.execute("INSERT INTO definitions VALUES (?, ?)", [number, definition.text])
+        for column in columns:
+            row = [number, column.field, column.kind, column.column, column.exact]
+            connection.execute("INSERT INTO columns VALUES (?, ?, ?, ?, ?, TRUE)", row)
+        connection.execute(
+            "INSERT INTO migrations VALUES (?, ?, ?, ?, current_timestamp, ?)",
+            [*self.place, self.version, orjson.dumps(self._said).decode()],
+        )
+
+
+def _examined(
+    connection: Connection, table: str, columns: tuple[Column, ...]
+) -> tuple[Column, ...]:
+    """The columns, with what is known of the documents that are there."""
+    typed = [column for column in columns if column.kind != "JSON"]
+    if not typed:
+        return columns
+    counts = ", ".join(f"count_if({column.lost})" for column in typed)
+    row = connection.execute(f"SELECT {counts} FROM {table}").fetchone() or ()
+    lost = dict(zip((column.column for column in typed), row, strict=False))
+    return tuple(replace(column, exact=not lost.get(column.column)) for column in columns)
+
+
+def _portions(connection: Connection, number: int) -> Iterator[list[dict[str, Any]]]:
+    """All stored documents, on a connection of their own: this one is about to write."""
+    with closing(connection.cursor()) as reader:
+        reader.execute(f"SELECT data FROM documents_{number:d}")
+        while rows := reader.fetchmany(PORTION):
+            yield [orjson.loads(data) for (data,) in rows]
