@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -176,8 +177,8 @@ class Migration:
             row = [number, column.field, column.kind, column.column, column.exact]
             connection.execute("INSERT INTO columns VALUES (?, ?, ?, ?, ?, TRUE)", row)
         connection.execute(
-            "INSERT INTO migrations VALUES (?, ?, ?, ?, current_timestamp, ?)",
-            [*self.place, self.version, orjson.dumps(self._said).decode()],
+            "INSERT INTO migrations VALUES (?, ?, ?, ?, make_timestamp(?::BIGINT), ?)",
+            [*self.place, self.version, time_ns() // 1000, orjson.dumps(self._said).decode()],
         )
 
 

@@ -5,19 +5,21 @@ together, as JSON texts (`f`), and of those that are ordered or searched as stri
 (`s`). They pass through `unnest`, or the optimizer would put the extraction back into each comparison,
 which costs a megabyte apiece. The first character of a JSON text says of which type it is.
 
+A field that has a column which says all of it is not taken out: see columns.py.
+
 Field names travel as JSON pointers inside quoted literals, values as parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 import orjson
 
 from aiwe_engine.store.documents import instant
 from aiwe_engine.store.duckdb import sql
-from aiwe_engine.store.duckdb.columns import pointer
+from aiwe_engine.store.duckdb.columns import Column, pointer
 from aiwe_engine.store.duckdb.sql import Sql
 from aiwe_engine.store.filters import (
     AllOf,
@@ -40,15 +42,30 @@ from aiwe_engine.types import Json
 
 _ID, _CREATED = ("id",), ("createdAt",)  # these have columns of their own
 
+#: What a column of a type is as a number and as a text.
+_NUMBERS = {
+    "DOUBLE": "{}",
+    "BIGINT": "{}::DOUBLE",
+    "VARCHAR": "NULL::DOUBLE",
+    "BOOLEAN": "NULL::DOUBLE",
+}
+_TEXTS = {
+    "VARCHAR": "{}",
+    "BOOLEAN": "{}::VARCHAR",
+    "DOUBLE": "NULL::VARCHAR",
+    "BIGINT": "NULL::VARCHAR",
+}
+
 
 def find(
     number: int | None,
     condition: Condition,
     selection: Selection,
     overlay: Overlay | None = None,
+    columns: Sequence[Column] = (),
 ) -> Sql:
     """The texts of the chosen documents in their order."""
-    statement = _Statement(number, overlay)
+    statement = _Statement(number, overlay, columns)
     where = statement.expression(condition)
     if selection.after is not None:
         where = f"{where} AND {statement.after(selection.order, selection.after)}"
@@ -61,16 +78,21 @@ def find(
     return text, statement.all_values()
 
 
-def matching(number: int, condition: Condition) -> Sql:
+def matching(number: int, condition: Condition, columns: Sequence[Column] = ()) -> Sql:
     """Ids and texts of the documents that meet a condition, in no order."""
-    statement = _Statement(number)
+    statement = _Statement(number, None, columns)
     where = statement.expression(condition)
     return f"SELECT id, data FROM {statement.source()} WHERE {where}", statement.values
 
 
-def count(number: int | None, condition: Condition, overlay: Overlay | None = None) -> Sql:
+def count(
+    number: int | None,
+    condition: Condition,
+    overlay: Overlay | None = None,
+    columns: Sequence[Column] = (),
+) -> Sql:
     """How many documents meet a condition."""
-    statement = _Statement(number, overlay)
+    statement = _Statement(number, overlay, columns)
     where = statement.expression(condition)
     return f"SELECT count(*) FROM {statement.source()} WHERE {where}", statement.all_values()
 
@@ -78,10 +100,14 @@ def count(number: int | None, condition: Condition, overlay: Overlay | None = No
 class _Statement:
     """One statement in the making: the fields it takes out, its parameters in order."""
 
-    def __init__(self, number: int | None, overlay: Overlay | None = None) -> None:
+    def __init__(
+        self, number: int | None, overlay: Overlay | None, columns: Sequence[Column]
+    ) -> None:
         self._table: str = f"documents_{number}"
         self._laid_over: list[Any] = []
+        self._columns = {column.path: column for column in columns if column.exact}
         if overlay is not None:
+            self._columns.clear()  # what is laid over has none
             self._table, self._laid_over = sql.overlaid(number, overlay.changed, overlay.documents)
         self._json: dict[Path, int] = {}
         self._plain: dict[Path, int] = {}
@@ -93,11 +119,11 @@ class _Statement:
 
     def source(self) -> str:
         """What to select from, when all fields are known."""
-        if not self._json:
-            return self._table
-        pointers = ", ".join(pointer(path) for path in self._json)
-        taken = f"unnest([json_extract(data, [{pointers}])]) AS f"
-        source = f"(SELECT id, created, data, {taken} FROM {self._table})"
+        source = self._table
+        if self._json:
+            pointers = ", ".join(pointer(path) for path in self._json)
+            taken = f"unnest([json_extract(data, [{pointers}])]) AS f"
+            source = f"(SELECT *, {taken} FROM {source})"
         if self._plain:
             texts = ", ".join(_unquoted(self._field(path)) for path in self._plain)
             source = f"(SELECT *, unnest([[{texts}]]) AS s FROM {source})"
@@ -115,7 +141,12 @@ class _Statement:
         if key.path == _ID:
             return [f"id {way}"]
         nulls = "FIRST" if key.descending else "LAST"
-        number, plain = self.number(key.path), _unquoted(self._field(key.path))
+        number = self.number(key.path)
+        typed = self.typed(key.path)
+        if typed is not None:
+            own = number if typed.kind in ("DOUBLE", "BIGINT") else typed.column
+            return [self.absent(key.path), f"{own} {way}"]
+        plain = _unquoted(self._field(key.path))
         return [
             self.absent(key.path),
             f"{number} {way} NULLS {nulls}",
@@ -168,29 +199,69 @@ class _Statement:
             return f"make_timestamp({self.mark(instant(value))}::BIGINT)"
         return self.mark(value)
 
+    def typed(self, path: Path) -> Column | None:
+        """The column that says all of the field but whether it is null or missing."""
+        column = self._columns.get(path)
+        return column if column is not None and column.kind != "JSON" else None
+
     def absent(self, path: Path) -> str:
         """Whether the field is missing or null."""
+        typed = self.typed(path)
+        if typed is not None:
+            return f"({typed.column} IS NULL)"
         return f"(coalesce({self.json(path)}, 'null') = 'null')"
 
     def json(self, path: Path) -> str:
         """The field as JSON text; NULL where there is none."""
+        column = self._columns.get(path)
+        if column is not None and column.kind == "JSON":
+            return column.column
         return f"{self._field(path)}::VARCHAR"
 
     def plain(self, path: Path) -> str:
-        """The field as text, a string without its quotes."""
+        """The field as text, a string without its quotes. Of a column of numbers nothing."""
+        typed = self.typed(path)
+        if typed is not None:
+            return _TEXTS[typed.kind].format(typed.column)
         self._field(path)
         return f"s[{self._plain.setdefault(path, len(self._plain) + 1)}]"
 
-    def _field(self, path: Path) -> str:
-        return f"f[{self._json.setdefault(path, len(self._json) + 1)}]"
-
     def number(self, path: Path) -> str:
         """The field where it is a number, else NULL: the text of a string has its quotes."""
+        typed = self.typed(path)
+        if typed is not None:
+            return _NUMBERS[typed.kind].format(typed.column)
         return f"try_cast({self.json(path)} AS DOUBLE)"
 
     def is_string(self, path: Path) -> str:
         """Whether the field is a string, or NULL."""
+        typed = self.typed(path)
+        if typed is not None:
+            return f"({typed.column} IS NOT NULL)" if typed.kind == "VARCHAR" else "FALSE"
         return f"starts_with({self.json(path)}, '\"')"
+
+    def is_text(self, path: Path, value: str) -> str:
+        """Whether the field is this string; never NULL."""
+        typed = self.typed(path)
+        if typed is None:
+            return f"coalesce({self.json(path)} = {self.json_mark(value)}, FALSE)"
+        if typed.kind != "VARCHAR":
+            return "FALSE"
+        return f"coalesce({typed.column} = {self.mark(value)}, FALSE)"
+
+    def is_boolean(self, path: Path, value: bool) -> str:
+        """Whether the field is this boolean; never NULL."""
+        typed = self.typed(path)
+        word = str(value).lower()
+        if typed is None:
+            return f"coalesce({self.json(path)} = '{word}', FALSE)"
+        return f"coalesce({typed.column} = {word}, FALSE)" if typed.kind == "BOOLEAN" else "FALSE"
+
+    def _field(self, path: Path) -> str:
+        column = self._columns.get(path)
+        if column is not None and column.kind == "JSON":
+            return f"{column.column}::JSON"
+        return f"f[{self._json.setdefault(path, len(self._json) + 1)}]"
 
     def mark(self, value: Any) -> str:
         """The place of a parameter."""
@@ -235,13 +306,11 @@ def _equals(to: _Statement, condition: Equals) -> str:
 
 def _is(to: _Statement, path: Path, value: Scalar) -> str:
     if value is None:
-        return f"(coalesce({to.json(path)}, 'null') = 'null')"
+        return to.absent(path)
     if isinstance(value, bool):
-        return f"coalesce({to.json(path)} = '{str(value).lower()}', FALSE)"
+        return to.is_boolean(path, value)
     if isinstance(value, str):
-        if path == _ID:
-            return f"(id = {to.mark(value)})"
-        return f"coalesce({to.json(path)} = {to.json_mark(value)}, FALSE)"
+        return f"(id = {to.mark(value)})" if path == _ID else to.is_text(path, value)
     return f"coalesce({to.number(path)} = {to.mark(float(value))}, FALSE)"
 
 
@@ -287,6 +356,11 @@ def _like(to: _Statement, condition: Like) -> str:
 
 def _contains(to: _Statement, condition: Contains) -> str:
     path, value = condition.path, condition.value
+    if to.typed(path) is not None:  # no array
+        if not isinstance(value, str):
+            return "FALSE"
+        part = f"contains({to.plain(path)}, {to.mark(value)}) AND {to.is_string(path)}"
+        return f"coalesce({part}, FALSE)"
     forms: list[Scalar] = [value]
     if isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
         forms = [int(value), float(value)]

@@ -130,6 +130,8 @@ class Reader:
     def _run(self, question: Question, waiting: list[Future[Any]]) -> list[bytes] | int:
         connection = self._database.connection()
         number = self._database.table(question.scope, question.collection)
+        place = (question.scope.app, question.scope.env, question.collection)
+        columns = self._database.columns(place)
         selection = question.selection
         overlay = question.overlay
         if number is None and overlay is None:
@@ -139,9 +141,9 @@ class Reader:
             self._running.append(running)
         try:
             if selection is None:
-                connection.execute(*count(number, question.condition, overlay))
+                connection.execute(*count(number, question.condition, overlay, columns))
                 return int((connection.fetchone() or (0,))[0])
-            connection.execute(*find(number, question.condition, selection, overlay))
+            connection.execute(*find(number, question.condition, selection, overlay, columns))
             texts = self._fetch(connection)
         finally:
             with self._lock:

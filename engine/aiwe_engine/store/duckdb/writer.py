@@ -107,7 +107,8 @@ class Writer:
                     continue
                 condition = change.where()
                 if condition is not None:
-                    found = _find(connection, table.number, condition)
+                    columns = self._database.columns(table.place)
+                    found = _find(connection, table.number, condition, columns)
                     table.before.update(found)
                     table.picked = list(found)
                 for doc_id in ids:
@@ -266,6 +267,8 @@ def _expect(group: list[Job], tables: dict[Place, TableRows]) -> None:
             unique.expect(documents)
 
 
-def _find(connection: Connection, number: int, condition: Condition) -> dict[str, bytes]:
-    rows = connection.execute(*question.matching(number, condition)).fetchall()
+def _find(
+    connection: Connection, number: int, condition: Condition, columns: tuple[Column, ...]
+) -> dict[str, bytes]:
+    rows = connection.execute(*question.matching(number, condition, columns)).fetchall()
     return {doc_id: data.encode() for doc_id, data in rows}
