@@ -11,6 +11,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -22,6 +23,7 @@ Locate = Callable[[bool], Awaitable[Engine]]
 
 _CONNECT = 5.0
 _ANSWER = 15.0
+_QUESTION = 60.0  # what a query may take is the engine's to say
 
 
 class EngineClient:
@@ -58,6 +60,21 @@ class EngineClient:
         """The files below /assets/ of an app."""
         answer = await self._json("GET", f"/assets/{app}")
         return list(answer.get("assets", []))
+
+    async def collections(self, app: str) -> list[Event]:
+        """The collections of an app, with how many documents each has."""
+        return list((await self._json("GET", f"/data/{app}"))["collections"])
+
+    async def page(self, app: str, collection: str, where: Event, options: Event) -> Event:
+        """Documents that a filter finds, how many it finds in all, and the next page's cursor."""
+        query = {name: _text(value) for name, value in ({"where": where} | options).items()}
+        path = f"/data/{app}/{_segment(collection)}"
+        return dict(await self._json("GET", path, query=query, timeout=_QUESTION))
+
+    async def document(self, app: str, collection: str, doc_id: str) -> Event:
+        """One document."""
+        path = f"/data/{app}/{_segment(collection)}/{_segment(doc_id)}"
+        return dict(await self._json("GET", path))
 
     async def logs(self, app: str | None, after: int = 0, limit: int = 200) -> list[Event]:
         """Log lines with a `seq` above `after`, oldest first."""
@@ -199,6 +216,15 @@ async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
             pieces = [piece]
     if line := b"".join(pieces).strip():
         yield line
+
+
+def _segment(text: str) -> str:
+    """A text as one segment of a path; not even dots mean anything in it."""
+    return quote(text, safe="").replace(".", "%2E")
+
+
+def _text(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def _refused(response: httpx.Response) -> CellError:

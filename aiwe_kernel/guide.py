@@ -9,6 +9,7 @@ _MAGICS = (
     ("%open /hello", "a link to the app"),
     ("%live app.name", "the value of an expression where requests are served"),
     ("%logs", "the app's log, live (%logs 20: the last 20 lines as text)"),
+    ("%data", "the app's collections, to page through (%data tasks { done: false })"),
     ("%assets", "the files below /assets/, with links"),
     ("%engine", "which engine runs this notebook, and how it was found"),
     ("%%asset css/site.css", "the cell is that file of the app's pages, at /assets/css/site.css"),

@@ -1,4 +1,4 @@
-"""The magics that speak to the engine: %live %routes %assets %logs %open %engine %help, %%asset.
+"""The magics that speak to the engine: %live %routes %assets %data %logs %open %engine %help, %%asset.
 
 A magic that has to wait returns a `Waiting`: our cells await it (`kernel.line_magic`), and in a
 `%%python` cell, where nobody does, it finishes by itself and its output still lands in that cell.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Coroutine, Generator
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
 from IPython.display import publish_display_data
 
 from aiwe_kernel.asset import assets_data
+from aiwe_kernel.data.browser import DataBrowsers
 from aiwe_kernel.deployment import link_data, routes_data
 from aiwe_kernel.errors import CellError, cell_error, interrupted
 from aiwe_kernel.guide import guide_data
@@ -49,6 +51,7 @@ class AiweMagics(Magics):
         super().__init__(shell)
         self._kernel = kernel
         self._viewers = LogViewers(kernel.client)
+        self._browsers = DataBrowsers(kernel.client)
 
     @line_magic
     def live(self, line: str) -> Waiting:
@@ -69,6 +72,11 @@ class AiweMagics(Magics):
     def asset(self, line: str, cell: str) -> Waiting:
         """%%asset PATH: what stands below is a file of the app's pages; --base64 for no text."""
         return Waiting(self._kernel.run_asset(f"%%asset {line}\n{cell}"))
+
+    @line_magic
+    def data(self, line: str) -> Waiting:
+        """%data: the app's collections, to page through; `%data tasks { done: false }` opens one."""
+        return Waiting(self._data(line))
 
     @line_magic
     def logs(self, line: str) -> Waiting:
@@ -109,6 +117,11 @@ class AiweMagics(Magics):
         live = any(app["app"] == name for app in apps)
         assets = await self._kernel.client.assets(name) if name and live else []
         publish_display_data(assets_data(assets, self._kernel.counts))
+
+    async def _data(self, line: str) -> None:
+        app = await self._app_or_none(None) or self._app_to_be()
+        request = self._kernel.request.get()
+        await self._browsers.show(app, line, request.cell if request else None)
 
     async def _logs(self, line: str) -> None:
         if line and not line.isdigit():
@@ -161,6 +174,12 @@ class AiweMagics(Magics):
                 if path and app.get("path") == path:
                     return str(app["app"])
         return None
+
+    def _app_to_be(self) -> str:
+        """The name that this notebook's app will get, and had when it was live before."""
+        from aiwe_engine.programs.sources import slug  # seldom needed
+
+        return slug(PurePath(self._kernel.path or "").stem) or "notebook"
 
 
 def _usage(form: str, example: str) -> CellError:

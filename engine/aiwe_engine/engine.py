@@ -30,6 +30,7 @@ from aiwe_engine.capabilities.files import Files
 from aiwe_engine.capabilities.gate import Gate
 from aiwe_engine.capabilities.visit import SessionCalls
 from aiwe_engine.configuration.configuration import Configuration
+from aiwe_engine.data import ManagedData
 from aiwe_engine.deployments.notebook import Emit, Notebook
 from aiwe_engine.deployments.release import Release, Workshop
 from aiwe_engine.deployments.session import Session
@@ -63,6 +64,7 @@ from aiwe_engine.visits import Visits
 
 _LOG = logging.getLogger(__name__)
 SWEEP = 0.05  # seconds between two looks at deadlines
+NEWS = 1.0  # seconds between two events that an app's data was written
 Locate = Callable[[str], Awaitable[str | None]]
 
 
@@ -95,15 +97,17 @@ class Engine:
         self._space = Space(data, self.settings.data_limit)
         self._store = DuckDBStore(data / "data.duckdb", self.settings, self._space)
         self._space.spare = self._store.spare
+        self.managed_data = ManagedData(self._store, env)
         self._visits = Visits(self._store)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)
         self._files = FileStore(data / "files", self._space)
         self._fetch = Fetch(self.settings_of)
+        self._data = Data(self._store, self.log)
         capabilities: list[Capability] = [
             Body(self.settings_of),
-            Data(self._store, self.log),
+            self._data,
             self._fetch,
             Files(self._files, self.settings_of),
             SessionCalls(self._visits),
@@ -183,9 +187,13 @@ class Engine:
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
+        told = 0.0
         while True:
             await asyncio.sleep(SWEEP)
             now = loop.time()
+            if self._data.written and now - told >= NEWS:
+                told = now
+                self._tell_written()
             self._leaving = [release for release in self._leaving if release.serving.busy]
             for release in self._leaving:
                 release.serving.sweep(now)
@@ -474,6 +482,11 @@ class Engine:
         for queue in self._followers:
             if not queue.full():
                 queue.put_nowait(event)
+
+    def _tell_written(self) -> None:
+        for app in self._data.written:
+            self._tell({"type": "data", "app": app})
+        self._data.written.clear()
 
     def _tell_line(self, number: int, line: LogLine) -> None:
         if self._followers:

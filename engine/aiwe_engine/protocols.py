@@ -198,8 +198,21 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
+class DataManagement(Protocol):
+    """What whoever manages an app may ask of its data: see docs/management.md."""
+
+    async def collections(self, app: str) -> list[dict[str, Json]]: ...
+    async def page(
+        self, app: str, collection: str, where: Json, options: dict[str, Json]
+    ) -> dict[str, Json]: ...
+    async def document(self, app: str, collection: str, doc_id: str) -> bytes: ...
+
+
 class Management(Protocol):
     """What people, kernels and the lab may ask of an engine (the `/aiwe/api` routes)."""
+
+    @property
+    def managed_data(self) -> DataManagement: ...
 
     def status(self) -> dict[str, Json]: ...
     def deployments(self) -> list[Deployment]: ...
@@ -207,7 +220,7 @@ class Management(Protocol):
         self, app: str | None, *, after: int = 0, limit: int = 200
     ) -> list[tuple[int, LogLine]]: ...
     def events(self) -> AsyncIterator[dict[str, Json]]:
-        """What happens, as it happens: {"type": "deploy"|"assets"|"log"|"status", …}."""
+        """What happens, as it happens: {"type": "deploy"|"assets"|"data"|"log"|"status", …}."""
         ...
 
     def run_cell(self, cell: Cell) -> AsyncIterator[dict[str, Json]]:

@@ -30,7 +30,7 @@ LAYERS = [
         "space",
         "state",
     ],
-    ["capabilities", "runtime"],
+    ["capabilities", "runtime", "data"],
     ["deployments"],
     ["http", "graphql", "mcp", "openapi"],
     ["answering"],
@@ -56,6 +56,8 @@ VENDORS = {
     "IPython": ("aiwe_kernel",),
     "ipykernel": ("aiwe_kernel",),
     "ipywidgets": ("aiwe_kernel",),
+    "anywidget": ("aiwe_kernel.data",),
+    "json5": ("aiwe_kernel.data",),
     "pandas": ("aiwe_kernel",),
 }
 

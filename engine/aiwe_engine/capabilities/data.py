@@ -30,6 +30,9 @@ class Data:
     Args:
         store: where the documents are.
         log: where a program is told that a field it gave was ignored.
+
+    Attributes:
+        written: apps whose data was written since somebody emptied this.
     """
 
     name = "data"
@@ -54,6 +57,7 @@ class Data:
     def __init__(self, store: Store, log: Log) -> None:
         self._store = store
         self._log = log
+        self.written: set[str] = set()
         self._warned: set[tuple[str, ...]] = set()
         self._do: dict[str, Do] = {
             "create": self._create,
@@ -79,7 +83,10 @@ class Data:
         if method in _STORES:
             self._warn(invocation, method, args)
         scope = Scope(invocation.app, invocation.env, invocation.caller)
-        return await self._do[method](self._store.within(scope), args)
+        result = await self._do[method](self._store.within(scope), args)
+        if self.methods[method].write:
+            self.written.add(invocation.app)
+        return result
 
     async def _define(self, invocation: Invocation, args: list[Any]) -> None:
         if invocation.kind not in ("load", "cell"):

@@ -22,6 +22,7 @@ from aiwe_engine.http.arrival import UNKNOWN, Arrival, ClientGone, Message, Rece
 from aiwe_engine.http.asgi import decline
 from aiwe_engine.http.ask import Ask, invalid, read_ask
 from aiwe_engine.http.assets import not_found
+from aiwe_engine.http.data import DataRoutes
 from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.sending import Joined
@@ -73,6 +74,7 @@ class ManagementFace:
             "POST /live": self._live,
             "POST /try": self._try,
             "POST /language/:operation": self._language,
+            **DataRoutes(management.managed_data).answers,
         }
         self._streams: dict[str, tuple[Streamer, bytes, bytes | None]] = {
             "GET /events": (self._events, b"text/event-stream", b": still here\n\n"),

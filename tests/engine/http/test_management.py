@@ -33,6 +33,8 @@ LIVE = Deployment(
 class FakeManagement:
     """Remembers what it was asked."""
 
+    managed_data = None  # tests/engine/http/test_managed_data.py has a real one
+
     def __init__(self):
         self.asked = []
         self.interrupted = asyncio.Event()

@@ -1,0 +1,262 @@
+"""`%data`: what stands in the grid, and what a person's next step makes of it.
+
+The page in the browser only shows `view` and says what was done; every question is asked here, so
+that it works with any engine, from any front end, and while a cell runs. Counts keep up by
+themselves with the engine's events; rows stay as they are until somebody asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from IPython.display import publish_display_data
+
+from aiwe_kernel.client import EngineClient
+from aiwe_kernel.data.grid import cell, columns_of, pretty, rows_of, text_table
+from aiwe_kernel.data.question import read_question
+from aiwe_kernel.errors import CellError
+
+SIZES = (10, 25, 50, 100, 250)
+_RETRY = (0.5, 1.0, 2.0, 5.0)
+_NEWEST_FIRST = {"createdAt": -1}
+
+EMPTY = (
+    "There is no data yet. A collection is there as soon as a document is:"
+    ' await DataRepository.create("tasks", { title: "Write" })'
+)
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is shown: of which collection, found how, sorted how, which page.
+
+    Attributes:
+        collection: its name; "" before one is chosen.
+        line: what was typed.
+        sort: field and direction as a person chose them; None: as the line says, else newest first.
+        size: documents on a page.
+        cursors: where this page begins, and those before it; None is the beginning.
+    """
+
+    collection: str = ""
+    line: str = ""
+    sort: tuple[str, int] | None = None
+    size: int = 25
+    cursors: tuple[str | None, ...] = (None,)
+
+    def elsewhere(self, **changes: Any) -> Place:
+        """The first page of something else."""
+        return replace(self, cursors=(None,), **changes)
+
+
+class DataBrowsers:
+    """The browsers of one notebook: one a cell, gone when the cell shows another."""
+
+    def __init__(self, client: EngineClient) -> None:
+        self._client = client
+        self._browsers: dict[str | None, DataBrowser] = {}
+
+    async def show(self, app: str, line: str, cell: str | None) -> None:
+        """Show the data of an app in the current cell.
+
+        Raises:
+            CellError: the line, or the collection that it names, cannot be understood.
+        """
+        if old := self._browsers.pop(cell, None):
+            old.close()
+        browser = DataBrowser(self._client, app)
+        try:
+            await browser.begin(line)
+        except BaseException:
+            browser.close()
+            raise
+        self._browsers[cell] = browser
+        browser.show()
+
+
+class DataBrowser:
+    """One grid and its place."""
+
+    def __init__(self, client: EngineClient, app: str) -> None:
+        from aiwe_kernel.data.widget import DataWidget
+
+        self._client = client
+        self._app = app
+        self._place = Place()
+        self._next: str | None = None  # where the page after this one begins
+        self._seen: Any = None  # the state of the collection when it was shown
+        self._loop = asyncio.get_running_loop()
+        self._busy = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._steps: dict[str, Callable[[Message], Awaitable[None]]] = {
+            "open": self._open,
+            "ask": self._ask,
+            "sort": self._sort,
+            "turn": self._turn,
+            "size": self._resize,
+            "refresh": self._refresh,
+            "document": self._document,
+        }
+        self.widget = DataWidget(app=app, sizes=list(SIZES))
+        self.widget.on_msg(self._heard)
+
+    async def begin(self, line: str) -> None:
+        """Show what stands behind `%data`: nothing, a collection, or a collection and a filter."""
+        await self._count()
+        name, _, rest = line.strip().partition(" ")
+        if name:
+            await self._go(self._place.elsewhere(collection=name, line=rest.strip()))
+        elif len(self.widget.collections) == 1:
+            await self._go(self._place.elsewhere(collection=self.widget.collections[0]["name"]))
+
+    def show(self) -> None:
+        """Display the grid and begin to follow what is written."""
+        data, _ = self.widget._repr_mimebundle_() or ({}, {})
+        publish_display_data({**data, "text/plain": self._text()})
+        self._keep(self._keep_up())
+
+    def close(self) -> None:
+        """Stop following; the grid keeps what it shows."""
+        for task in self._tasks:
+            task.cancel()
+        self.widget.close()
+
+    # ── steps ──
+
+    def _heard(self, _widget: object, message: Message, _buffers: object) -> None:
+        # Front ends may send from a subshell, which is another thread.
+        self._loop.call_soon_threadsafe(lambda: self._keep(self._step(message)))
+
+    async def _step(self, message: Message) -> None:
+        step = self._steps.get(str(message.get("do")))
+        if step is None:
+            return
+        async with self._busy:
+            try:
+                await step(message)
+            except CellError as error:
+                hint = str(error.error.get("hint") or "")
+                self.widget.error = {"message": str(error), "hint": hint}
+            except Exception as error:  # noqa: BLE001 - the grid goes on, and whoever looks at it is told
+                self.widget.error = {"message": f"{type(error).__name__}: {error}", "hint": ""}
+            else:
+                self.widget.error = {}
+            self.widget.send({"done": message.get("n")})
+
+    async def _open(self, message: Message) -> None:
+        place = self._place.elsewhere(collection=str(message["collection"]), line="", sort=None)
+        await self._go(place)
+
+    async def _ask(self, message: Message) -> None:
+        await self._go(self._place.elsewhere(line=str(message["line"]), sort=None))
+
+    async def _sort(self, message: Message) -> None:
+        name, direction = str(message["by"]), int(message["direction"])
+        await self._go(self._place.elsewhere(sort=(name, direction) if direction else None))
+
+    async def _turn(self, message: Message) -> None:
+        cursors = self._place.cursors
+        if message["forward"] and self._next is not None:
+            await self._go(replace(self._place, cursors=(*cursors, self._next)))
+        elif not message["forward"] and len(cursors) > 1:
+            await self._go(replace(self._place, cursors=cursors[:-1]))
+
+    async def _resize(self, message: Message) -> None:
+        await self._go(self._place.elsewhere(size=int(message["size"])))
+
+    async def _refresh(self, _message: Message) -> None:
+        await self._count()
+        if self._place.collection:
+            await self._go(self._place)
+
+    async def _document(self, message: Message) -> None:
+        doc_id = str(message["id"])
+        document = await self._client.document(self._app, self._place.collection, doc_id)
+        self.widget.send({"document": doc_id, "text": pretty(document)})
+
+    # ── asking ──
+
+    async def _go(self, place: Place) -> None:
+        """Shows a place; where that fails, the one before it stays."""
+        question = read_question(place.line)
+        options = dict(question.options)
+        skipped = options.pop("offset", 0)
+        size = options.setdefault("limit", place.size)
+        if place.sort:
+            options["sort"] = {place.sort[0]: place.sort[1]}
+        options.setdefault("sort", _NEWEST_FIRST)
+        cursor = place.cursors[-1]
+        options |= {"cursor": cursor} if cursor else {"offset": skipped}
+        began = time.perf_counter()
+        page = await self._client.page(self._app, place.collection, question.where, options)
+        took = (time.perf_counter() - began) * 1000
+        documents = page["documents"]
+        columns = columns_of(documents)
+        self._place, self._next = place, page["cursor"]
+        self._seen = self._state()
+        self.widget.stale = False
+        self.widget.view = {
+            "collection": place.collection,
+            "line": place.line,
+            "columns": columns,
+            "sort": list(place.sort or ()),
+            "ids": [document.get("id") for document in documents],
+            "rows": rows_of(documents, columns),
+            "total": page["total"],
+            "start": skipped + size * (len(place.cursors) - 1),
+            "size": place.size,
+            "previous": len(place.cursors) > 1,
+            "next": page["cursor"] is not None,
+            "milliseconds": round(took, 1),
+        }
+
+    async def _count(self) -> None:
+        self.widget.collections = await self._client.collections(self._app)
+        self.widget.stale = self._seen is not None and self._seen != self._state()
+
+    def _state(self) -> Any:
+        """Of the collection that is shown: it is another one when something was written."""
+        name = self._place.collection
+        return next((one for one in self.widget.collections if one["name"] == name), {})
+
+    async def _keep_up(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async for kind in self._client.events(self._app):
+                    failures = 0
+                    if kind in ("", "data"):
+                        await self._count()
+            except CellError:
+                failures += 1
+            await asyncio.sleep(_RETRY[min(failures, len(_RETRY) - 1)])
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _text(self) -> str:
+        """What is shown, where only text is."""
+        view = self.widget.view
+        if not view:
+            return collections_text(self.widget.collections)
+        first, last = view["start"] + bool(view["rows"]), view["start"] + len(view["rows"])
+        head = f"{view['collection']} {view['line']}".rstrip()
+        table = text_table(view["columns"], view["rows"]) + "\n" if view["rows"] else ""
+        return f"{head}\n{table}{first} to {last} of {view['total']}"
+
+
+def collections_text(collections: Iterable[Mapping[str, Any]]) -> str:
+    """The collections of an app as text."""
+    rows = [
+        [cell(one["name"]), cell(one["documents"]), cell(one["latest"] or "")]
+        for one in collections
+    ]
+    return text_table(("collection", "documents", "last written"), rows) if rows else EMPTY

@@ -1,0 +1,255 @@
+/**
+ * The half of `%data` in the browser. It shows what the kernel says and tells it what a person does;
+ * every value of a document arrives as text and is put into the page as text, never as markup.
+ */
+
+const PLACEHOLDER = '{ status: "open", price: { $gt: 5 } }';
+
+function render({ model, el }) {
+  const conversation = converse(model);
+  const browser = h("div", { class: "aiwe-data", "data-lm-suppress-shortcuts": "true" });
+  const collections = collectionList(model, conversation);
+  const line = questionLine(model, conversation);
+  const problem = problemBox(model);
+  const grid = documentGrid(model, conversation);
+  const foot = pager(model, conversation);
+  const main = h("div", { class: "aiwe-data-main" }, line, problem, grid, foot);
+  browser.append(collections, main);
+  el.append(browser);
+  conversation.onBusy((busy) => browser.toggleAttribute("data-busy", busy));
+  return () => conversation.close();
+}
+
+/** Messages to the kernel, numbered, so that it is known when all are answered. */
+function converse(model) {
+  const waiting = new Set();
+  const listeners = [];
+  const hearers = [];
+  let last = 0;
+  const tell = () => listeners.forEach((listener) => listener(waiting.size > 0));
+  const hear = (message) => {
+    if (waiting.delete(message.done)) tell();
+    else hearers.forEach((hearer) => hearer(message));
+  };
+  model.on("msg:custom", hear);
+  return {
+    say(message) {
+      last += 1;
+      waiting.add(last);
+      model.send({ ...message, n: last });
+      tell();
+    },
+    onBusy: (listener) => listeners.push(listener),
+    onMessage: (hearer) => hearers.push(hearer),
+    close: () => model.off("msg:custom", hear),
+  };
+}
+
+function collectionList(model, { say }) {
+  const list = h("nav", { class: "aiwe-data-collections", "aria-label": `Collections of ${model.get("app")}` });
+  const draw = () => {
+    const shown = model.get("view").collection;
+    const focused = list.contains(document.activeElement) ? document.activeElement.dataset.name : undefined;
+    list.replaceChildren(
+      ...model.get("collections").map(({ name, documents, latest }) =>
+        h("button", {
+          type: "button",
+          class: "aiwe-data-collection",
+          "data-name": name,
+          "aria-current": name === shown ? "true" : null,
+          title: latest ? `last written ${moment(latest)}` : "empty",
+          onclick: () => say({ do: "open", collection: name }),
+        }, h("span", {}, name), h("span", { class: "aiwe-data-count" }, number(documents)))),
+    );
+    if (model.get("collections").length === 0) list.append(h("p", { class: "aiwe-data-hint" }, "No collections yet"));
+    if (focused !== undefined) [...list.children].find((child) => child.dataset.name === focused)?.focus();
+  };
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const buttons = [...list.querySelectorAll("button")];
+    buttons.at((buttons.indexOf(document.activeElement) + step) % buttons.length)?.focus();
+  });
+  watch(model, ["collections", "view"], draw);
+  return list;
+}
+
+function questionLine(model, { say }) {
+  const input = h("input", {
+    type: "text",
+    class: "aiwe-data-line",
+    placeholder: PLACEHOLDER,
+    "aria-label": "Filter",
+    spellcheck: "false",
+    autocomplete: "off",
+    autocapitalize: "off",
+  });
+  const refresh = h("button", { type: "button", class: "aiwe-data-button", title: "Read again", onclick: () => say({ do: "refresh" }) }, "↻");
+  const run = h("button", { type: "submit", class: "aiwe-data-button" }, "Run");
+  const form = h("form", {
+    class: "aiwe-data-question",
+    onsubmit(event) {
+      event.preventDefault();
+      say({ do: "ask", line: input.value });
+    },
+  }, input, run, refresh);
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault(); // whatever is held with it: nothing here runs the notebook's cell
+    form.requestSubmit();
+  });
+  watch(model, ["view"], () => {
+    const { collection, line } = model.get("view");
+    form.hidden = !collection;
+    if (line !== undefined) input.value = line;
+  });
+  watch(model, ["stale"], () => {
+    refresh.toggleAttribute("data-stale", model.get("stale"));
+    refresh.title = model.get("stale") ? "Something was written since: read again" : "Read again";
+  });
+  return form;
+}
+
+function problemBox(model) {
+  const box = h("div", { class: "aiwe-data-problem", role: "alert" });
+  watch(model, ["error"], () => {
+    const { message, hint } = model.get("error");
+    box.replaceChildren();
+    box.hidden = !message;
+    if (message) box.append(h("b", {}, message));
+    if (hint) box.append(h("span", {}, hint));
+  });
+  return box;
+}
+
+function documentGrid(model, { say, onMessage }) {
+  const frame = h("div", { class: "aiwe-data-frame", tabindex: "0", role: "region", "aria-label": "Documents" });
+  const open = new Map(); // id of a document that is unfolded → where its text goes
+  onMessage(({ document: id, text }) => {
+    if (open.has(id)) open.get(id).textContent = text;
+  });
+
+  const toggle = (row, id, columns) => {
+    const button = row.querySelector("button");
+    if (open.delete(id)) {
+      row.nextElementSibling.remove();
+      button.setAttribute("aria-expanded", "false");
+      return;
+    }
+    const text = h("pre", { class: "aiwe-data-text" }, "…");
+    open.set(id, text);
+    row.after(h("tr", { class: "aiwe-data-whole" }, h("td", { colspan: String(columns) }, text)));
+    button.setAttribute("aria-expanded", "true");
+    say({ do: "document", id });
+  };
+
+  const draw = () => {
+    const view = model.get("view");
+    open.clear();
+    frame.scrollTop = 0;
+    if (!view.collection) {
+      frame.replaceChildren(beginning(model));
+      return;
+    }
+    if (view.rows.length === 0) {
+      frame.replaceChildren(h("p", { class: "aiwe-data-hint" }, view.line ? "No document is like that." : "This collection is empty."));
+      return;
+    }
+    const head = h("tr", {}, ...view.columns.map((name) => heading(name, view.sort, say)));
+    const rows = view.rows.map((cells, place) => {
+      const id = view.ids[place];
+      const row = h("tr", {
+        class: "aiwe-data-row",
+        onclick: () => {
+          if (String(getSelection()) === "") toggle(row, id, view.columns.length);
+        },
+      }, ...cells.map((cell, column) => field(cell, column === 0)));
+      return row;
+    });
+    frame.replaceChildren(h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows)));
+  };
+  watch(model, ["view"], draw);
+  watch(model, ["collections"], () => {
+    if (!model.get("view").collection) draw();
+  });
+  return frame;
+}
+
+/** What to do where nothing is shown yet. */
+function beginning(model) {
+  if (model.get("collections").length > 0) return h("p", { class: "aiwe-data-hint" }, "Choose a collection.");
+  return h("div", { class: "aiwe-data-hint" },
+    h("p", {}, "There is no data yet. A collection is there as soon as a document is; run a cell such as"),
+    h("pre", {}, 'await DataRepository.create("tasks", { title: "Write" });'));
+}
+
+/** A column's head. A click sorts by it: up, down, not at all. */
+function heading(name, [by, direction], say) {
+  const now = by === name ? direction : 0;
+  const next = { 0: 1, 1: -1, [-1]: 0 }[now];
+  const words = { 0: "none", 1: "ascending", [-1]: "descending" };
+  const arrow = h("span", { class: "aiwe-data-arrow", "aria-hidden": "true" }, { 0: "", 1: "▲", [-1]: "▼" }[now]);
+  return h("th", { scope: "col", "aria-sort": words[now] },
+    h("button", { type: "button", title: `Sort by ${name}`, onclick: () => say({ do: "sort", by: name, direction: next }) }, name, arrow));
+}
+
+function field({ text, kind, more }, first) {
+  const shown = more ? `${text}…` : text;
+  if (!first) return h("td", { "data-kind": kind, title: shown || null }, shown);
+  const fold = { type: "button", class: "aiwe-data-fold", "aria-expanded": "false", "aria-label": `Document ${shown}` };
+  return h("td", { title: shown }, h("button", fold, abridged(text)));
+}
+
+function pager(model, { say }) {
+  const previous = h("button", { type: "button", class: "aiwe-data-button", onclick: () => say({ do: "turn", forward: false }) }, "‹ Previous");
+  const next = h("button", { type: "button", class: "aiwe-data-button", onclick: () => say({ do: "turn", forward: true }) }, "Next ›");
+  const words = h("span", { class: "aiwe-data-words", role: "status" });
+  const size = h("select", { "aria-label": "Documents on a page", onchange: () => say({ do: "size", size: Number(size.value) }) },
+    ...model.get("sizes").map((count) => h("option", { value: String(count) }, `${count} a page`)));
+  const foot = h("div", { class: "aiwe-data-foot" }, words, size, previous, next);
+  watch(model, ["view"], () => {
+    const view = model.get("view");
+    foot.hidden = !view.collection;
+    if (foot.hidden) return;
+    const last = view.start + view.rows.length;
+    const place = view.rows.length ? `${number(view.start + 1)}–${number(last)} of ${number(view.total)}` : "0 documents";
+    words.textContent = `${place} · ${view.milliseconds} ms`;
+    previous.disabled = !view.previous;
+    next.disabled = !view.next;
+    size.value = String(view.size);
+  });
+  return foot;
+}
+
+/** A long id without its middle: ids that were made one after another differ at their ends. */
+function abridged(id) {
+  return id.length > 24 ? `${id.slice(0, 8)}…${id.slice(-12)}` : id;
+}
+
+/** Draws now, and whenever one of these changes. */
+function watch(model, names, draw) {
+  for (const name of names) model.on(`change:${name}`, draw);
+  draw();
+}
+
+function number(value) {
+  return value.toLocaleString("en");
+}
+
+function moment(text) {
+  return text.replace("T", " ").replace(/\.\d+Z$/, " UTC");
+}
+
+/** An element. Strings among its children are text. */
+function h(name, attributes, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value !== null) element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+export default { render };

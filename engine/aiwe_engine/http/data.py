@@ -1,0 +1,77 @@
+"""The management routes below `/data`: what lies in the collections of an app."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, TypeVar
+
+import orjson
+
+from aiwe_engine.http.ask import Ask, invalid
+from aiwe_engine.http.refusal import JSON
+from aiwe_engine.protocols import DataManagement
+from aiwe_engine.types import Json, Response
+
+T = TypeVar("T", dict[str, Any], list[Any])
+Handler: TypeAlias = Callable[[Ask], Awaitable[Response]]
+
+MOST = {"limit": 1000, "offset": 1_000_000_000}
+_DEFAULT = 50
+
+
+class DataRoutes:
+    """Reads a request, asks, and writes the answer.
+
+    Args:
+        data: who knows.
+
+    Attributes:
+        answers: what answers, by method and path below the management API.
+    """
+
+    def __init__(self, data: DataManagement) -> None:
+        self._data = data
+        self.answers: dict[str, Handler] = {
+            "GET /data/:app": self._collections,
+            "GET /data/:app/:collection": self._page,
+            "GET /data/:app/:collection/:id": self._document,
+        }
+
+    async def _collections(self, ask: Ask) -> Response:
+        return _json({"collections": await self._data.collections(ask.params["app"])})
+
+    async def _page(self, ask: Ask) -> Response:
+        where = _json_of("where", ask.query.get("where") or "{}", dict)
+        options: dict[str, Json] = {}
+        for name in ("limit", "offset"):
+            if name in ask.query:
+                options[name] = ask.number(name, 0, most=MOST[name])
+        for name in ("cursor", "sort"):
+            if text := ask.query.get(name):
+                options[name] = _json_of(name, text, dict) if text.startswith("{") else text
+        if text := ask.query.get("fields"):
+            options["fields"] = _json_of("fields", text, list)
+        if "limit" not in options and "limit" not in where:
+            options["limit"] = _DEFAULT
+        return _json(
+            await self._data.page(ask.params["app"], ask.params["collection"], where, options)
+        )
+
+    async def _document(self, ask: Ask) -> Response:
+        params = ask.params
+        text = await self._data.document(params["app"], params["collection"], params["id"])
+        return _json(orjson.Fragment(text))
+
+
+def _json_of(name: str, text: str, kind: type[T]) -> T:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise invalid(name, f"is not JSON: {error.msg}") from None
+    if not isinstance(value, kind):
+        raise invalid(name, "must be an object" if kind is dict else "must be a list")
+    return value
+
+
+def _json(value: Any) -> Response:
+    return Response(200, [JSON, ("cache-control", "no-store")], orjson.dumps(value))
