@@ -18,7 +18,7 @@ from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.store.documents import Document, compose, merge
 from aiwe_engine.store.filters import Condition
-from aiwe_engine.store.guard import Guard, Guarded, taken
+from aiwe_engine.store.guard import Guard, Guarded, guard_of, taken
 from aiwe_engine.store.modify import Step, modify
 from aiwe_engine.store.rows import Rows, TableRows
 
@@ -89,9 +89,10 @@ class CollectionChange(Change[Result]):
         return {self.collection: self.needs()}
 
     def run(self, rows_of: RowsOf) -> Result:
-        """Does it as far as the guard allows."""
+        """Does it as far as the guard allows: the one of now, should it have been declared since."""
         rows = rows_of(self.collection)
-        return self.apply(rows if self.guard is None else Guarded(rows, self.guard))
+        guard = guard_of(rows.definition, self.scope.caller, self.collection) or self.guard
+        return self.apply(rows if guard is None else Guarded(rows, guard))
 
     @abstractmethod
     def apply(self, rows: Rows) -> Result:
