@@ -21,7 +21,7 @@ from aiwe_server_extension.handlers import ManagementHandler
 from aiwe_server_extension.host import EngineHost
 from aiwe_server_extension.mount import MountHandler, PublicMountHandler
 from aiwe_server_extension.traits import configuration_of, settings_traits
-from aiwe_server_extension.uploads import AssetHandler
+from aiwe_server_extension.uploads import UploadHandler
 
 _MOUNTS = {"authenticated": MountHandler, "public": PublicMountHandler}
 
@@ -58,7 +58,9 @@ class Aiwe(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add the management routes and the apps' place."""
         management = {"face": self.engine_host.management}
-        self.handlers.append((r"/aiwe/api/assets/.*", AssetHandler, management))
+        self.handlers.append(
+            (r"/aiwe/api/(?:assets/.*|transfer/import)", UploadHandler, management)
+        )
         self.handlers.append((r"/aiwe/api/.*", ManagementHandler, management))
         if handler := _MOUNTS.get(self.mount):
             apps = {"face": self.engine_host.apps}

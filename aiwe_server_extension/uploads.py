@@ -79,15 +79,15 @@ class StreamingHandler(AsgiHandler):
         super().on_connection_close()
 
 
-class AssetHandler(StreamingHandler, ManagementHandler):
-    """Passes requests below `/aiwe/api/assets/` on, uploads piece by piece.
+class UploadHandler(StreamingHandler, ManagementHandler):
+    """Passes requests on to management whose bodies may be large, these piece by piece.
 
     How much there may be is the engine's to say.
     """
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Let the person in, and begin with the upload."""
-        if self.request.method != "PUT":
+        if self.request.method not in {"PUT", "POST"}:
             await super().prepare()
             return
         try:
@@ -110,6 +110,8 @@ class AssetHandler(StreamingHandler, ManagementHandler):
     async def put(self) -> None:
         """Answer: the body has come. Who may ask was seen to before."""
         await self.answered()
+
+    post = put
 
 
 class _Upload:

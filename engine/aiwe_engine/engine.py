@@ -48,6 +48,7 @@ from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.space import Space
 from aiwe_engine.store.duckdb import DuckDBStore
+from aiwe_engine.transfer.transfers import StoreTransfers
 from aiwe_engine.types import (
     Asset,
     ByteSource,
@@ -103,6 +104,9 @@ class Engine:
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)
         self._files = FileStore(data / "files", self._space)
+        self.transfers = StoreTransfers(
+            self._store, self._files, data=data, settings_of=self.settings_of
+        )
         self._fetch = Fetch(self.settings_of)
         self._data = Data(self._store, self.log)
         capabilities: list[Capability] = [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol, TypeAlias
 
 from aiwe_engine.types import (
     ByteSource,
@@ -170,6 +171,50 @@ class Transaction(Documents, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One collection in a store, and how many documents it has."""
+
+    app: str
+    env: str
+    name: str
+    documents: int
+
+
+class Snapshot(Protocol):
+    """All that a store held at one instant, whatever is written meanwhile."""
+
+    @property
+    def collections(self) -> tuple[Held, ...]:
+        """By app, environment and name."""
+        ...
+
+    def read(self, held: Held, *, in_order: bool = False) -> AsyncIterator[list[bytes]]:
+        """The documents of a collection in portions; one read at a time.
+
+        Args:
+            held: one of `collections`.
+            in_order: of their creation, then of their ids; else as it is fastest.
+
+        Raises:
+            EngineError: the database failed, or was closed meanwhile.
+        """
+        ...
+
+
+#: What becomes of a document whose id is taken: nothing is stored at all, it is left out, it replaces.
+Taken: TypeAlias = Literal["fail", "skip", "replace"]
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What became of documents that were loaded."""
+
+    created: int = 0
+    replaced: int = 0
+    skipped: int = 0
+
+
 class Store(Protocol):
     """Where documents live. Acknowledged is durable."""
 
@@ -195,6 +240,36 @@ class Store(Protocol):
         """
         ...
 
+    def snapshot(self) -> AbstractAsyncContextManager[Snapshot]:
+        """What is stored now, of every app and environment. Writes go on."""
+        ...
+
+    async def load(
+        self,
+        scope: Scope,
+        collection: str,
+        portions: Iterable[list[tuple[str, bytes]]],
+        taken: Taken = "fail",
+    ) -> Loaded:
+        """Stores documents as they are, with their ids, versions and times; all of them or none.
+
+        Args:
+            scope: whose they become.
+            collection: where; it is made if need be.
+            portions: each document with the place that it came from, in words for a person. They
+                are taken on a thread, which they may block, and need not fit into memory together.
+            taken: what becomes of those whose id is there already.
+
+        Raises:
+            RequestError: `already_exists` with the first ids in `details`; or what the collection's
+                definition refuses, with its place.
+        """
+        ...
+
+    async def clear(self, scope: Scope) -> dict[str, int]:
+        """Deletes every document of a scope; how many, by collection. Definitions stay."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -208,11 +283,46 @@ class DataManagement(Protocol):
     async def document(self, app: str, collection: str, doc_id: str) -> bytes: ...
 
 
+class Transfers(Protocol):
+    """What goes in and out of an engine as a whole: see docs/management.md.
+
+    A generator's first piece is empty: it says that there is nothing to refuse, and it has begun.
+    """
+
+    async def collections(self) -> list[Held]:
+        """Those of every app and environment, without what the engine keeps for itself."""
+        ...
+
+    def export(self, app: str, env: str, names: list[str]) -> AsyncGenerator[tuple[str, bytes]]:
+        """Documents as lines, with the collection that they are of; all as they are at one instant.
+
+        Raises:
+            RequestError: `no_such_collection`.
+        """
+        ...
+
+    async def load(
+        self, scope: Scope, collection: str, source: ByteSource, *, name: str, taken: Taken
+    ) -> Loaded:
+        """Stores the documents of NDJSON, all or none. `name` is what messages call it.
+
+        Raises:
+            AiweError: a line is no document, an id is taken, or the disk is full.
+        """
+        ...
+
+    async def reset(self, env: str, app: str | None) -> dict[str, Json]:
+        """Deletes the data of an environment, or of one app there; says what went."""
+        ...
+
+
 class Management(Protocol):
     """What people, kernels and the lab may ask of an engine (the `/aiwe/api` routes)."""
 
     @property
     def managed_data(self) -> DataManagement: ...
+    @property
+    def transfers(self) -> Transfers: ...
 
     def status(self) -> dict[str, Json]: ...
     def deployments(self) -> list[Deployment]: ...

@@ -98,3 +98,12 @@ class DataFolder:
             (self.path / _INFO).unlink()
         self._lock.close()
         self._lock = None
+
+
+def read_engine_json(folder: Path) -> dict[str, Any] | None:
+    """What the engine that holds a folder says of itself; None where it says nothing yet."""
+    try:
+        info = json.loads((folder / _INFO).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return info if isinstance(info, dict) else None

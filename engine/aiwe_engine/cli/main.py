@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aiwe_engine import __version__
+from aiwe_engine.cli.data_arguments import add_data
 from aiwe_engine.configuration.configuration import Configuration, read_configuration
 from aiwe_engine.configuration.given import ENVIRONMENTS, Given
 from aiwe_engine.configuration.values import Unfit, shown, value_of
@@ -92,6 +93,9 @@ def parser() -> argparse.ArgumentParser:
     _where_it_runs(config, "production")
     _settings(config)
     config.set_defaults(run=_config)
+
+    data = command("data", "list, export and import documents", "COMMAND ...")
+    add_data(data)
 
     version = command("version", "say which version this is", "")
     version.set_defaults(run=_version)

@@ -147,6 +147,17 @@ class FileStore:
         self._add(scope, -stored.size, -1)
         return True
 
+    async def clear(self, env: str, app: str | None = None) -> int:
+        """Deletes the files of an environment, or of one app there; returns how many there were."""
+        homes = await asyncio.to_thread(self._homes, env)
+        count = 0
+        for home in homes:
+            if app is None or home == self._folder(Scope(app, env)):
+                count += await asyncio.to_thread(self._discard_all, home)
+        for scope in [one for one in self._used if one.env == env and app in {None, one.app}]:
+            del self._used[scope], self._count[scope]
+        return count
+
     async def usage(self, scope: Scope) -> int:
         """Bytes that this scope keeps."""
         if scope not in self._used:
@@ -156,8 +167,9 @@ class FileStore:
         return self._used[scope]
 
     def _add(self, scope: Scope, size: int, count: int) -> None:
-        self._used[scope] += size
-        self._count[scope] += count
+        if scope in self._used:  # else it was cleared meanwhile, and is counted anew
+            self._used[scope] += size
+            self._count[scope] += count
 
     def _folder(self, scope: Scope) -> Path:
         # The sign between them keeps "." and ".." from being names of folders.
@@ -197,6 +209,19 @@ class FileStore:
             make_folder(home)
             for folder in (self._kept, self._kept.parent, self._kept.parent.parent):
                 _sync(folder)
+
+    def _homes(self, env: str) -> list[Path]:
+        return sorted(self._kept.glob(f"*@{env}"))
+
+    def _discard_all(self, home: Path) -> int:
+        """Moves a scope's folder out of sight, at once and for good, and deletes it then."""
+        grave = self._incoming / f"all-{secrets.token_hex(8)}"
+        make_folder(self._incoming)
+        home.rename(grave)
+        _sync(self._kept)
+        count = sum(1 for _ in grave.iterdir())
+        shutil.rmtree(grave, ignore_errors=True)
+        return count
 
     def _discard(self, stored: StoredFile) -> bool:
         """Moves a file out of sight, at once and for good, and deletes it then."""

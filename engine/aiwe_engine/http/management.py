@@ -27,11 +27,22 @@ from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.sending import Joined
 from aiwe_engine.http.streaming import stream, whole_body
+from aiwe_engine.http.transfers import Receiver, TransferRoutes
 from aiwe_engine.http.writing import write
 from aiwe_engine.protocols import Management
 from aiwe_engine.routing.table import RouteTable
 from aiwe_engine.settings import MB, Settings
-from aiwe_engine.types import Cell, Deployment, Json, LogLine, Request, Response, Route, Where
+from aiwe_engine.types import (
+    ByteSource,
+    Cell,
+    Deployment,
+    Json,
+    LogLine,
+    Request,
+    Response,
+    Route,
+    Where,
+)
 
 Handler: TypeAlias = Callable[[Ask], Awaitable[Response]]
 Streamer: TypeAlias = Callable[[Ask], AsyncIterator[bytes]]
@@ -40,8 +51,7 @@ API = "/aiwe/api"
 MOST_LINES = 1000
 MOST_SHOWN = 10 * MB  # of the body of an answer that a person tries
 BEAT = 15.0  # seconds of silence on an event stream
-MOST_UPLOADED = 1 << 60  # the limit of assets is the app's
-UPLOAD = "PUT /assets/:app/*path"
+MOST_UPLOADED = 1 << 60  # who takes a body as it comes has limits of its own
 LANGUAGE = frozenset({"complete", "hover", "diagnostics", "complete_check"})
 
 _LOG = logging.getLogger("aiwe.http")
@@ -62,6 +72,7 @@ class ManagementFace:
         self._management = management
         self._settings = settings
         self._guard = Guard(token)
+        transfers = TransferRoutes(management.transfers)
         self._answers: dict[str, Handler] = {
             "GET /status": self._status,
             "GET /apps": self._apps,
@@ -75,12 +86,17 @@ class ManagementFace:
             "POST /try": self._try,
             "POST /language/:operation": self._language,
             **DataRoutes(management.managed_data).answers,
+            **transfers.answers,
         }
         self._streams: dict[str, tuple[Streamer, bytes, bytes | None]] = {
             "GET /events": (self._events, b"text/event-stream", b": still here\n\n"),
             "POST /cells/run": (self._run, b"application/x-ndjson", None),
         }
-        lines = [key.split(" ") for key in (*self._answers, *self._streams, UPLOAD)]
+        self._receivers: dict[str, Receiver] = {
+            "PUT /assets/:app/*path": self._put_asset,
+            **transfers.receivers,
+        }
+        lines = [key.split(" ") for key in (*self._answers, *self._streams, *self._receivers)]
         self._table = RouteTable(Route(one, API + path, f"{one} {path}") for one, path in lines)
 
     def configure(self, settings: Settings) -> None:
@@ -98,8 +114,9 @@ class ManagementFace:
         try:
             self._guard.identify(scope)
             match = self._table.match(request.method, request.path)
-            if match.route.handler == UPLOAD:
-                await self._put_asset(match.params, request, scope, receive, send)
+            receiver = self._receivers.get(match.route.handler)
+            if receiver is not None:
+                await self._receive(receiver, match.params, request, scope, receive, send)
                 return
             ask = await self._read(match.params, scope, receive)
             streamed = self._streams.get(match.route.handler)
@@ -141,6 +158,32 @@ class ManagementFace:
         kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
         return read_ask(params, scope["query_string"].decode("latin-1"), kind, body)
 
+    async def _receive(
+        self,
+        receiver: Receiver,
+        params: Mapping[str, str],
+        request: Request,
+        scope: Message,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Answers a request whose body is taken as it comes, never here whole."""
+        arrival = self._arrival(scope, receive)
+        size: int | None = 0
+        if arrival is not None:
+            arrival.limit = MOST_UPLOADED
+            size = None if arrival.length == UNKNOWN else arrival.length
+        try:
+            ask = read_ask(params, scope["query_string"].decode("latin-1"), "", b"")
+            response = await receiver(ask, arrival or Joined(()), size)
+        except AiweError as error:
+            response = refuse(error, request, public=False)
+        if arrival is not None and not arrival.finished:
+            await arrival.close()
+            response.close = not arrival.finished
+        if arrival is None or not arrival.gone:
+            await write(send, request, response, scope)
+
     # ── answers ──
 
     async def _status(self, _: Ask) -> Response:
@@ -180,31 +223,9 @@ class ManagementFace:
             raise not_found(path)
         return Response(204)
 
-    async def _put_asset(
-        self,
-        params: Mapping[str, str],
-        request: Request,
-        scope: Message,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        """Takes an upload: bytes as they come, never here whole; the engine says how many."""
-        arrival = self._arrival(scope, receive)
-        size: int | None = 0
-        if arrival is not None:
-            arrival.limit = MOST_UPLOADED
-            size = None if arrival.length == UNKNOWN else arrival.length
-        try:
-            app, path = params["app"], params["path"]
-            content = arrival or Joined(())
-            response = _json(await self._management.put_asset(app, path, content, size))
-        except AiweError as error:
-            response = refuse(error, request, public=False)
-        if arrival is not None and not arrival.finished:
-            await arrival.close()
-            response.close = not arrival.finished
-        if arrival is None or not arrival.gone:
-            await write(send, request, response, scope)
+    async def _put_asset(self, ask: Ask, content: ByteSource, size: int | None) -> Response:
+        app, path = ask.params["app"], ask.params["path"]
+        return _json(await self._management.put_asset(app, path, content, size))
 
     async def _live(self, ask: Ask) -> Response:
         app, expression = ask.need("app", str), ask.need("expression", str)

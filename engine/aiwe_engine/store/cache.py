@@ -21,6 +21,7 @@ class Reading:
 
     def __init__(self) -> None:
         self.changed: set[Key] = set()
+        self.void = False  # whatever it finds may have been changed
 
 
 class DocumentCache:
@@ -52,7 +53,7 @@ class DocumentCache:
         """Keeps what the read found, but for what was committed since it began."""
         with self._lock:
             self._readings.discard(reading)
-            for key, text in found:
+            for key, text in () if reading.void else found:
                 if key not in reading.changed and key not in self._texts:
                     self._keep(key, text)
             self._shrink()
@@ -69,8 +70,18 @@ class DocumentCache:
     def clear(self) -> None:
         """Forgets everything."""
         with self._lock:
-            self._texts.clear()
-            self._size = 0
+            self._forget()
+
+    def renew(self) -> None:
+        """Forgets everything, and what is being read just now: all of it may have been changed."""
+        with self._lock:
+            for reading in self._readings:
+                reading.void = True
+            self._forget()
+
+    def _forget(self) -> None:
+        self._texts.clear()
+        self._size = 0
 
     def _keep(self, key: Key, text: bytes) -> None:
         old = self._texts.pop(key, None)

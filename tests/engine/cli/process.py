@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import re
@@ -9,6 +10,9 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+from aiwe_engine.cli.main import main
 
 READY = re.compile(r"aiwe ready on (http://127\.0\.0\.1:(\d+)/) \((\d+) apps\)\n")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -30,6 +34,24 @@ def aiwe(*arguments, cwd):
         finally:
             process.kill()
     return process.returncode, out, err
+
+
+def here(*arguments, cwd, given=b""):
+    """Runs a command in this process: exit status, standard output, standard error."""
+    files = [io.TextIOWrapper(io.BytesIO(content), "utf-8") for content in (given, b"", b"")]
+    before = Path.cwd(), sys.stdin
+    os.chdir(cwd)
+    sys.stdin = files[0]
+    try:
+        with contextlib.redirect_stdout(files[1]), contextlib.redirect_stderr(files[2]):
+            status = main([str(one) for one in arguments])
+    except SystemExit as end:  # argparse has said what is wrong
+        status = end.code
+    finally:
+        os.chdir(before[0])
+        sys.stdin = before[1]
+    out, err = (file.buffer.getvalue().decode() for file in files[1:] if file.flush() is None)
+    return status, out, err
 
 
 @dataclass

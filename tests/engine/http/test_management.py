@@ -34,6 +34,7 @@ class FakeManagement:
     """Remembers what it was asked."""
 
     managed_data = None  # tests/engine/http/test_managed_data.py has a real one
+    transfers = None  # tests/engine/cli/test_data.py has a real one
 
     def __init__(self):
         self.asked = []

@@ -85,6 +85,16 @@ class Database:
         connection: Connection = mine.connection
         return connection
 
+    def release(self) -> None:
+        """Closes the connection of the calling thread, which is about to end."""
+        mine: Connection | None = self._mine.__dict__.pop("connection", None)
+        self._mine.__dict__.clear()
+        with self._lock:
+            if mine in self._cursors:
+                self._cursors.remove(mine)
+        if mine is not None:
+            mine.close()
+
     @property
     def is_open(self) -> bool:
         """Whether the catalog can be asked."""

@@ -76,6 +76,11 @@ def delete(number: int, ids: list[str]) -> Sql:
     return text, [ids]
 
 
+def empty(number: int) -> Sql:
+    """All documents go."""
+    return f"DELETE FROM documents_{number:d}", []
+
+
 def overlaid(number: int | None, changed: list[str], documents: list[Document]) -> Sql:
     """A table for `FROM`: what is stored but for the changed documents, and these documents.
 
@@ -110,6 +115,11 @@ def make_keys(number: int) -> list[Sql]:
 def drop_keys(number: int) -> Sql:
     """The unique keys go."""
     return f"DROP TABLE IF EXISTS keys_{number:d}", []
+
+
+def empty_keys(number: int) -> Sql:
+    """Nobody has a key any more."""
+    return f"DELETE FROM keys_{number:d}", []
 
 
 def take_keys(number: int, keys: list[tuple[str, str]]) -> Sql:

@@ -9,13 +9,13 @@ or by `warm`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.protocols import Documents, Room, Scope, Transaction
+from aiwe_engine.protocols import Documents, Loaded, Room, Scope, Taken, Transaction
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
@@ -23,8 +23,10 @@ from aiwe_engine.store.definitions import Definition
 from aiwe_engine.store.duckdb.database import Database, closed
 from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.duckdb.reader import Reader
+from aiwe_engine.store.duckdb.snapshot import DuckDBSnapshot
 from aiwe_engine.store.duckdb.writer import Writer
 from aiwe_engine.store.ids import Ids, check_collection
+from aiwe_engine.store.loading import Clearing, Loading
 from aiwe_engine.store.optimistic import OptimisticTransaction
 from aiwe_engine.store.repository import Question, Repository
 from aiwe_engine.types import Json
@@ -129,11 +131,33 @@ class DuckDBStore:
             await self.open()
         return await self._writer.migrate(Migration(scope, collection, definition, version))
 
+    def snapshot(self) -> DuckDBSnapshot:
+        """What is stored now, of every app and environment."""
+        self._check_open()
+        return DuckDBSnapshot(self._database)
+
+    async def load(
+        self,
+        scope: Scope,
+        collection: str,
+        portions: Iterable[list[tuple[str, bytes]]],
+        taken: Taken = "fail",
+    ) -> Loaded:
+        """Stores documents as they are, all or none; what is written meanwhile waits."""
+        check_collection(collection)
+        await self._ready()
+        series = Loading(scope, collection, portions, taken, self._limit)
+        return await self._writer.run(series)
+
+    async def clear(self, scope: Scope) -> dict[str, int]:
+        """Deletes every document of a scope."""
+        await self._ready()
+        names = self._database.collections(scope)
+        return await self._writer.run(Clearing(scope, names))
+
     async def collections(self, scope: Scope) -> list[str]:
         """The names of the collections that were ever written to."""
-        self._check_open()
-        if not self._database.is_open:
-            await self.open()
+        await self._ready()
         return self._database.collections(scope)
 
     async def close(self) -> None:
@@ -141,6 +165,11 @@ class DuckDBStore:
         if not self._closed:
             self._closed = True
             await asyncio.to_thread(self._finish)
+
+    async def _ready(self) -> None:
+        self._check_open()
+        if not self._database.is_open:
+            await self.open()
 
     def _check_open(self) -> None:
         if self._closed:

@@ -24,6 +24,7 @@ from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
+from aiwe_engine.store.loading import Empty, Portion, Series
 from aiwe_engine.store.rows import Place, TableRows
 from aiwe_engine.store.unique import UniqueKeys
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.sql import Sql
 
 Job: TypeAlias = tuple[Change[Any], "Future[Any]"]
-Waiting: TypeAlias = tuple["Change[Any] | Migration", "Future[Any]"]
+Waiting: TypeAlias = tuple["Change[Any] | Migration | Series[Any]", "Future[Any]"]
 
 MOST_CHANGES = 1_000  # in one group: what comes later waits for the next
 
@@ -45,6 +46,7 @@ class Writer:
         self._database, self._room = database, room
         self._cache = cache
         self._lane: Lane[Waiting] = Lane("store-writer", self._work, most=MOST_CHANGES)
+        self._made: dict[Place, int] = {}  # tables of the series under way
 
     def submit(self, change: Change[Result]) -> Future[Result]:
         """Gives a change its place; the future is settled when it is durable. On the loop only."""
@@ -58,6 +60,12 @@ class Writer:
         self._lane.put((migration, future))
         return future
 
+    def run(self, series: Series[Result]) -> Future[Result]:
+        """Gives a series its place among the changes. On the loop only."""
+        future: Future[Result] = get_running_loop().create_future()
+        self._lane.put((series, future))
+        return future
+
     def finish(self) -> None:
         """Commits what is waiting and ends the thread. Blocks."""
         self._lane.finish()
@@ -67,6 +75,8 @@ class Writer:
             first, future = jobs[0]
             if isinstance(first, Migration):
                 length, outcomes = 1, [self._migrate(first, future)]
+            elif isinstance(first, Series):
+                length, outcomes = 1, [self._commit_series(first, future)]
             else:
                 group = _stretch(jobs)
                 length, outcomes = len(group), self._commit(group)
@@ -96,7 +106,57 @@ class Writer:
             return [(future, None, told) for _, future in group]
         return outcomes
 
-    def _load(self, connection: Connection, group: list[Job]) -> dict[Place, TableRows]:
+    def _commit_series(self, series: Series[Any], future: Future[Any]) -> Outcome:
+        """Many changes in one transaction; what is in memory knows nothing of it before its end."""
+        touched: set[Place] = set()
+        try:
+            connection = self._database.connection()
+            connection.execute("BEGIN")
+            for change in series.changes():
+                scope = change.scope
+                touched.update((scope.app, scope.env, name) for name in change.reach())
+                if isinstance(change, Empty):
+                    self._empty(connection, change)
+                else:
+                    self._write(connection, change, future)
+            connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001  as above
+            self._roll_back()
+            return future, None, self._database.failure(error)
+        finally:  # what has failed may be there all the same
+            made, self._made = self._made, {}
+            self._database.count_change(touched)
+        self._database.add(made)
+        self._cache.renew()
+        return future, series.result(), None
+
+    def _write(self, connection: Connection, portion: Portion, future: Future[Any]) -> None:
+        """The documents of one portion."""
+        tables = self._load(connection, [(portion, future)], cached=False)
+        _, _, failed = self._apply(portion, tables, future)
+        if isinstance(failed, AiweError):
+            for part in portion.parts():
+                self._write(connection, part, future)
+            raise portion.placed(failed)
+        changed = [table for table in tables.values() if table.after]
+        for text, values in self._statements(changed, self._made):
+            connection.execute(text, values)
+        if self._room is not None:
+            self._room.took(sum(map(_stored, changed)))
+
+    def _empty(self, connection: Connection, change: Empty) -> None:
+        place = (change.scope.app, change.scope.env, change.collection)
+        number = self._database.table(change.scope, change.collection)
+        if number is None:
+            return
+        deleted = connection.execute(*sql.empty(number)).fetchone()
+        change.deleted = deleted[0] if deleted else 0
+        if self._database.definition(place).unique:
+            connection.execute(*sql.empty_keys(number))
+
+    def _load(
+        self, connection: Connection, group: list[Job], *, cached: bool = True
+    ) -> dict[Place, TableRows]:
         """The tables of a group, with the present documents that its changes must see."""
         tables: dict[Place, TableRows] = {}
         missing: dict[Place, set[str]] = {}
@@ -112,7 +172,7 @@ class Writer:
                     table.before.update(found)
                     table.picked = list(found)
                 for doc_id in ids:
-                    text = self._cache.get((table.number, doc_id))
+                    text = self._cache.get((table.number, doc_id)) if cached else None
                     if text is not None:
                         table.before[doc_id] = text
                     elif doc_id not in table.before:
@@ -131,7 +191,7 @@ class Writer:
         place = (change.scope.app, change.scope.env, collection)
         table = tables.get(place)
         if table is None:
-            number = self._database.table(change.scope, collection)
+            number = self._database.table(change.scope, collection) or self._made.get(place)
             definition = self._database.definition(place)
             table = tables[place] = TableRows(
                 place, number, definition, changes=self._database.changes(place)
@@ -144,14 +204,8 @@ class Writer:
 
     def _store(self, connection: Connection, tables: list[TableRows]) -> None:
         """Makes what the changes left behind durable, then known to readers."""
-        statements: list[Sql] = []
         made: dict[Place, int] = {}
-        for table in tables:
-            if table.number is None:
-                table.number = self._database.next_number() + len(made)
-                made[table.place] = table.number
-                statements += sql.make(table.number, table.place)
-            statements += _statements(table, table.number, self._database.columns(table.place))
+        statements = self._statements(tables, made)
         try:
             self._execute(connection, statements)
             self._database.add(made)
@@ -164,6 +218,17 @@ class Writer:
             for table in tables
             for doc_id, document in table.after.items()
         )
+
+    def _statements(self, tables: list[TableRows], made: dict[Place, int]) -> list[Sql]:
+        """What writes the changes, and makes the tables that are missing."""
+        statements: list[Sql] = []
+        for table in tables:
+            if table.number is None:
+                table.number = self._database.next_number() + len(made)
+                made[table.place] = table.number
+                statements += sql.make(table.number, table.place)
+            statements += _statements(table, table.number, self._database.columns(table.place))
+        return statements
 
     def _execute(self, connection: Connection, statements: list[Sql]) -> None:
         if len(statements) == 1:  # a statement by itself is a transaction
@@ -203,7 +268,7 @@ def _stretch(jobs: list[Waiting]) -> list[Job]:
     """The changes that go into one transaction."""
     group: list[Job] = []
     for change, future in jobs:
-        if isinstance(change, Migration) or (group and change.alone):
+        if isinstance(change, Migration | Series) or (group and change.alone):
             break
         group.append((change, future))
         if change.alone:

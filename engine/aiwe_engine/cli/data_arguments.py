@@ -1,0 +1,157 @@
+"""The arguments of `aiwe data`; what they ask for is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from aiwe_engine.configuration.configuration import Configuration, read_configuration
+from aiwe_engine.configuration.given import ENVIRONMENTS
+
+_EPILOG = """\
+Each works on a running engine as on a stopped one: it asks the engine that holds the data folder, and opens
+the folder itself where none does.
+
+  aiwe data list
+  aiwe data export tasks --app shop -o tasks.ndjson
+  aiwe data export tasks orders --app shop --format parquet -o exports/
+  aiwe data export tasks --app shop --env production | aiwe data import - --app shop --env dev --collection tasks
+  aiwe data import tasks.ndjson --app shop --on-conflict replace
+"""
+
+
+def add_data(data: argparse.ArgumentParser) -> None:
+    """Adds the subcommands."""
+    data.epilog = _EPILOG
+    data.formatter_class = argparse.RawDescriptionHelpFormatter
+    commands = data.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, meaning: str, usage: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=meaning,
+            description=f"{meaning[0].upper()}{meaning[1:]}.",
+            usage=f"aiwe data {name} {usage}",
+            allow_abbrev=False,
+        )
+
+    shown = command("list", "list the collections of every app and environment", "[options]")
+    add_place(shown)
+    _whose(shown, "of this app only", "of this environment only")
+    shown.add_argument("--json", action="store_true", help="answer in JSON, errors too")
+    shown.set_defaults(run=_list)
+
+    export = command(
+        "export",
+        "write the documents of collections, as they are at one instant",
+        "COLLECTION ... [options]",
+    )
+    export.add_argument("collections", nargs="+", metavar="COLLECTION")
+    add_place(export)
+    _whose(export, "whose; the only one that has data", _ENV)
+    _format(export, "-o")
+    export.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="a file, a folder, or - for standard output, which it is for one collection as NDJSON; "
+        "several go into a folder, this one if it is not said, as COLLECTION.ndjson",
+    )
+    export.set_defaults(run=_export)
+
+    load = command("import", "store the documents of a file, all of them or none", "FILE [options]")
+    load.add_argument("file", metavar="FILE", help="NDJSON or Parquet; - for standard input")
+    load.add_argument(
+        "--collection", metavar="NAME", help="where to; the file's name without its ending"
+    )
+    add_place(load)
+    _whose(load, "whose; the only one that has data", f"{_ENV}, production where it has none")
+    _format(load, "FILE")
+    load.add_argument(
+        "--on-conflict",
+        choices=("fail", "skip", "replace"),
+        default="fail",
+        help="what becomes of a document whose id is there already: nothing is stored at all, it is "
+        "left out, or it replaces (fail)",
+    )
+    load.set_defaults(run=_import)
+
+
+_ENV = "of which environment; that of the running engine, else the only one with data"
+
+
+def add_place(command: argparse.ArgumentParser) -> None:
+    """Adds what tells where the data is."""
+    command.add_argument(
+        "--data", type=Path, metavar="DIR", help="the engine's data folder (.aiwe)"
+    )
+    command.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings; aiwe.toml of this folder, if there"
+    )
+
+
+def _whose(command: argparse.ArgumentParser, app: str, env: str) -> None:
+    command.add_argument("--app", metavar="NAME", help=app)
+    command.add_argument("--env", choices=ENVIRONMENTS, help=env)
+
+
+def _format(command: argparse.ArgumentParser, of: str) -> None:
+    command.add_argument(
+        "--format", choices=("ndjson", "parquet"), help=f"what the name of {of} says, else ndjson"
+    )
+
+
+def folder_of(options: argparse.Namespace) -> Path:
+    """The data folder that is meant."""
+    return options.data or Path(".aiwe")
+
+
+def configuration_of(options: argparse.Namespace) -> Configuration:
+    """The settings for a store that is opened here.
+
+    Raises:
+        InvalidConfiguration: with every mistake.
+    """
+    env = getattr(options, "env", None) or "production"
+    return read_configuration(root=Path.cwd(), env=env, file=options.config, options=[])
+
+
+def _list(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.data import show
+
+    return show(
+        folder_of(options),
+        configuration_of(options),
+        app=options.app,
+        env=options.env,
+        json=options.json,
+    )
+
+
+def _export(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.data import export
+
+    return export(
+        folder_of(options),
+        configuration_of(options),
+        options.collections,
+        app=options.app,
+        env=options.env,
+        kind=options.format,
+        target=options.output,
+    )
+
+
+def _import(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.data import load
+
+    return load(
+        folder_of(options),
+        configuration_of(options),
+        options.file,
+        collection=options.collection,
+        app=options.app,
+        env=options.env,
+        kind=options.format,
+        taken=options.on_conflict,
+    )

@@ -1,0 +1,112 @@
+"""Where the data is that a command works on: with a running engine, or in a folder that none holds.
+
+A data folder has one owner at a time. Where an engine holds it, that engine is asked, through its
+management listener, which `engine.json` names; else the command takes the folder and opens the store
+itself. Commands see no difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiwe_engine.configuration.configuration import Configuration
+from aiwe_engine.errors import EngineError, RequestError
+from aiwe_engine.protocols import Transfers
+from aiwe_engine.state import DataFolder, read_engine_json
+
+_STARTING = 10.0  # seconds for which an engine that holds the folder may not be reached yet
+_LOOK = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Data, and who has it.
+
+    Attributes:
+        transfers: does what is asked.
+        env: the environment that the running engine serves; None where none runs.
+    """
+
+    transfers: Transfers
+    env: str | None = None
+
+
+@asynccontextmanager
+async def place(
+    data: Path, configuration: Configuration, *, make: bool = False
+) -> AsyncIterator[Place]:
+    """The data of a folder, for as long as the context lasts.
+
+    Args:
+        data: the folder.
+        configuration: for the limits of a store that is opened here.
+        make: makes the folder where it is missing.
+
+    Raises:
+        RequestError: `no_data`, there is no such folder.
+        EngineError: `data_in_use`, somebody holds it who cannot be asked.
+    """
+    if not make and not data.is_dir():  # noqa: ASYNC240  nothing else waits in this process
+        raise no_data(data)
+    folder = DataFolder(data)
+    info = await _claim(folder)
+    if info is not None:
+        from aiwe_engine.cli.remote import EngineTransfers
+
+        async with EngineTransfers(info["management_url"], info["token"]) as remote:
+            yield Place(remote, await remote.env())
+        return
+    try:
+        async with _opened(data, configuration) as transfers:
+            yield Place(transfers)
+    finally:
+        folder.release()
+
+
+def no_data(data: Path) -> RequestError:
+    """What is said of a folder that no engine has used yet."""
+    return RequestError(
+        f"There is no data in {data}.",
+        code="no_data",
+        status=404,
+        hint="Name the folder of the engine's state with --data; `aiwe serve` makes one.",
+    )
+
+
+async def _claim(folder: DataFolder) -> dict[str, Any] | None:
+    """Takes the folder; or tells how the engine that holds it is reached."""
+    end = asyncio.get_running_loop().time() + _STARTING
+    while True:
+        try:
+            folder.lock()
+        except EngineError as error:
+            if error.code != "data_in_use":
+                raise
+            info = read_engine_json(folder.path)
+            if info is not None and info["pid"] == (error.details or {}).get("pid"):
+                return info
+            if asyncio.get_running_loop().time() > end:
+                raise
+            await asyncio.sleep(_LOOK)
+        else:
+            return None
+
+
+@asynccontextmanager
+async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Transfers]:
+    """The store of a folder that this process holds."""
+    from aiwe_engine.files.store import FileStore
+    from aiwe_engine.store.duckdb import DuckDBStore
+    from aiwe_engine.transfer.transfers import StoreTransfers
+
+    store = DuckDBStore(data / "data.duckdb", configuration.settings)
+    files = FileStore(data / "files")
+    try:
+        yield StoreTransfers(store, files, data=data, settings_of=configuration.for_app)
+    finally:
+        await store.close()

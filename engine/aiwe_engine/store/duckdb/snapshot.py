@@ -1,0 +1,89 @@
+"""A snapshot: one transaction that only reads, on a connection and a thread of its own.
+
+DuckDB keeps for it what was there when it began; writers go on, and wait for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from aiwe_engine.protocols import Held
+from aiwe_engine.store.duckdb.database import Database
+
+if TYPE_CHECKING:
+    from aiwe_engine.store.duckdb.database import Connection
+
+T = TypeVar("T")
+PORTION = 1_000  # documents fetched at a time
+
+
+class DuckDBSnapshot:
+    """A `protocols.Snapshot`, from `async with` on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._thread = ThreadPoolExecutor(1, "aiwe-store-snapshot")
+        self._numbers: dict[Held, int] = {}
+        self._connection: Connection | None = None  # another one would see another instant
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._do(self._begin)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, self._end))
+        self._thread.shutdown(wait=False)
+
+    @property
+    def collections(self) -> tuple[Held, ...]:
+        """By app, environment and name."""
+        return tuple(self._numbers)
+
+    async def read(self, held: Held, *, in_order: bool = False) -> AsyncIterator[list[bytes]]:
+        """The documents of a collection in portions."""
+        number = self._numbers[held]
+        order = " ORDER BY created, id" if in_order else ""
+        statement = f"SELECT data FROM documents_{number:d}{order}"
+        portion = await self._do(lambda: self._first(statement))
+        while portion:
+            yield portion
+            portion = await self._do(self._next)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except Exception as error:
+            raise self._database.failure(error) from error
+
+    def _begin(self) -> None:
+        connection = self._connection = self._database.connection()
+        connection.execute("BEGIN TRANSACTION READ ONLY")
+        # The first statement is what fixes the instant.
+        text = "SELECT app, env, name, number FROM collections ORDER BY app, env, name"
+        for app, env, name, number in connection.execute(text).fetchall():
+            counted = connection.execute(f"SELECT count(*) FROM documents_{number:d}").fetchone()
+            self._numbers[Held(app, env, name, (counted or (0,))[0])] = number
+
+    def _first(self, statement: str) -> list[bytes]:
+        assert self._connection is not None
+        self._connection.execute(statement)
+        return self._next()
+
+    def _next(self) -> list[bytes]:
+        assert self._connection is not None
+        return [data.encode() for (data,) in self._connection.fetchmany(PORTION)]
+
+    def _end(self) -> None:
+        with suppress(Exception):  # the database may have been let go of
+            if self._connection is not None:
+                self._connection.execute("ROLLBACK")
+        with suppress(Exception):
+            self._database.release()

@@ -1,0 +1,1 @@
+"""What goes in and out of an engine as a whole: exports, imports, backups, resets."""
