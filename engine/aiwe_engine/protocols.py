@@ -40,11 +40,14 @@ class Method:
         write: it changes the world, which forbids a second run of the invocation.
         recorded: while a program loads, its result is kept for other isolates of the version; a
             write always is.
+        outside: what it does would neither be undone with a transaction nor be done once by it: it is
+            refused while one is open.
         free: it moves bytes of what another call began, and counts as no call of its own.
     """
 
     write: bool = False
     recorded: bool = False
+    outside: bool = False
     free: bool = False
 
 

@@ -181,6 +181,8 @@ class Invocation:
     bodies: dict[int, Any] = field(default_factory=dict)  # streams of bytes it may read or write
     uploads: Any = None  # the files of its request: files.Uploads
     visit: Visit | None = None  # the session that its request belongs to
+    transactions: Any = None  # that it has begun: capabilities.transactions.Begun
+    over: bool = False  # its flight has ended
     caller: Caller | None = ANONYMOUS  # for whom data is asked; None: the app itself
 
 

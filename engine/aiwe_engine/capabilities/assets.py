@@ -23,7 +23,7 @@ from aiwe_engine.files.reading import FileSource
 from aiwe_engine.protocols import Method
 from aiwe_engine.types import Invocation, Json
 
-_READ, _WRITE = Method(), Method(write=True)
+_READ, _WRITE = Method(), Method(write=True, outside=True)
 
 
 class Assets:

@@ -11,16 +11,19 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from aiwe_engine.capabilities.transactions import Transactions
 from aiwe_engine.errors import RequestError
 from aiwe_engine.logs import Log
 from aiwe_engine.protocols import Documents, Method, Page, Scope, Store
 from aiwe_engine.store.documents import instant
 from aiwe_engine.types import Invocation
 
-_READ, _WRITE = Method(), Method(write=True)
+_READ, _WRITE = Method(), Method(write=True, outside=True)
+_BOUNDARY = Method(recorded=True)  # of a transaction, whose commit is its one write
 _STORES = {"create": 1, "createMany": 1, "update": 2, "replace": 2, "upsert": 1}  # where docs are
 _ENGINE_FIELDS = ("version", "updatedAt", "createdAt")
 _MOST_WARNINGS = 1_000
+Bound: TypeAlias = Callable[[Invocation, list[Any]], Awaitable[Any]]
 Do: TypeAlias = Callable[[Documents, list[Any]], Awaitable[Any]]
 
 
@@ -52,6 +55,10 @@ class Data:
         "deleteMany": _WRITE,
         "collections": _READ,
         "define": _WRITE,
+        "begin": _BOUNDARY,
+        "within": _BOUNDARY,
+        "commit": Method(write=True, recorded=True),
+        "rollback": _BOUNDARY,
     }
 
     def __init__(self, store: Store, log: Log) -> None:
@@ -75,11 +82,20 @@ class Data:
             "deleteMany": self._delete_many,
             "collections": self._collections,
         }
+        self._transactions = Transactions(store)
+        self._bounds: dict[str, Bound] = {
+            "define": self._define,
+            "begin": self._begin,
+            "within": self._within,
+            "commit": self._commit,
+            "rollback": self._rollback,
+        }
 
     async def call(self, invocation: Invocation, method: str, args: list[Any]) -> Any:
         """Runs one method of `DataRepository`."""
-        if method == "define":
-            return await self._define(invocation, args)
+        bound = self._bounds.get(method)
+        if bound is not None:
+            return await bound(invocation, args)
         if method in _STORES:
             self._warn(invocation, method, args)
         scope = Scope(invocation.app, invocation.env, invocation.caller)
@@ -102,6 +118,31 @@ class Data:
             owner = (invocation.app, invocation.env, invocation.version)
             text = f'DataRepository.define: "{collection}": {words}.'
             self._log.program(invocation, "info", text, owner)
+
+    async def _begin(self, invocation: Invocation, args: list[Any]) -> int:
+        (before,) = _padded(args, 1)
+        return await self._transactions.begin(invocation, before)
+
+    async def _within(self, invocation: Invocation, args: list[Any]) -> Any:
+        number, method, given = _padded(args, 3)
+        do = self._do.get(method) if isinstance(method, str) else None
+        if do is None or not isinstance(given, list):
+            raise RequestError(
+                f"A transaction has no {str(method)[:80]}",
+                code="unknown_call",
+                hint="Use the calls of tx that DataRepository has too.",
+            )
+        if method in _STORES:
+            self._warn(invocation, method, given)
+        return await self._transactions.within(invocation, number, lambda tx: do(tx, given))
+
+    async def _commit(self, invocation: Invocation, args: list[Any]) -> None:
+        (number,) = _padded(args, 1)
+        await self._transactions.commit(invocation, number)
+
+    async def _rollback(self, invocation: Invocation, args: list[Any]) -> bool:
+        (number,) = _padded(args, 1)
+        return await self._transactions.rollback(invocation, number)
 
     def _warn(self, invocation: Invocation, method: str, args: list[Any]) -> None:
         """Says once, for each collection and version of the app, that fields are ignored."""

@@ -40,7 +40,10 @@ class Fetch:
     """
 
     name = "fetch"
-    methods: Mapping[str, Method] = {"ask": Method(recorded=True), "send": Method(write=True)}
+    methods: Mapping[str, Method] = {
+        "ask": Method(recorded=True, outside=True),
+        "send": Method(write=True, outside=True),
+    }
 
     def __init__(self, settings_of: Callable[[str], Settings]) -> None:
         self._settings_of = settings_of

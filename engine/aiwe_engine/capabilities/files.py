@@ -18,7 +18,7 @@ from aiwe_engine.protocols import Method, Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Invocation, Json
 
-_READ, _WRITE = Method(), Method(write=True)
+_READ, _WRITE = Method(), Method(write=True, outside=True)
 
 
 class Files:

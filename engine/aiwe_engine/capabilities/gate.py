@@ -7,12 +7,13 @@ that version gets the recorded results.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
 import orjson
 
+from aiwe_engine.capabilities.transactions import outside
 from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.protocols import Capability, Method
 from aiwe_engine.types import EffectLog, Invocation
@@ -30,7 +31,8 @@ class Gate:
         """One host call.
 
         Raises:
-            AiweError: `unknown_call`, `too_many_calls`, `init_diverged`, or the capability's own.
+            AiweError: `unknown_call`, `too_many_calls`, `init_diverged`, `fetch_in_transaction`,
+                `outside_transaction`, or the capability's own.
         """
         capability, declared = self._find(name, method)
         if declared.free:
@@ -45,8 +47,10 @@ class Gate:
         if declared.write:
             invocation.wrote = True
         if invocation.effects is None or not (declared.write or declared.recorded):
-            return await capability.call(invocation, method, args)
-        return await self._effect(capability, invocation, invocation.effects, method, args)
+            return await _make(capability, declared, invocation, method, args)
+        return await self._effect(
+            capability, declared, invocation, invocation.effects, method, args
+        )
 
     def _find(self, name: str, method: str) -> tuple[Capability, Method]:
         capability = self._capabilities.get(name)
@@ -63,6 +67,7 @@ class Gate:
     async def _effect(
         self,
         capability: Capability,
+        declared: Method,
         invocation: Invocation,
         effects: EffectLog,
         method: str,
@@ -76,12 +81,21 @@ class Gate:
         at = len(entries)
         entries.append((call, text, None, True))
         try:
-            result = await capability.call(invocation, method, args)
+            result = await _make(capability, declared, invocation, method, args)
         except AiweError as error:
             entries[at] = (call, text, error, False)
             raise
         entries[at] = (call, text, result, True)
         return result
+
+
+def _make(
+    capability: Capability, declared: Method, invocation: Invocation, method: str, args: list[Any]
+) -> Awaitable[Any]:
+    begun = invocation.transactions
+    if begun is not None and begun.is_open and declared.outside:
+        raise outside(capability.name, method)
+    return capability.call(invocation, method, args)
 
 
 def _replay(invocation: Invocation, call: str, text: bytes) -> Any:

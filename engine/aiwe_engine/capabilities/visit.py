@@ -22,7 +22,7 @@ class SessionCalls:
     """
 
     name = "session"
-    methods: Mapping[str, Method] = {"destroy": Method(write=True)}
+    methods: Mapping[str, Method] = {"destroy": Method(write=True, outside=True)}
 
     def __init__(self, visits: Visits) -> None:
         self._visits = visits

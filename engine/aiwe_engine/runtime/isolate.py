@@ -92,12 +92,20 @@ class Flight:
 
     def _let_go(self) -> None:
         """Closes what the invocation was reading; its request and its answer are the face's."""
+        self.invocation.over = True
+        self.end_transactions()
         loop = self.future.get_loop()
         if self.invocation.uploads is not None:
             loop.create_task(self.invocation.uploads.close())
         for number, body in self.invocation.bodies.items():
             if number not in {ANSWER, REQUEST}:
                 loop.create_task(body.close())
+
+    def end_transactions(self) -> None:
+        """Nothing stays open of a run that has ended, whether or not there is another."""
+        begun, self.invocation.transactions = self.invocation.transactions, None
+        if begun is not None:
+            self.future.get_loop().create_task(begun.close())
 
     def leave(self) -> None:
         """The client has left: the program is told, and may go on."""

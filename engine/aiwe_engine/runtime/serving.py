@@ -213,6 +213,7 @@ class Serving:
 
     def _again(self, flight: Flight, *, suspected: bool) -> None:
         invocation = flight.invocation
+        flight.end_transactions()
         if invocation.wrote or invocation.reran:
             flight.fail(worker_lost())
             return

@@ -90,11 +90,11 @@ def _overlay(rows: TableRows) -> Overlay:
 
 
 def _put(written: TableRows, rows: TableRows) -> None:
-    for doc_id in written.after:  # what they held of unique keys is free for the others
-        rows.drop(doc_id)
-    for document in written.after.values():
+    for doc_id, document in written.after.items():
         if document is not None:
             rows.put(document)
+        else:
+            rows.drop(doc_id)
 
 
 def conflict(collection: str) -> RequestError:

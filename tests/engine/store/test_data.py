@@ -52,7 +52,7 @@ app.get("/failure/:what", async (req) => {
     options: () => DataRepository.update("tasks", "x", {}, { version: 1 }),
     twice: async () => { await DataRepository.upsert("t", { id: "1" }); await DataRepository.create("t", { id: "1" }); },
     other_name: () => DataRepository.find("tasks"),
-    later: () => DataRepository.transaction(async () => 1),
+    later: () => DataRepository.sql(["SELECT 1"]),
     sync_later: () => DataRepository.sync.transaction(() => 1),
     sync_other_name: () => DataRepository.sync.find("tasks"),
     bigint: () => DataRepository.create("tasks", { n: 10n }),

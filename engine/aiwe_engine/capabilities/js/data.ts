@@ -8,6 +8,7 @@ import type { Receive } from "../../runtime/js/host";
 import type { Internals } from "../../runtime/js/internals";
 import { current, stringify } from "../../runtime/js/invocation";
 import { defineProperty, promiseReject } from "../../runtime/js/platform/primordials";
+import { type Work, transaction } from "./transaction";
 
 const { keys } = Object;
 const { isArray } = Array;
@@ -24,7 +25,7 @@ const OTHER_NAMES = {
   insertMany: "createMany", save: "upsert", set: "upsert", put: "upsert", patch: "update", remove: "delete",
   destroy: "delete", removeMany: "deleteMany",
 };
-const LATER = ["transaction", "sql"];
+const LATER = ["sql"];
 const AT_TOP_LEVEL = "at the top level of a cell or file, or inside init()";
 
 /** What stands behind every repository: names that are no methods, and say which one is. */
@@ -36,6 +37,7 @@ function hints(owner: string, later: (name: string) => Error): object {
   const hint = (name: string, error: () => Error) =>
     defineProperty(found, name, { value() { throw error(); }, configurable: true, writable: true });
   for (const name of LATER) hint(name, () => later(name));
+  hint("transaction", () => unknown(`${owner} has no transaction`, "Use await DataRepository.transaction."));
   hint("define", () => unknown(`${owner} has no define`, `Use DataRepository.define, ${AT_TOP_LEVEL}.`));
   for (const [name, right] of Object.entries(OTHER_NAMES)) {
     hint(name, () => unknown(`${owner} has no ${name}`, `Use ${owner}.${right}.`));
@@ -103,10 +105,12 @@ export function repositoryOf(call: Call, callSync: Call): object {
 }
 
 export function installData(I: Internals): void {
+  const { host } = I;
   const value: any = repositoryOf(
-    (method, args, receive) => I.host.call("data", method, args, receive),
-    (method, args, receive) => I.host.callSync("data", method, args, receive),
+    (method, args, receive) => host.call("data", method, args, receive),
+    (method, args, receive) => host.callSync("data", method, args, receive),
   );
+  value.transaction = (work: Work) => transaction(host, repositoryOf, work);
   /** Nobody awaits it: what is loading ends when it is done, and fails when it fails. */
   value.define = (collection: string, definition: object): void => {
     const invocation = current();
@@ -114,7 +118,7 @@ export function installData(I: Internals): void {
       throw failure("Error", "registration_closed", `DataRepository.define(${stringify(collection) ?? "…"}) was called while a handler runs.`,
         `Declare collections ${AT_TOP_LEVEL}.`);
     }
-    I.host.call("data", "define", [collection, definition]);
+    host.call("data", "define", [collection, definition]);
   };
   defineProperty(globalThis, "DataRepository", { value, configurable: true, writable: true });
 }

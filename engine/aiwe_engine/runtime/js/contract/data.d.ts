@@ -29,7 +29,10 @@ interface DataRepository {
   modify<T>(collection: string, id: string, change: Record<string, any>): Promise<Doc<T>>;
   delete(collection: string, id: string): Promise<boolean>;
   deleteMany(collection: string, filter: Filter): Promise<number>;
-  /** All or nothing, serialisable; retried on conflict, so the function must be repeatable. */
+  /**
+   * All or nothing, serialisable; retried on conflict, so the function must be repeatable. Write with `tx` only: while it is open other writes are
+   * `outside_transaction` and fetch is `fetch_in_transaction`. `transaction_conflict` (409) where it has lost too often.
+   */
   transaction<R>(work: (tx: DataRepository) => Promise<R>): Promise<R>;
   /** Parameterised only. Each collection is a view of the same name with its fields as columns. Read-only. */
   sql<R = any>(strings: TemplateStringsArray, ...values: unknown[]): Promise<R[]>;
