@@ -118,6 +118,24 @@ async def test_the_guilty_request_gets_its_error_and_the_others_their_answers(
     assert (await bench.get("/hello")).status == 200
 
 
+async def test_two_runaways_of_one_turn_are_both_stopped(bench: Bench) -> None:
+    await bench.serve(
+        """
+        app.get("/later", async () => { await 0; for (;;); });
+        app.get("/now", () => { for (;;); });
+        app.post("/write", async () => { await DataRepository.create("things", {}); await 0; return "written"; });
+        """
+    )
+    await bench.get("/write", method="POST")
+    before = bench.engine.status()["workers"]
+    *guilty, written = await asyncio.gather(
+        bench.code("/later"), bench.code("/now"), bench.get("/write", method="POST")
+    )
+    assert guilty == [(500, "cpu_limit")] * 2
+    assert written.body == b"written"
+    assert bench.engine.status()["workers"] == before
+
+
 async def test_a_value_that_cannot_be_read_costs_no_worker(bench: Bench) -> None:
     await bench.serve(
         """

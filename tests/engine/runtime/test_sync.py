@@ -388,14 +388,17 @@ async def test_a_cell_that_waits_is_interrupted_and_its_session_goes_on(
 ) -> None:
     person = Person(bench.engine)
     await person.run("a", "const kept = 7;")
-    running = asyncio.create_task(person.run("b", 'DataRepository.sync.get("held", "a")'))
+    cell = 'console.log("one"); console.log("two"); DataRepository.sync.get("held", "a")'
+    running = asyncio.create_task(person.run("b", cell))
     await held.asked.wait()
     assert await bench.engine.interrupt(person.session)
     ran = await running
-    assert ran.error["name"] == "Interrupted"
+    assert (ran.error["name"], ran.text) == ("Interrupted", "one\ntwo\n")
     held.answers[0].set_result("of the cell before")
     ran = await person.run("c", 'DataRepository.sync.upsert("cells", { id: "own", kept }).kept')
     assert ran.result == "7"
+    said = [line.text for _, line in bench.engine.logs("demo")]
+    assert "two" not in said + ran.text.split()  # what has left is not said again
 
 
 async def test_what_a_cell_wrote_is_shown_before_it_waits(bench: Bench, held: Held) -> None:

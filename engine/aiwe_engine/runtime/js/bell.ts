@@ -8,7 +8,7 @@ import { uncurry } from "./platform/primordials";
 import { decodeAll, encode } from "./platform/utf8";
 
 /** Control words first, then random bytes from the worker, then text for either side. */
-const CONTROL = 16, POOL = 4096, TEXT = 16_384;
+const CONTROL = 16, POOL = 4096, TEXT = 65_536;
 const TEXT_AT = CONTROL * 4 + POOL;
 export const shared = new SharedArrayBuffer(TEXT_AT + TEXT);
 export const words = new Int32Array(shared, 0, CONTROL);
@@ -20,6 +20,7 @@ const RANDOM = 1, MORE = 2, LAST = 3, ASK = 4, NEXT = 6, NOTHING = 7;
 const PATIENCE = 0.05, MOST_PATIENCE = 1; // milliseconds between two looks: more, the longer it takes
 const { wait, load, store } = Atomics;
 const copy = uncurry(Uint8Array.prototype.set);
+const part = uncurry(Uint8Array.prototype.subarray);
 let ring: () => void;
 
 export function hang(bell: () => void): void { ring = bell; }
@@ -57,7 +58,7 @@ export function pass(text: string, call?: number): void {
   if (call !== undefined) words[CALL] = call;
   for (let at = 0; at < bytes.length; at += TEXT) {
     const size = bytes.length - at < TEXT ? bytes.length - at : TEXT;
-    for (let i = 0; i < size; i++) area[i] = bytes[at + i]!;
+    copy(area, part(bytes, at, at + size));
     words[AT] = at;
     words[LENGTH] = size;
     ask(at + size < bytes.length ? MORE : call === undefined ? LAST : ASK);
@@ -71,7 +72,7 @@ export function collect(): string {
   const bytes = new Uint8Array(total);
   for (let at = 0; at < total;) {
     const size = words[LENGTH]!;
-    copy(bytes, size === TEXT ? area : new Uint8Array(shared, TEXT_AT, size), at);
+    copy(bytes, part(area, 0, size), at);
     at += size;
     if (at < total) ask(NEXT);
   }

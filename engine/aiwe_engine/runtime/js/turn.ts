@@ -56,15 +56,19 @@ export function turn(text: string): string {
   return drain();
 }
 
+/**
+ * V8 swallows a termination inside `checkpoint`: the worker leaves word of it, and this evaluation ends there,
+ * since it cannot be stopped a second time. `resume` does what is left.
+ */
 function drain(): string {
   while (cursor < inbox.length) {
     const message = inbox[cursor++];
     control[STEP] = (control[STEP]! + 1) | 0;
     const invocation = take(message);
     control[RUNNING] = invocation === null ? 0 : invocation.n;
-    checkpoint(); // V8 swallows a termination in here: the worker leaves word of it
-    if (control[CUT] !== 0) blame();
+    checkpoint();
     settleAll();
+    if (control[CUT] !== 0) return "";
     enter(null);
   }
   control[RUNNING] = 0;
@@ -76,7 +80,9 @@ function drain(): string {
  * a call that its answer must wait for.
  */
 function settleAll(): void {
-  for (let invocation = takeSettling(); invocation !== null; invocation = takeSettling()) {
+  while (control[CUT] === 0) {
+    const invocation = takeSettling();
+    if (invocation === null) return;
     const { whenSettled } = invocation;
     if (invocation.done || invocation.unsettled > 0 || whenSettled === null) continue;
     invocation.whenSettled = null;
@@ -85,7 +91,6 @@ function settleAll(): void {
     whenSettled();
     enter(null);
     checkpoint();
-    if (control[CUT] !== 0) blame();
   }
 }
 
@@ -97,7 +102,7 @@ export function resume(): string {
   }
   blame();
   settleAll();
-  return drain();
+  return control[CUT] === 0 ? drain() : "";
 }
 
 /** Ends the invocation that ran over its limit, and those whose continuation went with it. */
