@@ -196,7 +196,13 @@ async def test_a_thrown_value_that_is_no_error_is_shown(person: Person) -> None:
     assert "{ odd: [ 1, 2 ] }" in ran.error["message"]
 
 
-LOOPS = ["for (;;);", "await 0; for (;;);", "await new Promise(() => {});", "for (;;) await 0;"]
+LOOPS = [
+    "for (;;);",
+    "await 0; for (;;);",
+    "await new Promise(() => {});",
+    "for (;;) await 0;",
+    "for (;;) { try { DataRepository.sync.get('a b', 'x'); } catch {} }",
+]
 
 
 @pytest.mark.parametrize("loop", LOOPS)

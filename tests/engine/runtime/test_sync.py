@@ -120,7 +120,7 @@ const plain = (value) => JSON.parse(JSON.stringify(value ?? null, (key, v) => /e
 const told = (e) => ({ is: e instanceof Error, name: e.name, code: e.code, message: e.message.replace(/forms?A?/, "form"),
   hint: e.hint ?? null, status: e.status, details: e.details ?? null, here: /app\\.js:\\d+:\\d+/.test(e.stack) });
 const outcome = async (call) => {
-  try { const made = call(); return { promise: made instanceof Promise, value: plain(await made) }; }
+  try { const made = call(), value = await made; return { promise: made instanceof Promise, value: plain(value), cursor: typeof value?.cursor }; }
   catch (error) { return { thrown: told(error) }; }
 };
 const waiting = [WAITING], standing = [STANDING];
