@@ -61,9 +61,11 @@ class EngineClient:
         answer = await self._json("GET", f"/assets/{app}")
         return list(answer.get("assets", []))
 
-    async def collections(self, app: str) -> list[Event]:
+    async def collections(self, app: str, *, latest: bool = False) -> list[Event]:
         """The collections of an app, with how many documents each has."""
-        return list((await self._json("GET", f"/data/{app}"))["collections"])
+        query = {"latest": "true"} if latest else None
+        answer = await self._json("GET", f"/data/{app}", query=query, timeout=_QUESTION)
+        return list(answer["collections"])
 
     async def page(self, app: str, collection: str, where: Event, options: Event) -> Event:
         """Documents that a filter finds, how many it finds in all, and the next page's cursor."""
@@ -119,19 +121,22 @@ class EngineClient:
             if not done:
                 raise unreachable(engine.url, engine.how, "it ended while the cell ran")
 
-    async def events(self, app: str | None) -> AsyncIterator[str]:
-        """The names of the engine's events (deploy, log, status), as they happen.
+    async def events(self, app: str | None) -> AsyncIterator[tuple[str, Event]]:
+        """The engine's events (deploy, data, log, status), as they happen: name and data.
 
         An empty name comes once the engine listens, and with each of its signs of life.
         """
         query = {"app": app} if app else {}
         async with self._open("GET", "/events", query=query, timeout=60.0) as (response, _):
-            yield ""
+            yield "", {}
+            name = ""
             async for line in _lines(response):
                 if line.startswith(b"event:"):
-                    yield line[6:].strip().decode()
+                    name = line[6:].strip().decode()
+                elif line.startswith(b"data:"):
+                    yield name, json.loads(line[5:])
                 elif line.startswith(b":"):
-                    yield ""
+                    yield "", {}
 
     async def _json(
         self,

@@ -122,7 +122,7 @@ class LogViewer:
         failures = 0
         while True:
             try:
-                async for kind in self._client.events(self._app):
+                async for kind, _ in self._client.events(self._app):
                     failures = 0
                     if kind in ("", "log"):
                         await asyncio.sleep(_RENDER)  # a burst is read at once

@@ -11,12 +11,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from IPython.display import publish_display_data
 
 from aiwe_kernel.client import EngineClient
-from aiwe_kernel.data.grid import cell, columns_of, pretty, rows_of, text_table
+from aiwe_kernel.data.grid import cell, columns_of, pretty, rows_of, rules_of, text_table
 from aiwe_kernel.data.question import read_question
 from aiwe_kernel.errors import CellError
 
@@ -90,7 +91,8 @@ class DataBrowser:
         self._app = app
         self._place = Place()
         self._next: str | None = None  # where the page after this one begins
-        self._seen: Any = None  # the state of the collection when it was shown
+        self._latest: dict[str, str | None] = {}  # when collections were written
+        self._read = 0.0  # when what is shown was read, by the engine's clock
         self._loop = asyncio.get_running_loop()
         self._busy = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,7 +110,7 @@ class DataBrowser:
 
     async def begin(self, line: str) -> None:
         """Show what stands behind `%data`: nothing, a collection, or a collection and a filter."""
-        await self._count()
+        await self._count(latest=True)
         name, _, rest = line.strip().partition(" ")
         if name:
             await self._go(self._place.elsewhere(collection=name, line=rest.strip()))
@@ -171,7 +173,7 @@ class DataBrowser:
         await self._go(self._place.elsewhere(size=int(message["size"])))
 
     async def _refresh(self, _message: Message) -> None:
-        await self._count()
+        await self._count(latest=True)
         if self._place.collection:
             await self._go(self._place)
 
@@ -199,7 +201,7 @@ class DataBrowser:
         documents = page["documents"]
         columns = columns_of(documents)
         self._place, self._next = place, page["cursor"]
-        self._seen = self._state()
+        self._read = page["at"]
         self.widget.stale = False
         self.widget.view = {
             "collection": place.collection,
@@ -216,22 +218,38 @@ class DataBrowser:
             "milliseconds": round(took, 1),
         }
 
-    async def _count(self) -> None:
-        self.widget.collections = await self._client.collections(self._app)
-        self.widget.stale = self._seen is not None and self._seen != self._state()
+    async def _count(self, *, latest: bool = False) -> None:
+        """Lists the collections; with `latest`, which costs more, when each was written."""
+        found = await self._client.collections(self._app, latest=latest)
+        if latest:
+            self._latest = {one["name"]: one["latest"] for one in found}
+        self.widget.collections = [
+            {
+                "name": one["name"],
+                "documents": one["documents"],
+                "latest": self._latest.get(one["name"]),
+                "rules": rules_of(one["definition"]),
+            }
+            for one in found
+        ]
 
-    def _state(self) -> Any:
-        """Of the collection that is shown: it is another one when something was written."""
-        name = self._place.collection
-        return next((one for one in self.widget.collections if one["name"] == name), {})
+    def _note(self, written: Mapping[str, float]) -> None:
+        """Takes down when collections were written; says so where what is shown is older."""
+        for name, at in written.items():
+            moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+            self._latest[name] = moment.replace("+00:00", "Z")
+        latest = max(written.get(self._place.collection, 0), written.get("", 0))
+        if self.widget.view and latest >= self._read:
+            self.widget.stale = True
 
     async def _keep_up(self) -> None:
         failures = 0
         while True:
             try:
-                async for kind in self._client.events(self._app):
+                async for kind, event in self._client.events(self._app):
                     failures = 0
                     if kind in ("", "data"):
+                        self._note(event.get("collections") or {})
                         await self._count()
             except CellError:
                 failures += 1

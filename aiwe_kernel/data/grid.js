@@ -10,10 +10,11 @@ function render({ model, el }) {
   const browser = h("div", { class: "aiwe-data", "data-lm-suppress-shortcuts": "true" });
   const collections = collectionList(model, conversation);
   const line = questionLine(model, conversation);
+  const rules = declared(model);
   const problem = problemBox(model);
   const grid = documentGrid(model, conversation);
   const foot = pager(model, conversation);
-  const main = h("div", { class: "aiwe-data-main" }, line, problem, grid, foot);
+  const main = h("div", { class: "aiwe-data-main" }, line, rules, problem, grid, foot);
   browser.append(collections, main);
   el.append(browser);
   conversation.onBusy((busy) => browser.toggleAttribute("data-busy", busy));
@@ -91,13 +92,16 @@ function questionLine(model, { say }) {
     class: "aiwe-data-question",
     onsubmit(event) {
       event.preventDefault();
+      asked.add(input.value);
       say({ do: "ask", line: input.value });
     },
   }, input, run, refresh);
+  const asked = history();
   input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter") return;
-    event.preventDefault(); // whatever is held with it: nothing here runs the notebook's cell
-    form.requestSubmit();
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (step) input.value = asked.go(step, input.value);
+    if (event.key === "Enter") form.requestSubmit(); // whatever is held with it
+    if (step || event.key === "Enter") event.preventDefault();
   });
   watch(model, ["view"], () => {
     const { collection, line } = model.get("view");
@@ -109,6 +113,39 @@ function questionLine(model, { say }) {
     refresh.title = model.get("stale") ? "Something was written since: read again" : "Read again";
   });
   return form;
+}
+
+/** Lines that were asked before, as a terminal has them. */
+function history() {
+  const lines = [];
+  let place = 0;
+  let typed = "";
+  return {
+    add(line) {
+      if (line !== lines.at(-1)) lines.push(line);
+      place = lines.length;
+    },
+    go(step, line) {
+      if (place === lines.length) typed = line;
+      place = Math.min(Math.max(place + step, 0), lines.length);
+      return place === lines.length ? typed : lines[place];
+    },
+  };
+}
+
+/** What is declared of the collection: in a line, and all of it when that is unfolded. */
+function declared(model) {
+  const short = h("summary", {});
+  const text = h("pre", {});
+  const box = h("details", { class: "aiwe-data-rules" }, short, text);
+  watch(model, ["view", "collections"], () => {
+    const shown = model.get("view").collection;
+    const rules = model.get("collections").find(({ name }) => name === shown)?.rules ?? {};
+    box.hidden = !rules.text;
+    short.textContent = `Declared: ${rules.short}`;
+    text.textContent = rules.text ?? "";
+  });
+  return box;
 }
 
 function problemBox(model) {
@@ -125,6 +162,8 @@ function problemBox(model) {
 
 function documentGrid(model, { say, onMessage }) {
   const frame = h("div", { class: "aiwe-data-frame", tabindex: "0", role: "region", "aria-label": "Documents" });
+  const watcher = new ResizeObserver(() => frame.style.setProperty("--aiwe-data-width", `${frame.clientWidth}px`));
+  watcher.observe(frame);
   const open = new Map(); // id of a document that is unfolded → where its text goes
   onMessage(({ document: id, text }) => {
     if (open.has(id)) open.get(id).textContent = text;
@@ -137,9 +176,17 @@ function documentGrid(model, { say, onMessage }) {
       button.setAttribute("aria-expanded", "false");
       return;
     }
-    const text = h("pre", { class: "aiwe-data-text" }, "…");
+    const text = h("pre", { class: "aiwe-data-text", tabindex: "0" }, "…");
+    const copy = h("button", {
+      type: "button",
+      class: "aiwe-data-button aiwe-data-copy",
+      async onclick() {
+        await navigator.clipboard.writeText(text.textContent);
+        copy.textContent = "Copied";
+      },
+    }, "Copy");
     open.set(id, text);
-    row.after(h("tr", { class: "aiwe-data-whole" }, h("td", { colspan: String(columns) }, text)));
+    row.after(h("tr", { class: "aiwe-data-whole" }, h("td", { colspan: String(columns) }, h("div", {}, copy, text))));
     button.setAttribute("aria-expanded", "true");
     say({ do: "document", id });
   };

@@ -49,6 +49,21 @@ def pretty(document: Any) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
+def rules_of(definition: Mapping[str, Any] | None) -> dict[str, str]:
+    """What is declared of a collection: `short`, in a line, and `text`, all of it; nothing: empty."""
+    if not definition:
+        return {}
+    fields = (definition.get("schema") or {}).get("properties") or {}
+    parts = [f"{len(fields)} field{'s' if len(fields) > 1 else ''}"] if fields else []
+    if definition.get("schema") and not fields:
+        parts.append("a schema")
+    parts += [f"unique {' + '.join(key)}" for key in definition.get("unique") or ()]
+    parts += [f"index {' + '.join(key)}" for key in definition.get("index") or ()]
+    parts += [f"each {name} apart" for name in ("tenant", "owner") if definition.get(name)]
+    declared = {name: value for name, value in definition.items() if value}
+    return {"short": ", ".join(parts), "text": pretty(declared)}
+
+
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], widest: int = 28) -> str:
     """Columns of text, for where nothing else is shown."""
     lines = [list(columns), *([one["text"] for one in row] for row in rows)]

@@ -7,6 +7,7 @@ this never goes around: it asks the same store, as the app itself.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import orjson
@@ -30,28 +31,34 @@ class ManagedData:
         self._store = store
         self._env = env
 
-    async def collections(self, app: str) -> list[dict[str, Json]]:
-        """The collections of an app: name, how many documents, when one was last written."""
+    async def collections(self, app: str, *, latest: bool) -> list[dict[str, Json]]:
+        """The collections of an app: name, how many documents, what is declared.
+
+        Args:
+            app: its name.
+            latest: say also when one was last written, which reads all documents.
+        """
         documents = self._of(app)
         names = await documents.collections()
-        return list(await asyncio.gather(*(_about(documents, name) for name in names)))
+        return list(await asyncio.gather(*(_about(documents, name, latest) for name in names)))
 
     async def page(
         self, app: str, collection: str, where: Json, options: dict[str, Json]
     ) -> dict[str, Json]:
-        """Some documents that a filter finds, how many it finds in all, and where the next page begins.
+        """Some documents that a filter finds, how many it finds in all, where the next page begins, and when.
 
         Raises:
             RequestError: `no_such_collection`, or what a query raises.
         """
         documents = await self._holding(app, collection)
+        began = time.time()
         inner: Any
         inner, options = split(where, options)
         found, total = await asyncio.gather(
             documents.query(collection, inner, options), documents.count(collection, inner)
         )
         texts: Any = [orjson.Fragment(text) for text in found]
-        return {"documents": texts, "total": total, "cursor": found.cursor}
+        return {"documents": texts, "total": total, "cursor": found.cursor, "at": began}
 
     async def document(self, app: str, collection: str, doc_id: str) -> bytes:
         """One document, as JSON text.
@@ -88,8 +95,23 @@ class ManagedData:
         return documents
 
 
-async def _about(documents: Documents, name: str) -> dict[str, Json]:
+async def _about(documents: Documents, name: str, latest: bool) -> dict[str, Json]:
+    told: dict[str, Json] = {
+        "name": name,
+        "documents": await documents.count(name, {}),
+        "definition": await documents.definition(name),
+    }
+    if latest:
+        told["latest"] = await _latest(documents, name)
+    return told
+
+
+async def _latest(documents: Documents, name: str) -> str | None:
     newest = {"sort": "-updatedAt", "limit": 1, "fields": ["updatedAt"]}
-    found = await documents.query(name, {}, newest)
-    latest = orjson.loads(found[0])["updatedAt"] if found else None
-    return {"name": name, "documents": await documents.count(name, {}), "latest": latest}
+    try:
+        found = await documents.query(name, {}, newest)
+    except RequestError as error:
+        if error.code != "query_too_slow":
+            raise
+        return None
+    return str(orjson.loads(found[0])["updatedAt"]) if found else None

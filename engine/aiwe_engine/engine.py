@@ -488,9 +488,9 @@ class Engine:
                 queue.put_nowait(event)
 
     def _tell_written(self) -> None:
-        for app in self._data.written:
-            self._tell({"type": "data", "app": app})
-        self._data.written.clear()
+        written, self._data.written = self._data.written, {}
+        for app, times in written.items():
+            self._tell({"type": "data", "app": app, "collections": dict(times)})
 
     def _tell_line(self, number: int, line: LogLine) -> None:
         if self._followers:

@@ -83,8 +83,9 @@ def notebook() -> Iterator[Notebook]:
 
 def test_collections_are_listed_with_their_counts(notebook: Notebook) -> None:
     grid = Grid(notebook, "%data")
-    listed = [(one["name"], one["documents"]) for one in grid.state["collections"]]
-    assert listed == [("orders", 60), ("other", 1)]
+    listed = [(one["name"], one["documents"], one["rules"]) for one in grid.state["collections"]]
+    assert listed == [("orders", 60, {}), ("other", 1, {})]
+    assert {one["latest"][-1] for one in grid.state["collections"]} == {"Z"}
     assert grid.state["view"] == {}
     assert "orders      60" in grid.text
 
@@ -213,10 +214,21 @@ def test_what_is_written_meanwhile_is_counted_and_shown_when_asked_for(notebook:
     grid.step("open", collection="other")
     notebook.send('await DataRepository.create("other", { id: "new" }); 0')
     grid.until(lambda: grid.state["stale"])
-    assert {"name": "other", "documents": 2}.items() <= grid.state["collections"][1].items()
+    grid.until(lambda: grid.state["collections"][1]["documents"] == 2)
+    assert grid.state["collections"][1]["name"] == "other"
     assert grid.state["view"]["total"] == 1
     assert grid.step("refresh")["ids"] == ["new", "a/.. <b>"]
     assert grid.state["stale"] is False
+
+
+def test_what_is_declared_of_a_collection_is_told(notebook: Notebook) -> None:
+    definition = "{ schema: { properties: { email: { type: 'string' } } }, unique: [['email']], owner: true }"
+    assert notebook.run(f"DataRepository.define('people', {definition}); 0").reply["status"] == "ok"
+    grid = Grid(notebook, "%data people")
+    [people] = [one for one in grid.state["collections"] if one["name"] == "people"]
+    assert people["rules"]["short"] == "1 field, unique email, each owner apart"
+    assert '"email": {' in people["rules"]["text"]
+    assert grid.text == "people\n0 to 0 of 0"
 
 
 def test_a_message_that_means_nothing_harms_nothing(notebook: Notebook) -> None:

@@ -6,6 +6,7 @@ that the store keeps; nothing is parsed on the way out.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -35,7 +36,8 @@ class Data:
         log: where a program is told that a field it gave was ignored.
 
     Attributes:
-        written: apps whose data was written since somebody emptied this.
+        written: what was written since somebody emptied this: by app and collection the time, in
+            seconds since 1970; the collection "" stands for any.
     """
 
     name = "data"
@@ -64,7 +66,7 @@ class Data:
     def __init__(self, store: Store, log: Log) -> None:
         self._store = store
         self._log = log
-        self.written: set[str] = set()
+        self.written: dict[str, dict[str, float]] = {}
         self._warned: set[tuple[str, ...]] = set()
         self._do: dict[str, Do] = {
             "create": self._create,
@@ -101,7 +103,7 @@ class Data:
         scope = Scope(invocation.app, invocation.env, invocation.caller)
         result = await self._do[method](self._store.within(scope), args)
         if self.methods[method].write:
-            self.written.add(invocation.app)
+            self.written.setdefault(invocation.app, {})[_collection(args)] = time.time()
         return result
 
     async def _define(self, invocation: Invocation, args: list[Any]) -> None:
@@ -228,6 +230,10 @@ class Data:
 
     async def _collections(self, documents: Documents, _: list[Any]) -> Any:
         return await documents.collections()
+
+
+def _collection(args: list[Any]) -> str:
+    return args[0] if args and isinstance(args[0], str) else ""
 
 
 def _padded(args: list[Any], count: int) -> list[Any]:

@@ -38,7 +38,9 @@ class DataRoutes:
         }
 
     async def _collections(self, ask: Ask) -> Response:
-        return _json({"collections": await self._data.collections(ask.params["app"])})
+        latest = ask.query.get("latest") == "true"
+        found = await self._data.collections(ask.params["app"], latest=latest)
+        return _json({"collections": found})
 
     async def _page(self, ask: Ask) -> Response:
         where = _json_of("where", ask.query.get("where") or "{}", dict)

@@ -24,7 +24,7 @@ from aiwe_engine.store.changes import (
     Update,
     Upsert,
 )
-from aiwe_engine.store.definitions import Definition
+from aiwe_engine.store.definitions import PLAIN, Definition
 from aiwe_engine.store.documents import (
     Document,
     check_document,
@@ -260,6 +260,12 @@ class Repository:
     async def collections(self) -> list[str]:
         """The names of the collections that were ever written to."""
         return await self._backend.collections(self._scope)
+
+    async def definition(self, collection: str) -> dict[str, Json] | None:
+        """What is declared of a collection."""
+        await self._enter(collection)
+        definition = self._backend.definition(self._scope, collection)
+        return None if definition == PLAIN else definition.to_json()
 
     async def _enter(self, collection: str) -> Guard | None:
         """Checks the name; what confines the caller there."""

@@ -19,6 +19,7 @@ await DataRepository.createMany("tasks", Array.from({ length: 7 }, (_, n) => ({ 
 for (const id of ["a/b", "..", "%2F", "?x=1#y", "ü 🙂"]) await DataRepository.create("odd", { id });
 await DataRepository.create("gone", { id: "g" });
 await DataRepository.delete("gone", "g");
+DataRepository.define("people", { unique: [["email"]] });
 """
 
 
@@ -44,15 +45,23 @@ async def ask(face, path, **query):
 
 
 async def test_collections_are_listed_with_their_counts_and_last_writes(face):
-    answer = await ask(face, "shop")
+    answer = await ask(face, "shop", latest="true")
     listed = {one["name"]: one for one in answer.json["collections"]}
     assert {name: one["documents"] for name, one in listed.items()} == {
         "gone": 0,
         "odd": 5,
+        "people": 0,
         "tasks": 7,
     }
     assert listed["tasks"]["latest"].endswith("Z")
     assert listed["gone"]["latest"] is None
+    assert listed["gone"]["definition"] is None
+    assert listed["people"]["definition"]["unique"] == [["email"]]
+
+
+async def test_when_a_collection_was_written_is_told_only_when_that_is_asked_for(face):
+    listed = (await ask(face, "shop")).json["collections"]
+    assert [set(one) for one in listed] == [{"name", "documents", "definition"}] * 4
 
 
 async def test_of_an_app_that_nobody_knows_there_is_no_data(face):
