@@ -46,6 +46,7 @@ class Serving:
         self._conditions = 0  # counts the changes of what isolates are made with
         self.used = self.loop.time()
         self.retired = False
+        self._closed = False
 
     async def start(self) -> None:
         """Loads the first isolate.
@@ -214,7 +215,7 @@ class Serving:
     def _again(self, flight: Flight, *, suspected: bool) -> None:
         invocation = flight.invocation
         flight.end_transactions()
-        if invocation.wrote or invocation.reran:
+        if invocation.wrote or invocation.reran or self._closed:
             flight.fail(worker_lost())
             return
         invocation.reran = True
@@ -309,6 +310,7 @@ class Serving:
 
     async def close(self) -> None:
         """Ends everything at once; requests under way are told that their worker was lost."""
+        self._closed = True
         self.retire()
         tasks = [task for task in [self._restarting, *self._tasks] if task is not None]
         for task in tasks:
