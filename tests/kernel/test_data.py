@@ -239,6 +239,20 @@ def test_a_message_that_means_nothing_harms_nothing(notebook: Notebook) -> None:
 
 
 @pytest.mark.parametrize(
+    "write",
+    [
+        'await DataRepository.transaction((tx) => tx.create("other", { later: true }))',
+        'await DataRepository.deleteMany("other", { later: true })',
+        'DataRepository.sync.update("other", "a/.. <b>", { seen: true })',
+    ],
+)
+def test_every_kind_of_write_is_noticed(notebook: Notebook, write: str) -> None:
+    grid = Grid(notebook, "%data other")
+    notebook.send(f"{write}; 0")
+    grid.until(lambda: grid.state["stale"])
+
+
+@pytest.mark.parametrize(
     ("magic", "name", "hint"),
     [
         ("%data order", "EngineError", "Did you mean orders"),

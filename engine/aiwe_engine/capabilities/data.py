@@ -96,15 +96,17 @@ class Data:
     async def call(self, invocation: Invocation, method: str, args: list[Any]) -> Any:
         """Runs one method of `DataRepository`."""
         bound = self._bounds.get(method)
-        if bound is not None:
-            return await bound(invocation, args)
-        if method in _STORES:
-            self._warn(invocation, method, args)
-        scope = Scope(invocation.app, invocation.env, invocation.caller)
-        result = await self._do[method](self._store.within(scope), args)
+        result = await (bound(invocation, args) if bound else self._one(invocation, method, args))
         if self.methods[method].write:
             self.written.setdefault(invocation.app, {})[_collection(args)] = time.time()
         return result
+
+    def _one(self, invocation: Invocation, method: str, args: list[Any]) -> Awaitable[Any]:
+        """A call that is no part of a transaction."""
+        if method in _STORES:
+            self._warn(invocation, method, args)
+        scope = Scope(invocation.app, invocation.env, invocation.caller)
+        return self._do[method](self._store.within(scope), args)
 
     async def _define(self, invocation: Invocation, args: list[Any]) -> None:
         if invocation.kind not in ("load", "cell"):
