@@ -286,11 +286,14 @@ def _check_size(schema: _Node) -> None:
 def _compile(schema: _Node) -> jsonschema_rs.Validator:
     import jsonschema_rs
 
+    uri = jsonschema_rs.validator_for({"format": "uri"}, validate_formats=True)
     try:
         return jsonschema_rs.validator_for(
             schema,
             offline=True,
             validate_formats=True,
+            formats={"url": uri.is_valid},
+            email_options=jsonschema_rs.EmailOptions(allow_display_text=False),
             pattern_options=jsonschema_rs.FancyRegexOptions(
                 backtrack_limit=MOST_STEPS, size_limit=LARGEST_PATTERN
             ),

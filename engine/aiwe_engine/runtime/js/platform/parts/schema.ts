@@ -3,7 +3,7 @@
  * made from strings here. Everything runs in the isolate, so that what a schema costs, a pattern that
  * never ends among it, is the program's own CPU time.
  */
-import { Set as setFormat, IsUri } from "typebox/format";
+import { Set as setFormat, IsUri, IsUriReference } from "typebox/format";
 import { CheckSchema, CheckContext, ErrorContext, ErrorSchema, Meta, Stack } from "typebox/schema";
 import { Settings } from "typebox/system";
 import { type Problem, type Schema, link } from "./schema_link";
@@ -29,7 +29,11 @@ const MORE: Problem = { path: "", message: `has more problems than the ${MOST} t
 Settings.Set({ maxErrors: MOST });
 // Without the URL part, which is large.
 setFormat("url", IsUri);
-setFormat("iri", (text) => IsUri(encodeURI(text)));
+/** A URI once its letters beyond ASCII are escaped; what else escaping would hide is none. */
+const iri = (isUri: (text: string) => boolean) => (text: string): boolean =>
+  text.isWellFormed() && !/[\x00-\x20"<>\\^`{|}\x7F]/.test(text) && isUri(encodeURI(text));
+setFormat("iri", iri(IsUri));
+setFormat("iri-reference", iri(IsUriReference));
 
 class Full extends Error {}
 /** Stops the search for errors when there are enough: a body may be large and wrong throughout. */
