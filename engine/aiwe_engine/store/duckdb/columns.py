@@ -1,14 +1,17 @@
 """Columns of their own for declared fields, beside the documents that hold them.
 
 A field that a schema gives one scalar type has a column of that type, a field of an index without
-one a column of JSON text. What is in them is taken out of the document by SQL, here and nowhere
-else, whenever a document is written; the document stays what counts. A column is exact where it
-says as much as the documents do: every value is of its type, or null or missing.
+one a column of JSON text. A document that is written brings its values along, what is stored gives
+them by SQL when a column is made; both are here, side by side, and the document stays what counts.
+A column is exact where it says as much as the documents do: every value is of its type, or null or
+missing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 from aiwe_engine.store.definitions import Definition
@@ -31,6 +34,28 @@ _SOURCES = {
     "BOOLEAN": "CASE json_type(data, {0}) WHEN 'BOOLEAN' "
     "THEN json_extract_string(data, {0}) = 'true' END",
     "JSON": "json_extract(data, {0})::VARCHAR",
+}
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None  # what is not finite is null in the document
+    return float(value)
+
+
+def _integer(value: Any) -> int | None:
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -(2**63) <= value < 2**63 else None
+
+
+_VALUES: dict[str, Callable[[Any], str | float | bool | None]] = {
+    "VARCHAR": lambda value: value if isinstance(value, str) else None,
+    "DOUBLE": _number,
+    "BIGINT": _integer,
+    "BOOLEAN": lambda value: value if isinstance(value, bool) else None,
 }
 _TYPES: dict[str, Kind] = {
     "string": "VARCHAR",
@@ -71,6 +96,10 @@ class Column:
     def source(self) -> str:
         """The SQL that takes its value out of `data`."""
         return _SOURCES[self.kind].format(pointer(self.path))
+
+    def value(self, fields: dict[str, Any]) -> str | float | bool | None:
+        """The same of a document that is about to be written. Not for JSON, which is made by SQL."""
+        return _VALUES[self.kind](fields.get(self.field))
 
     @property
     def lost(self) -> str:

@@ -33,41 +33,49 @@ def insert(number: int, documents: list[Document], columns: Sequence[Column] = (
         "SELECT unnest(?::VARCHAR[]) AS id, make_timestamp(unnest(?::BIGINT[])) AS created, "
         "unnest(?::VARCHAR[])::JSON AS data"
     )
-    table = f"documents_{number:d}"
-    if columns:
-        names = "".join(f", {column.column}" for column in columns)
-        given = f"SELECT *{_sources(columns)} FROM ({given})"
-        table += f" (id, created, data{names})"
-    return f"INSERT INTO {table} {given}", _columns(documents)
+    given, values = _with_columns(given, documents, columns)
+    text = f"INSERT INTO documents_{number:d} BY NAME {given}"
+    return text, [*_columns(documents), *values]
 
 
 def change(number: int, documents: list[Document], columns: Sequence[Column] = ()) -> Sql:
     """New texts for documents that are there."""
     given = "SELECT unnest(?::VARCHAR[]) AS id, unnest(?::VARCHAR[])::JSON AS data"
-    text = _update(number, "data = u.data", given, columns)
+    given, values = _with_columns(given, documents, columns)
     ids, _, texts = _columns(documents)
-    return text, [ids, texts]
+    return _update(number, ["data"], given, columns), [ids, texts, *values]
 
 
 def move(number: int, documents: list[Document], columns: Sequence[Column] = ()) -> Sql:
     """New texts and times of creation for documents that are there."""
     given = (
-        "SELECT unnest(?::VARCHAR[]) AS id, unnest(?::BIGINT[]) AS created, "
+        "SELECT unnest(?::VARCHAR[]) AS id, make_timestamp(unnest(?::BIGINT[])) AS created, "
         "unnest(?::VARCHAR[])::JSON AS data"
     )
-    text = _update(number, "created = make_timestamp(u.created), data = u.data", given, columns)
-    return text, _columns(documents)
+    given, values = _with_columns(given, documents, columns)
+    text = _update(number, ["created", "data"], given, columns)
+    return text, [*_columns(documents), *values]
 
 
-def _update(number: int, sets: str, given: str, columns: Sequence[Column]) -> str:
-    if columns:
-        sets += "".join(f", {column.column} = u.{column.column}" for column in columns)
-        given = f"SELECT *{_sources(columns)} FROM ({given})"
-    return f"UPDATE documents_{number:d} AS d SET {sets} FROM ({given}) AS u WHERE d.id = u.id"
+def _update(number: int, names: list[str], given: str, columns: Sequence[Column]) -> str:
+    sets = [f"{name} = u.{name}" for name in (*names, *(column.column for column in columns))]
+    return (
+        f"UPDATE documents_{number:d} AS d SET {', '.join(sets)} "
+        f"FROM ({given}) AS u WHERE d.id = u.id"
+    )
 
 
-def _sources(columns: Sequence[Column]) -> str:
-    return "".join(f", {column.source} AS {column.column}" for column in columns)
+def _with_columns(
+    given: str, documents: list[Document], columns: Sequence[Column]
+) -> tuple[str, list[Any]]:
+    """What is given, with the values of columns; and the parameters of these."""
+    typed = [column for column in columns if column.kind != "JSON"]
+    made = [column for column in columns if column.kind == "JSON"]
+    given += "".join(f", unnest(?::{column.type}[]) AS {column.column}" for column in typed)
+    if made:
+        sources = ", ".join(f"{column.source} AS {column.column}" for column in made)
+        given = f"SELECT *, {sources} FROM ({given})"
+    return given, [[column.value(document.fields) for document in documents] for column in typed]
 
 
 def delete(number: int, ids: list[str]) -> Sql:
