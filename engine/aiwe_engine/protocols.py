@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Any, Literal, Protocol, TypeAlias
 
 from aiwe_engine.types import (
@@ -179,12 +179,13 @@ class Transaction(Documents, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One collection in a store, and how many documents it has."""
+    """One collection in a store: how many documents it has, and what is declared of it, if anything."""
 
     app: str
     env: str
     name: str
     documents: int
+    definition: Json = field(default=None, compare=False)
 
 
 class Snapshot(Protocol):
@@ -193,6 +194,11 @@ class Snapshot(Protocol):
     @property
     def collections(self) -> tuple[Held, ...]:
         """By app, environment and name."""
+        ...
+
+    @property
+    def migrations(self) -> tuple[dict[str, Json], ...]:
+        """What `define` has recorded: app, env, collection, version, time (ISO 8601), changes."""
         ...
 
     def read(self, held: Held, *, in_order: bool = False) -> AsyncIterator[list[bytes]]:
@@ -272,6 +278,19 @@ class Store(Protocol):
         """
         ...
 
+    async def fill(
+        self,
+        collections: Iterable[tuple[Held, Iterable[list[tuple[str, bytes]]]]],
+        migrations: Iterable[dict[str, Json]],
+    ) -> None:
+        """Makes what a snapshot has read the contents of a store that holds nothing.
+
+        Args:
+            collections: with their documents, as `load` takes them, one after the other.
+            migrations: those of the snapshot.
+        """
+        ...
+
     async def clear(self, scope: Scope) -> dict[str, int]:
         """Deletes every document of a scope; how many, by collection. Definitions stay."""
         ...
@@ -317,8 +336,16 @@ class Transfers(Protocol):
         """
         ...
 
+    def backup(self) -> AsyncGenerator[bytes]:
+        """An archive of everything that the engine could not make again."""
+        ...
+
     async def reset(self, env: str, app: str | None) -> dict[str, Json]:
-        """Deletes the data of an environment, or of one app there; says what went."""
+        """Deletes documents, visitors' sessions and kept files of an environment, or of one app there.
+
+        Returns:
+            `{documents: {app: {collection: n}}, sessions: n, files: n}`, how many there were.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """The folder in which an engine keeps its state, and the claim of one engine to it.
 
-A lock keeps a second engine out; it goes with the process, however that ends. `engine.json` says
+A lock keeps a second engine out; it goes with the process, however that ends. Who takes it first ends what
+a restored backup has begun (`swap`). `engine.json` says
 where the engine that holds the folder is reached, to whoever may read the folder: its owner.
 """
 
@@ -13,6 +14,7 @@ import os
 from pathlib import Path
 from typing import IO, Any, Self
 
+from aiwe_engine import swap
 from aiwe_engine.errors import EngineError
 
 _LOCK = "engine.lock"
@@ -69,6 +71,7 @@ class DataFolder:
         opened.write(str(os.getpid()))
         opened.flush()
         self._lock = opened
+        swap.settle(self.path)
 
     def write_engine_json(
         self, *, management_url: str, apps_url: str, token: str, root: Path, **more: Any

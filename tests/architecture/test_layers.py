@@ -10,7 +10,7 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 
 LAYERS = [
     ["types"],
-    ["errors", "checks"],
+    ["errors", "checks", "swap"],
     ["rates"],
     ["protocols", "settings", "bundles", "wire", "state"],
     ["configuration"],

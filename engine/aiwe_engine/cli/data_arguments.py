@@ -1,4 +1,4 @@
-"""The arguments of `aiwe data`; what they ask for is imported when it runs."""
+"""The arguments of `aiwe data`, `backup` and `restore`; what they ask for is imported when it runs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ the folder itself where none does.
   aiwe data export tasks orders --app shop --format parquet -o exports/
   aiwe data export tasks --app shop --env production | aiwe data import - --app shop --env dev --collection tasks
   aiwe data import tasks.ndjson --app shop --on-conflict replace
+  aiwe data reset --env dev
 """
 
 
@@ -75,6 +76,49 @@ def add_data(data: argparse.ArgumentParser) -> None:
         "left out, or it replaces (fail)",
     )
     load.set_defaults(run=_import)
+    _add_reset(command("reset", "delete the data of an environment", "--env ENV [options]"))
+
+
+def _add_reset(reset: argparse.ArgumentParser) -> None:
+    reset.epilog = (
+        "Documents, visitors' sessions and kept files go; what collections declare stays, and so do assets. "
+        "A running engine goes on."
+    )
+    reset.add_argument("--env", choices=ENVIRONMENTS, required=True, help="whose data goes")
+    add_place(reset)
+    reset.add_argument("--app", metavar="NAME", help="of this app only")
+    reset.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask; production wants --app and --yes, and the app's name typed",
+    )
+    reset.set_defaults(run=_reset)
+
+
+def add_backup(backup: argparse.ArgumentParser, restore: argparse.ArgumentParser) -> None:
+    """Adds the arguments of both."""
+    backup.description = (
+        "Writes the documents of all apps and environments as they are at one instant, visitors' sessions, "
+        "kept files and written assets into one zip archive, while a running engine goes on. Secrets are "
+        "no part of it."
+    )
+    add_place(backup)
+    backup.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="a file, a folder, or - for standard output (aiwe-PROJECT-TIME.zip in this folder)",
+    )
+    backup.set_defaults(run=_backup)
+    restore.description = (
+        "Checks a backup and makes it the data of a stopped engine, as a whole or not at all."
+    )
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `aiwe backup` has written")
+    add_place(restore)
+    restore.add_argument(
+        "--force", action="store_true", help="replace the data that is there, all of it"
+    )
+    restore.set_defaults(run=_restore)
 
 
 _ENV = "of which environment; that of the running engine, else the only one with data"
@@ -154,4 +198,30 @@ def _import(options: argparse.Namespace) -> int:
         env=options.env,
         kind=options.format,
         taken=options.on_conflict,
+    )
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.reset import reset
+
+    return reset(
+        folder_of(options),
+        configuration_of(options),
+        options.env,
+        app=options.app,
+        yes=options.yes,
+    )
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.backup import back_up
+
+    return back_up(folder_of(options), configuration_of(options), options.output)
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.backup import put_back
+
+    return put_back(
+        folder_of(options), configuration_of(options), options.file, force=options.force
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from aiwe_engine import __version__
-from aiwe_engine.cli.data_arguments import add_data
+from aiwe_engine.cli.data_arguments import add_backup, add_data
 from aiwe_engine.configuration.configuration import Configuration, read_configuration
 from aiwe_engine.configuration.given import ENVIRONMENTS, Given
 from aiwe_engine.configuration.values import Unfit, shown, value_of
@@ -96,6 +96,12 @@ def parser() -> argparse.ArgumentParser:
 
     data = command("data", "list, export and import documents", "COMMAND ...")
     add_data(data)
+
+    backup = command(
+        "backup", "write everything that an engine keeps into one file", "[-o FILE] [options]"
+    )
+    restore = command("restore", "put a backup in the place of a data folder", "FILE [options]")
+    add_backup(backup, restore)
 
     version = command("version", "say which version this is", "")
     version.set_defaults(run=_version)

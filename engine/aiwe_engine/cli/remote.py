@@ -77,6 +77,13 @@ class EngineTransfers:
         answer = await self._json("POST", "/transfer/import", params=query, content=_pieces(source))
         return Loaded(**answer)
 
+    async def backup(self) -> AsyncGenerator[bytes]:
+        """An archive of everything that the engine could not make again."""
+        async with self._asked("GET", "/transfer/backup") as response:
+            yield b""
+            async for piece in response.aiter_raw():
+                yield piece
+
     async def reset(self, env: str, app: str | None) -> dict[str, Json]:
         """Deletes the data of an environment, or of one app there."""
         answer = await self._json("POST", "/transfer/reset", json={"env": env, "app": app})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.transfer.files import Draft
+from aiwe_engine.transfer.files import Draft, unwritable_file
 from aiwe_engine.transfer.parquet import Columns, write_parquet
 
 FORMATS = ("ndjson", "parquet")
@@ -73,6 +73,22 @@ def sinks(names: list[str], kind: str, target: str | None) -> Iterator[dict[str,
         yield {name: _sink(stack, name, kind, path) for name, path in _files(names, kind, target)}
 
 
+def put_out(piece: bytes) -> None:
+    """Writes to standard output.
+
+    Raises:
+        EngineError: `storage_full`, `storage_failed`.
+        BrokenPipeError: nobody reads it any more.
+    """
+    try:
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable_file("standard output", error) from None
+
+
 def _files(names: list[str], kind: str, target: str | None) -> list[tuple[str, Path]]:
     folder = Path(target or ".")
     if len(names) == 1 and target and not target.endswith("/") and not folder.is_dir():
@@ -109,11 +125,11 @@ class _Output:
     def write(self, lines: bytes) -> None:
         """Writes them on."""
         self.documents += lines.count(b"\n")
-        sys.stdout.buffer.write(lines)
+        put_out(lines)
 
     def keep(self) -> None:
         """Nothing is held back."""
-        sys.stdout.buffer.flush()
+        put_out(b"")
 
 
 class _File:

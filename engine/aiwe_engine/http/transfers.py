@@ -27,6 +27,8 @@ Receiver: TypeAlias = Callable[[Ask, ByteSource, int | None], Awaitable[Response
 TAKEN = ("fail", "skip", "replace")
 _NO_STORE = ("cache-control", "no-store")
 _NDJSON = ("content-type", "application/x-ndjson")
+_ZIP = ("content-type", "application/zip")
+_SAVED = ("content-disposition", 'attachment; filename="aiwe-backup.zip"')
 
 
 class TransferRoutes:
@@ -45,6 +47,7 @@ class TransferRoutes:
         self.answers: dict[str, Handler] = {
             "GET /transfer/collections": self._collections,
             "GET /transfer/export": self._export,
+            "GET /transfer/backup": self._backup,
             "POST /transfer/reset": self._reset,
         }
         self.receivers: dict[str, Receiver] = {"POST /transfer/import": self._import}
@@ -72,6 +75,11 @@ class TransferRoutes:
                 while await source.read():
                     pass
             raise
+
+    async def _backup(self, _: Ask) -> Response:
+        pieces = self._transfers.backup()
+        await anext(pieces)
+        return Response(200, [_ZIP, _SAVED, _NO_STORE], stream=Pieces(pieces))
 
     async def _reset(self, ask: Ask) -> Response:
         env = ask.need("env", str)

@@ -88,6 +88,7 @@ class Loading(Series[Loaded]):
         Raises:
             RequestError: `already_exists`, after the last one, so that it names what it can.
         """
+        yield Portion(self._scope, self._collection, [], [], self)  # the collection is made anyway
         for portion in self._portions:
             documents = [_document(text) for _, text in portion]
             places = [place for place, _ in portion]
@@ -135,6 +136,8 @@ class Portion(CollectionChange[None]):
 
     def placed(self, error: AiweError) -> AiweError:
         """A refusal of its only document, which says which one that is."""
+        if not self.places:
+            return error
         return RequestError(
             f"{self.places[0]}: {error.message.rstrip('.')}. Nothing was stored.",
             code=error.code,

@@ -10,6 +10,7 @@ from typing import IO, Self
 
 from aiwe_engine.errors import EngineError
 from aiwe_engine.files.incoming import unwritable
+from aiwe_engine.swap import sync
 
 
 class Draft:
@@ -33,7 +34,7 @@ class Draft:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
             self._file = os.fdopen(os.open(self.draft, flags, self._mode), "wb")
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise unwritable_file(self.path, error) from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -48,7 +49,7 @@ class Draft:
         try:
             self._file.write(piece)
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise unwritable_file(self.path, error) from None
 
     def flush(self) -> None:
         """Lets others read what was written so far."""
@@ -56,7 +57,7 @@ class Draft:
         try:
             self._file.flush()
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise unwritable_file(self.path, error) from None
 
     def keep(self) -> None:
         """Gives the file its name, when all of it is on the disk."""
@@ -67,19 +68,11 @@ class Draft:
             self.draft.replace(self.path)
             sync(self.path.parent)
         except OSError as error:
-            raise _unwritable(self.path, error) from None
+            raise unwritable_file(self.path, error) from None
 
 
-def sync(path: Path) -> None:
-    """Waits until a file, or the list of a folder's names, is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _unwritable(path: Path, error: OSError) -> EngineError:
+def unwritable_file(path: Path | str, error: OSError) -> EngineError:
+    """What is said of an output that the disk, or whoever takes it, refuses."""
     told = unwritable(error)
     return EngineError(
         f"{path} cannot be written: {error.strerror}.",

@@ -16,6 +16,7 @@ from aiwe_engine.files.store import FileStore
 from aiwe_engine.protocols import Held, Loaded, Scope, Store, Taken
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.ids import check_collection
+from aiwe_engine.transfer.backup import backup
 from aiwe_engine.transfer.inbox import Inbox
 from aiwe_engine.types import ByteSource, Json
 
@@ -82,6 +83,10 @@ class StoreTransfers:
                 inbox.close()
         except OSError as error:
             raise unwritable(error) from error
+
+    def backup(self) -> AsyncGenerator[bytes]:
+        """An archive of everything that the engine could not make again."""
+        return backup(self._store, self._data)
 
     async def reset(self, env: str, app: str | None) -> dict[str, Json]:
         """Deletes documents, visitors' sessions and kept files."""

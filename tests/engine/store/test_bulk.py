@@ -9,6 +9,8 @@ import pytest
 
 from aiwe_engine.errors import AiweError
 from aiwe_engine.protocols import Scope
+from aiwe_engine.settings import Settings
+from aiwe_engine.store.duckdb import DuckDBStore
 from tests.engine.store.conftest import Documents
 
 NOW = "2024-05-06T07:08:09.123Z"
@@ -227,6 +229,54 @@ async def test_what_was_loaded_and_cleared_is_durable(opened):
     second = opened()
     async with second.snapshot() as snapshot:
         assert [(h.name, h.documents) for h in snapshot.collections] == [("gone", 1), ("kept", 1)]
+
+
+async def test_a_snapshot_goes_on_where_a_collection_is_declared_anew_meanwhile(store, data):
+    await data.create_many("tasks", [{"id": f"{n}", "n": n} for n in range(3000)])
+    rules = {
+        "schema": {"type": "object", "properties": {"n": {"type": "integer"}}},
+        "unique": ["n"],
+    }
+    async with store.snapshot() as snapshot:
+        [held] = snapshot.collections
+        portions = snapshot.read(held)
+        count = len(await anext(portions))
+        assert await store.define(SHOP, "tasks", rules, "v1")
+        await data.create("tasks", {"n": 3000})
+        count += sum([len(portion) async for portion in portions])
+        assert (count, held.definition, snapshot.migrations) == (3000, None, ())
+
+
+async def test_a_store_is_filled_with_what_another_one_held(store, data, tmp_path, refused):
+    rules = {"unique": ["n"], "index": ["n"], "owner": True}
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    other = DuckDBStore(tmp_path / "other.duckdb", Settings())
+    try:
+        source = Documents(other, SHOP)
+        await source.create_many("tasks", [{"n": 1}, {"n": 2}, {"n": "three"}])
+        await source.update("tasks", (await source.query("tasks"))[0]["id"], {"more": 1})
+        await other.define(SHOP, "tasks", rules, "v1")
+        await other.define(SHOP, "tasks", {**rules, "schema": schema}, "v2")  # "three" stays
+        await other.define(Scope("shop", "production"), "empty", rules, "v1")
+        await Documents(other, Scope("~shop", "dev")).create("sessions", {"n": 1})
+        async with other.snapshot() as before:
+            texts = [
+                (held, [[("here", text) async for p in before.read(held) for text in p]])
+                for held in before.collections
+            ]
+        await store.fill(texts, before.migrations)
+        async with store.snapshot() as after:
+            assert after.collections == before.collections
+            assert [one.definition for one in after.collections] == [
+                one.definition for one in before.collections
+            ]
+            assert after.migrations == before.migrations
+            assert [one["version"] for one in after.migrations] == ["v1", "v2", "v1"]
+        assert await data.query("tasks") == await source.query("tasks")
+    finally:
+        await other.close()
+    await refused(data.create("tasks", {"n": 2}), "already_exists")
+    await refused(data.create("tasks", {"n": "four"}), "invalid_document")
 
 
 async def test_a_closed_store_takes_no_snapshot(store, refused):

@@ -11,8 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
+import orjson
+
 from aiwe_engine.protocols import Held
 from aiwe_engine.store.duckdb.database import Database
+from aiwe_engine.store.duckdb.history import read_migrations
+from aiwe_engine.types import Json
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection
@@ -28,6 +32,7 @@ class DuckDBSnapshot:
         self._database = database
         self._thread = ThreadPoolExecutor(1, "aiwe-store-snapshot")
         self._numbers: dict[Held, int] = {}
+        self.migrations: tuple[dict[str, Json], ...] = ()
         self._connection: Connection | None = None  # another one would see another instant
 
     async def __aenter__(self) -> Self:
@@ -67,10 +72,15 @@ class DuckDBSnapshot:
         connection = self._connection = self._database.connection()
         connection.execute("BEGIN TRANSACTION READ ONLY")
         # The first statement is what fixes the instant.
-        text = "SELECT app, env, name, number FROM collections ORDER BY app, env, name"
-        for app, env, name, number in connection.execute(text).fetchall():
+        text = (
+            "SELECT app, env, name, number, definition FROM collections "
+            "LEFT JOIN definitions USING (number) ORDER BY app, env, name"
+        )
+        for app, env, name, number, definition in connection.execute(text).fetchall():
             counted = connection.execute(f"SELECT count(*) FROM documents_{number:d}").fetchone()
-            self._numbers[Held(app, env, name, (counted or (0,))[0])] = number
+            declared = None if definition is None else orjson.loads(definition)
+            self._numbers[Held(app, env, name, (counted or (0,))[0], declared)] = number
+        self.migrations = tuple(read_migrations(connection))
 
     def _first(self, statement: str) -> list[bytes]:
         assert self._connection is not None

@@ -15,12 +15,13 @@ from threading import Thread
 from typing import Any
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.protocols import Documents, Loaded, Room, Scope, Taken, Transaction
+from aiwe_engine.protocols import Documents, Held, Loaded, Room, Scope, Taken, Transaction
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.definitions import Definition
 from aiwe_engine.store.duckdb.database import Database, closed
+from aiwe_engine.store.duckdb.history import History
 from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.duckdb.reader import Reader
 from aiwe_engine.store.duckdb.snapshot import DuckDBSnapshot
@@ -148,6 +149,20 @@ class DuckDBStore:
         await self._ready()
         series = Loading(scope, collection, portions, taken, self._limit)
         return await self._writer.run(series)
+
+    async def fill(
+        self,
+        collections: Iterable[tuple[Held, Iterable[list[tuple[str, bytes]]]]],
+        migrations: Iterable[dict[str, Json]],
+    ) -> None:
+        """Takes what a snapshot has read. What is declared comes last: it holds for later writes."""
+        await self._ready()
+        for held, portions in collections:
+            scope = Scope(held.app, held.env)
+            await self._writer.run(Loading(scope, held.name, portions, "fail", self._limit))
+            if held.definition is not None:
+                await self.define(scope, held.name, held.definition, "")
+        await self._writer.migrate(History(migrations))
 
     async def clear(self, scope: Scope) -> dict[str, int]:
         """Deletes every document of a scope."""

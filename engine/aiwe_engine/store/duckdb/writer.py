@@ -21,6 +21,7 @@ from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.documents import Document
 from aiwe_engine.store.duckdb import question, sql
 from aiwe_engine.store.duckdb.database import Database
+from aiwe_engine.store.duckdb.history import History
 from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.sql import Sql
 
 Job: TypeAlias = tuple[Change[Any], "Future[Any]"]
-Waiting: TypeAlias = tuple["Change[Any] | Migration | Series[Any]", "Future[Any]"]
+Waiting: TypeAlias = tuple["Change[Any] | Migration | History | Series[Any]", "Future[Any]"]
 
 MOST_CHANGES = 1_000  # in one group: what comes later waits for the next
 
@@ -54,7 +55,7 @@ class Writer:
         self._lane.put((change, future))
         return future
 
-    def migrate(self, migration: Migration) -> Future[list[str]]:
+    def migrate(self, migration: Migration | History) -> Future[list[str]]:
         """Gives a new definition its place among the changes. On the loop only."""
         future: Future[list[str]] = get_running_loop().create_future()
         self._lane.put((migration, future))
@@ -73,7 +74,7 @@ class Writer:
     def _work(self, jobs: list[Waiting]) -> None:
         while jobs:
             first, future = jobs[0]
-            if isinstance(first, Migration):
+            if isinstance(first, Migration | History):
                 length, outcomes = 1, [self._migrate(first, future)]
             elif isinstance(first, Series):
                 length, outcomes = 1, [self._commit_series(first, future)]
@@ -84,7 +85,7 @@ class Writer:
             del jobs[:length]
             self._database.checkpoint()
 
-    def _migrate(self, migration: Migration, future: Future[Any]) -> Outcome:
+    def _migrate(self, migration: Migration | History, future: Future[Any]) -> Outcome:
         try:
             connection = self._database.connection()
             return future, migration.run(connection, self._database), None
@@ -138,7 +139,7 @@ class Writer:
             for part in portion.parts():
                 self._write(connection, part, future)
             raise portion.placed(failed)
-        changed = [table for table in tables.values() if table.after]
+        changed = [table for table in tables.values() if table.after or table.number is None]
         for text, values in self._statements(changed, self._made):
             connection.execute(text, values)
         if self._room is not None:
@@ -268,7 +269,7 @@ def _stretch(jobs: list[Waiting]) -> list[Job]:
     """The changes that go into one transaction."""
     group: list[Job] = []
     for change, future in jobs:
-        if isinstance(change, Migration | Series) or (group and change.alone):
+        if isinstance(change, Migration | History | Series) or (group and change.alone):
             break
         group.append((change, future))
         if change.alone:
