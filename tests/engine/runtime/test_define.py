@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 
+from aiwe_engine.capabilities.data import Data
 from aiwe_engine.errors import AiweError
-from aiwe_engine.types import Cell
+from aiwe_engine.logs import Log
+from aiwe_engine.protocols import Store
+from aiwe_engine.types import Cell, Invocation
 from tests.engine.runtime.bench import Bench
 
 PROGRAM = """
@@ -107,3 +110,28 @@ async def test_a_cell_declares_and_is_told_its_mistake(bench: Bench) -> None:
     errors = [event for event in events if event["type"] == "error"]
     assert errors[0]["error"]["code"] == "invalid_definition"
     assert errors[0]["error"]["where"]["line"] == 1
+
+
+async def test_documents_of_users_are_out_of_reach_for_whoever_is_not_signed_in(
+    bench: Bench,
+) -> None:
+    await bench.serve("""
+    DataRepository.define("notes", { owner: true });
+    DataRepository.create("notes", { id: "first", owner: "ann" });
+    app.get("/list", () => DataRepository.list("notes"));
+    app.get("/get", () => DataRepository.get("notes", "first"));
+    app.get("/count", async () => ({ n: await DataRepository.count("notes") }));
+    app.get("/sync", () => DataRepository.sync.get("notes", "first"));
+    app.get("/tx", () => DataRepository.transaction((tx) => tx.deleteMany("notes", {})));
+    app.get("/page", () => DataRepository.query("notes", { owner: "ann" }, { cursor: "first" }));
+    """)
+    for path in ("/list", "/get", "/count", "/sync", "/tx", "/page"):
+        assert await bench.code(path) == (401, "sign_in_required"), path
+
+
+async def test_the_host_lets_no_handler_define_whatever_its_worker_says() -> None:
+    call = Invocation("i", "http", "app", "dev", "v1", "GET /")
+    data = Data(cast(Store, None), Log(10))
+    with pytest.raises(AiweError) as caught:
+        await data.call(call, "define", ["users", {"owner": False}])
+    assert caught.value.code == "registration_closed"

@@ -89,6 +89,9 @@ class Writer:
         try:
             connection = self._database.connection()
             return future, migration.run(connection, self._database), None
+        except AiweError as error:  # it was refused
+            self._undo()
+            return future, None, error
         except Exception as error:  # noqa: BLE001  as below
             self._roll_back()
             return future, None, self._database.failure(error)
@@ -261,6 +264,9 @@ class Writer:
     def _roll_back(self) -> None:
         """After a failure nothing that is kept in memory is trusted."""
         self._cache.clear()
+        self._undo()
+
+    def _undo(self) -> None:
         with suppress(Exception):  # there may be no transaction, or no connection any more
             self._database.connection().execute("ROLLBACK")
 
