@@ -1,0 +1,106 @@
+"""Transactions that take notes: what exactly is a conflict where nobody waits for anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from aiwe_engine.errors import RequestError
+from aiwe_engine.protocols import Scope
+from aiwe_engine.settings import Settings
+from aiwe_engine.store.duckdb import DuckDBStore
+from tests.engine.store.conftest import Documents
+from tests.engine.store.test_transactions import Begun, Work, begin
+
+
+@pytest.fixture
+async def data(tmp_path):
+    store = DuckDBStore(tmp_path / "data.duckdb", Settings())
+    yield Documents(store, Scope("shop", "dev"))
+    await store.close()
+
+
+async def lost(tx: Begun) -> bool:
+    """Whether its end was refused, and whether an error of its work would have been doubted."""
+    try:
+        await tx.commit()
+    except RequestError as error:
+        return error.code == "transaction_conflict"
+    return False
+
+
+CHANGES: dict[str, Callable[[Documents], Any]] = {
+    "create": lambda data: data.create("tasks", {"id": "new", "n": 3}),
+    "update": lambda data: data.update("tasks", "a", {"n": 3}),
+    "delete": lambda data: data.delete("tasks", "b"),
+    "delete_many": lambda data: data.delete_many("tasks", {"n": 2}),
+    "transaction": lambda data: changed(data),
+    "define": lambda data: data.store.define(data.scope, "tasks", {"owner": True}, "v1"),
+}
+
+
+async def changed(data: Documents) -> None:
+    tx = await begin(data)
+    await tx.upsert("tasks", {"id": "a"})
+    await tx.commit()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_a_query_conflicts_with_every_change_of_its_collection(data, change):
+    await data.create_many("tasks", [{"id": "a", "n": 1}, {"id": "b", "n": 2}])
+    begun = []
+    for ask in (
+        lambda tx: tx.query("tasks", {"n": 7}),
+        lambda tx: tx.count("tasks"),
+        lambda tx: tx.delete_many("tasks", {"n": 7}),
+    ):
+        tx = await begin(data)
+        await ask(tx)
+        begun.append(tx)
+    await CHANGES[change](data)
+    assert [await lost(tx) for tx in begun] == [True] * len(begun)
+
+
+async def test_what_was_not_there_is_missed_when_it_comes(data):
+    asks: list[Work] = [
+        lambda tx: tx.query("later"),
+        lambda tx: tx.get("later", "x"),
+        lambda tx: tx.delete("later", "x"),
+        lambda tx: tx.collections(),
+    ]
+    await data.create("now", {"id": "a"})
+    begun = []
+    for ask in asks:
+        tx = await begin(data)
+        await ask(tx)
+        await tx.create("reports", {})
+        begun.append(tx)
+    await data.create("later", {"id": "x"})
+    assert [await lost(tx) for tx in begun] == [True] * len(asks)
+    assert await data.count("reports") == 0
+
+
+async def test_what_others_do_elsewhere_is_no_conflict(data):
+    await data.create_many("tasks", [{"id": "a"}, {"id": "b"}])
+    await data.create("other", {})
+    tx = await begin(data)
+    await tx.get("tasks", "a")
+    await tx.query("people")
+    await tx.create("reports", {})
+    await data.update("tasks", "b", {"n": 1})
+    await data.create("other", {})
+    assert not await lost(tx)
+
+
+async def test_rollback_tells_whether_what_was_read_still_holds(data):
+    await data.create("accounts", {"id": "a", "n": 1})
+    for ask in (lambda tx: tx.get("accounts", "a"), lambda tx: tx.count("accounts")):
+        tx = await begin(data)
+        await ask(tx)
+        await data.modify("accounts", "a", {"$inc": {"n": 1}})
+        assert await tx.rollback() is False
+        tx = await begin(data)
+        await ask(tx)
+        assert await tx.rollback() is True
