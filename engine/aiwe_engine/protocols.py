@@ -230,8 +230,13 @@ class Loaded:
 class Store(Protocol):
     """Where documents live. Acknowledged is durable."""
 
-    async def begin(self, scope: Scope) -> Transaction:
-        """A transaction on the data of one scope; it must be committed or rolled back."""
+    async def begin(self, scope: Scope, losses: int = 0) -> Transaction:
+        """A transaction on the data of one scope; it must be committed or rolled back.
+
+        Args:
+            scope: whose data.
+            losses: how often its work has lost against others; they may be made to wait for it.
+        """
         ...
 
     def within(self, scope: Scope) -> Documents:

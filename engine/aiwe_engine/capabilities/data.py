@@ -123,9 +123,9 @@ class Data:
             text = f'DataRepository.define: "{collection}": {words}.'
             self._log.program(invocation, "info", text, owner)
 
-    async def _begin(self, invocation: Invocation, args: list[Any]) -> int:
-        (before,) = _padded(args, 1)
-        return await self._transactions.begin(invocation, before)
+    async def _begin(self, invocation: Invocation, args: list[Any]) -> None:
+        number, before = _padded(args, 2)
+        await self._transactions.begin(invocation, number, before)
 
     async def _within(self, invocation: Invocation, args: list[Any]) -> Any:
         number, method, given = _padded(args, 3)

@@ -114,19 +114,26 @@ class Transactions:
         self._store = store
         self._turns = Turns()
 
-    async def begin(self, invocation: Invocation, before: Any) -> int:
-        """A new one; `before` is the number of the one that has lost, if the work is run again.
+    async def begin(self, invocation: Invocation, number: Any, before: Any) -> None:
+        """A new one, of a higher number than those before it.
+
+        Args:
+            invocation: whose it is.
+            number: what it is to be called.
+            before: the number of the one that has lost, if the work is run again.
 
         Raises:
-            ProgramError: `too_many_transactions`, `transaction_over`.
+            ProgramError: `too_many_transactions`, `transaction_over`, `no_such_transaction`.
         """
         begun: Begun = invocation.transactions or Begun()
         if invocation.over:
             raise _over()
         if len(begun.running) >= MOST:
             raise _too_many()
+        if type(number) is not int or number <= begun.last:
+            raise _unknown()
         invocation.transactions = begun
-        begun.last = number = begun.last + 1
+        begun.last = number
         running = begun.running[number] = Running()
         lost = begun.lost.pop(before, None) if type(before) is int else None
         try:
@@ -136,7 +143,6 @@ class Transactions:
             begun.running.pop(number, None)
             running.end_turn()
             raise
-        return number
 
     async def _start(
         self, invocation: Invocation, begun: Begun, running: Running, lost: Running | None
@@ -148,7 +154,7 @@ class Transactions:
         if begun.is_closed:
             raise _over()
         scope = Scope(invocation.app, invocation.env, invocation.caller)
-        running.transaction = await self._store.begin(scope)
+        running.transaction = await self._store.begin(scope, running.losses)
 
     async def within(
         self, invocation: Invocation, number: Any, do: Callable[[Transaction], Awaitable[Result]]

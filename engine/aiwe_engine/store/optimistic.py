@@ -8,9 +8,9 @@ transaction happens at that point, or not at all, and nobody waits for anybody m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
 
@@ -25,6 +25,7 @@ from aiwe_engine.store.rows import CATALOG, TableRows
 from aiwe_engine.store.selection import Selection
 
 Result = TypeVar("Result")
+Submit: TypeAlias = Callable[[Change[None]], Awaitable[None]]
 
 
 class Ground(Backend, Protocol):
@@ -117,10 +118,11 @@ class Notes:
     Args:
         ground: the store below.
         scope: whose transaction it is.
+        submit: gives the commit its place among the changes of the store.
     """
 
-    def __init__(self, ground: Ground, scope: Scope) -> None:
-        self._ground, self._scope = ground, scope
+    def __init__(self, ground: Ground, scope: Scope, submit: Submit) -> None:
+        self._ground, self._scope, self._submit = ground, scope, submit
         self._rows: dict[str, TableRows] = {}
         self._asked: dict[str, int] = {}
         self._names: list[str] | None = None
@@ -194,15 +196,12 @@ class Notes:
         Raises:
             RequestError: `transaction_conflict`.
         """
-        if self._rows or self._asked:
-            await self._ground.write(Commit(self._scope, self._rows, self._asked))
+        await self._submit(Commit(self._scope, self._rows, self._asked))
 
     async def holds(self) -> bool:
         """Whether what was read still holds."""
-        if not (self._rows or self._asked):
-            return True
         try:
-            await self._ground.write(Commit(self._scope, self._rows, self._asked, writes=False))
+            await self._submit(Commit(self._scope, self._rows, self._asked, writes=False))
         except RequestError:
             return False
         return True
@@ -237,8 +236,8 @@ class OptimisticTransaction(Repository):
 
     __slots__ = ("_notes",)
 
-    def __init__(self, ground: Ground, scope: Scope) -> None:
-        self._notes = Notes(ground, scope)
+    def __init__(self, ground: Ground, scope: Scope, submit: Submit) -> None:
+        self._notes = Notes(ground, scope, submit)
         super().__init__(self._notes, scope)
 
     async def commit(self) -> None:

@@ -77,6 +77,25 @@ async def test_effects_happen_once_and_serving_isolates_repeat_them_in_memory(
     assert await person.ask("/seed") != seed
 
 
+async def test_a_cell_runs_a_transaction_and_serving_isolates_repeat_it_in_memory(
+    person: Person,
+) -> None:
+    ran = await person.run(
+        "a",
+        """
+        const n = await DataRepository.transaction(async (tx) => {
+          await tx.create("seeds", {});
+          return tx.count("seeds");
+        });
+        app.get("/n", async () => [n, await DataRepository.count("seeds")]);
+        n
+        """,
+    )
+    assert ran.result == "1"
+    await person.run("b", 'app.get("/other", () => 1);')
+    assert await person.ask("/n") == (200, [1, 1])
+
+
 async def test_init_functions_run_once_when_their_cell_runs(person: Person) -> None:
     await person.run(
         "a",

@@ -9,10 +9,17 @@ from typing import Any
 
 import pytest
 
+from aiwe_engine.capabilities.assets import Assets
+from aiwe_engine.capabilities.body import Body
+from aiwe_engine.capabilities.data import Data
+from aiwe_engine.capabilities.fetch import Fetch
+from aiwe_engine.capabilities.files import Files
 from aiwe_engine.capabilities.transactions import MOST
+from aiwe_engine.capabilities.visit import SessionCalls
 from aiwe_engine.errors import RequestError
 from aiwe_engine.store.duckdb import DuckDBStore
 from aiwe_engine.store.optimistic import OptimisticTransaction, conflict
+from aiwe_engine.types import Invocation
 from tests.engine.runtime.bench import Bench, Open
 
 PROGRAM = """
@@ -54,6 +61,20 @@ app.get("/meanwhile", async () => {
   await there;
   for (const id of ["a", "b"]) await DataRepository.update("pair", id, { n: 1 });
   go();
+});
+
+let going = true;
+app.get("/write", async () => { while (going) await DataRepository.modify("busy", "a", { $inc: { n: 1 } }); return DataRepository.get("busy", "a"); });
+app.get("/long", async () => {
+  let runs = 0;
+  await DataRepository.upsert("busy", { id: "a", n: 0 });
+  await transaction(async (tx) => {
+    runs++;
+    for (let i = 0; i < 5; i++) await tx.count("busy");
+    await tx.update("busy", "a", { runs });
+  });
+  going = false;
+  return runs;
 });
 
 app.get("/own", () => transaction(async (tx) => {
@@ -146,7 +167,9 @@ def under_way(monkeypatch: pytest.MonkeyPatch) -> set[Any]:
     return found
 
 
-async def test_sixty_four_requests_that_increment_one_document_all_count(served: Bench) -> None:
+async def test_sixty_four_requests_that_increment_one_document_all_count(open_bench: Open) -> None:
+    served: Bench = await open_bench(deadline=20.0)
+    await served.serve(PROGRAM)
     answers = await asyncio.gather(*(served.json("/increment/hot") for _ in range(64)))
     assert sorted(n for n, _ in answers) == list(range(1, 65))
     assert max(runs for _, runs in answers) > 1
@@ -159,6 +182,15 @@ async def test_work_that_has_read_two_moments_is_run_again_and_its_error_is_not_
     halted = asyncio.create_task(served.json("/halted"))
     await served.get("/meanwhile")
     assert await halted == {"result": 1, "runs": 2}
+
+
+async def test_a_long_one_ends_beside_many_that_write_all_the_time(served: Bench) -> None:
+    long = asyncio.create_task(served.json("/long"))
+    writers = [asyncio.create_task(served.json("/write")) for _ in range(8)]
+    assert 1 < await long <= 10
+    for doc in await asyncio.gather(*writers):
+        assert doc["n"] > 0
+        assert doc["runs"] == await long
 
 
 async def test_a_transaction_is_all_or_nothing_and_sees_its_own_writes(served: Bench) -> None:
@@ -279,13 +311,23 @@ async def test_while_loading_it_happens_once_and_other_isolates_repeat_it_in_mem
     assert before[2] == 2
 
 
-async def test_a_worker_that_makes_up_numbers_reaches_nothing(bench: Bench) -> None:
-    from aiwe_engine.capabilities.data import Data
-    from aiwe_engine.types import Invocation
+def test_every_write_but_a_commit_is_refused_beside_a_transaction() -> None:
+    declared = {
+        (capability.name, method): declared
+        for capability in (Assets, Body, Data, Fetch, Files, SessionCalls)
+        for method, declared in capability.methods.items()
+    }
+    allowed = [key for key, method in declared.items() if method.write and not method.outside]
+    assert allowed == [("data", "commit")]
 
+
+async def test_a_worker_that_makes_up_numbers_reaches_nothing(bench: Bench) -> None:
     data = Data(bench.engine._store, bench.engine.log)
     mine, other = (Invocation(n, "http", "shop", "dev", "v", "GET /") for n in "12")
-    assert await data.call(mine, "begin", [None]) == 1
+    await data.call(mine, "begin", [1, None])
+    for number in (1, 0, -1, True, "2", None, 2.0, [2]):
+        with pytest.raises(Exception, match="no such transaction"):
+            await data.call(mine, "begin", [number, None])
     for number in (1, 2, -1, True, "1", None, 1.0, [1]):
         for method in ("within", "commit", "rollback"):
             with pytest.raises(Exception, match="no such transaction") as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
+from aiwe_engine.store import floor
 from aiwe_engine.store.duckdb import DuckDBStore
 from tests.engine.store.conftest import Documents
 from tests.engine.store.test_transactions import Begun, Work, begin
@@ -31,20 +33,20 @@ async def lost(tx: Begun) -> bool:
     return False
 
 
+async def changed(data: Documents) -> None:
+    tx = await begin(data)
+    await tx.upsert("tasks", {"id": "a"})
+    await tx.commit()
+
+
 CHANGES: dict[str, Callable[[Documents], Any]] = {
     "create": lambda data: data.create("tasks", {"id": "new", "n": 3}),
     "update": lambda data: data.update("tasks", "a", {"n": 3}),
     "delete": lambda data: data.delete("tasks", "b"),
     "delete_many": lambda data: data.delete_many("tasks", {"n": 2}),
-    "transaction": lambda data: changed(data),
+    "transaction": changed,
     "define": lambda data: data.store.define(data.scope, "tasks", {"owner": True}, "v1"),
 }
-
-
-async def changed(data: Documents) -> None:
-    tx = await begin(data)
-    await tx.upsert("tasks", {"id": "a"})
-    await tx.commit()
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -104,3 +106,52 @@ async def test_rollback_tells_whether_what_was_read_still_holds(data):
         tx = await begin(data)
         await ask(tx)
         assert await tx.rollback() is True
+
+
+async def test_one_that_has_lost_wins_against_many_that_write_all_the_time(data):
+    await data.create("tasks", {"id": "a", "n": 0})
+    stop = asyncio.Event()
+
+    async def write() -> int:
+        times = 0
+        while not stop.is_set():
+            await data.modify("tasks", "a", {"$inc": {"n": 1}})
+            times += 1
+        return times
+
+    writers = [asyncio.create_task(write()) for _ in range(8)]
+    won = []
+    for losses in (0, 1):
+        tx = Begun(data.store, data.scope, await data.store.begin(data.scope, losses))
+        for _ in range(5):
+            count = await tx.count("tasks")
+            seen = (await tx.get("tasks", "a"))["n"]
+        await tx.update("tasks", "a", {"n": seen, "count": count})
+        won.append(not await lost(tx))
+    stop.set()
+    assert won == [False, True]
+    assert min(await asyncio.gather(*writers)) > 0
+    doc = await data.get("tasks", "a")
+    assert (doc["count"], doc["n"] > seen) == (1, True)  # they went on
+
+
+async def test_what_waits_for_it_waits_no_longer_than_it_may(data, monkeypatch):
+    monkeypatch.setattr(floor, "HOLD", 0.01)
+    tx = Begun(data.store, data.scope, await data.store.begin(data.scope, 2))
+    assert await tx.count("tasks") == 0
+    made = await data.create_many("tasks", [{"id": "a"}, {"id": "b"}])
+    assert [doc["id"] for doc in made] == ["a", "b"]
+    assert await lost(tx)
+
+
+async def test_what_waits_for_one_is_done_when_the_store_is_closed(tmp_path):
+    path, scope = tmp_path / "data.duckdb", Scope("shop", "dev")
+    store = DuckDBStore(path, Settings())
+    data = Documents(store, scope)
+    await data.create("tasks", {})
+    await store.begin(scope, 2)
+    waiting = asyncio.create_task(data.create("tasks", {"id": "x"}))
+    while not waiting.done() and not store._floors.of(scope)._waiting:
+        await asyncio.sleep(0)
+    await store.close()
+    assert (await waiting)["id"] == "x"

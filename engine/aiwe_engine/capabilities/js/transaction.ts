@@ -84,14 +84,21 @@ class Run {
 
 export async function transaction(host: Host, make: Make, work: Work): Promise<unknown> {
   const run = asFunction(work);
-  const invocation = current()!;
+  const invocation = current();
+  if (invocation === null) return host.call("data", "begin", []); // which says so
   let before: number | null = null;
   for (let runs = 1; ; runs++) {
-    const id: number = await host.call("data", "begin", [before]);
-    enter(invocation);
+    const id = ++invocation.lastTransaction;
+    const begun = host.call("data", "begin", [id, before]);
+    if (before !== null) { // it waits for its turn, and no call of `tx.sync` must wait for that
+      await begun;
+      enter(invocation);
+    }
     const outcome = await attempt(new Run(host, id, invocation, make), run, invocation);
     enter(invocation);
     try {
+      await begun;
+      enter(invocation);
       if (outcome.failure === null) {
         await host.call("data", "commit", [id]);
         return outcome.value;

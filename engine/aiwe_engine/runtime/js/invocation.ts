@@ -43,6 +43,8 @@ export class Invocation {
   timers: Table<true> | null = null;
   /** The number of its latest own body: see bodies.ts. */
   lastBody = 0;
+  /** The number of its latest transaction. */
+  lastTransaction = 0;
   logged = 0;
   cut = false;
   done = false;

@@ -26,9 +26,10 @@ from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.duckdb.reader import Reader
 from aiwe_engine.store.duckdb.snapshot import DuckDBSnapshot
 from aiwe_engine.store.duckdb.writer import Writer
+from aiwe_engine.store.floor import Floors
 from aiwe_engine.store.ids import Ids, check_collection
 from aiwe_engine.store.loading import Clearing, Loading
-from aiwe_engine.store.optimistic import OptimisticTransaction
+from aiwe_engine.store.optimistic import Commit, OptimisticTransaction
 from aiwe_engine.store.repository import Question, Repository
 from aiwe_engine.types import Json
 
@@ -47,6 +48,7 @@ class DuckDBStore:
         self._database = Database(path, settings)
         self._cache = DocumentCache(settings.document_cache)
         self._writer = Writer(self._database, self._cache, room)
+        self._floors = Floors(self._writer.settle)
         self._reader = Reader(self._database, self._cache, settings)
         self.ids = Ids()
         self._opening: asyncio.Future[None] | None = None
@@ -72,9 +74,13 @@ class DuckDBStore:
         """The data of one scope, and no other."""
         return Repository(self, scope)
 
-    async def begin(self, scope: Scope) -> Transaction:
-        """A transaction on the data of one scope."""
-        return OptimisticTransaction(self, scope)
+    async def begin(self, scope: Scope, losses: int = 0) -> Transaction:
+        """A transaction on the data of one scope. One that has lost makes the others wait."""
+        self._check_open()
+        floor = self._floors.take(scope) if losses else None
+        if floor is not None:  # what is on its way comes first
+            await self._writer.submit(Commit(scope, {}, {}))
+        return OptimisticTransaction(self, scope, self.write if floor is None else floor.end)
 
     @property
     def document_limit(self) -> int:
@@ -116,7 +122,8 @@ class DuckDBStore:
     def write(self, change: Change[Result]) -> Awaitable[Result]:
         """Gives a change its place in the writer's queue."""
         self._check_open()
-        return self._writer.submit(change)
+        floor = self._floors.of(change.scope)
+        return self._writer.submit(change) if floor is None else floor.wait(change)
 
     def changes(self, scope: Scope, collection: str) -> int:
         """How often a collection was changed so far."""
@@ -179,6 +186,7 @@ class DuckDBStore:
         """Commits what is waiting and closes the file."""
         if not self._closed:
             self._closed = True
+            self._floors.close()
             await asyncio.to_thread(self._finish)
 
     async def _ready(self) -> None:

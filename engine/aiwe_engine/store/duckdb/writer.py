@@ -52,8 +52,12 @@ class Writer:
     def submit(self, change: Change[Result]) -> Future[Result]:
         """Gives a change its place; the future is settled when it is durable. On the loop only."""
         future: Future[Result] = get_running_loop().create_future()
-        self._lane.put((change, future))
+        self.settle(change, future)
         return future
+
+    def settle(self, change: Change[Any], future: Future[Any]) -> None:
+        """The same for a future that somebody has already."""
+        self._lane.put((change, future))
 
     def migrate(self, migration: Migration | History) -> Future[list[str]]:
         """Gives a new definition its place among the changes. On the loop only."""
