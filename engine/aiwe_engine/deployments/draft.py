@@ -70,6 +70,11 @@ class Draft:
             if cell.anonymous and replaced and (cell.routes or cell.piece.declares):
                 self.drop(key)
 
+    def declares(self, cell: DraftCell) -> bool:
+        """Whether a cell declared a collection when it ran."""
+        entries = self.effects.entries.get(cell.piece.name, ())
+        return any(call == "data.define" for call, *_ in entries)
+
     def drop(self, key: str) -> None:
         """Lets a cell leave, with what it did to the world."""
         self.assets.pop(key, None)

@@ -136,7 +136,7 @@ class Notebook:
     def _chosen(self) -> list[DraftCell]:
         """The cells that are part of the app, in the notebook's order."""
         cells = self.draft.in_order()
-        registering = {c.piece.name for c in cells if c.routes}
+        registering = {c.piece.name for c in cells if c.routes or self.draft.declares(c)}
         names = {piece.name for piece in select([c.piece for c in cells], registering)}
         return [c for c in cells if c.piece.name in names]
 

@@ -58,6 +58,15 @@ async def test_directives_decide_by_hand(person: Person) -> None:
     assert await person.ask("/x") == (200, "there")
 
 
+async def test_a_cell_that_declares_a_collection_is_part_of_the_app(person: Person) -> None:
+    declares = 'DataRepository.define("people", { unique: [["email"]] });'
+    ran = await person.run("a", declares)
+    assert ran.deployment["scratch"] is False
+    assert ran.deployment["version"]
+    asks = await person.run("b", 'await DataRepository.list("people")')
+    assert asks.deployment["scratch"] is True
+
+
 async def test_effects_happen_once_and_serving_isolates_repeat_them_in_memory(
     person: Person,
 ) -> None:
