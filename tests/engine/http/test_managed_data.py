@@ -14,7 +14,7 @@ from tests.engine.http.fake import call
 
 TOKEN = "t0ken"
 HEADERS = [("authorization", f"Bearer {TOKEN}")]
-SEED = """
+SEED = """// @scratch
 await DataRepository.createMany("tasks", Array.from({ length: 7 }, (_, n) => ({ id: "t" + n, n, done: n > 4 })));
 for (const id of ["a/b", "..", "%2F", "?x=1#y", "ü 🙂"]) await DataRepository.create("odd", { id });
 await DataRepository.create("gone", { id: "g" });
