@@ -152,6 +152,19 @@ class Documents(Protocol):
         """What is declared of a collection, as `Store.define` takes it; None: nothing is."""
         ...
 
+    async def sql(self, texts: list[str], values: list[Any]) -> Table:
+        """What a SELECT finds.
+
+        Args:
+            texts: the pieces of its text, one more than values.
+            values: what stands between them: JSON values, and datetimes with their zone.
+
+        Raises:
+            RequestError: `invalid_sql`, `unknown_collection`, `query_too_slow`, `query_too_large`,
+                `result_too_large`; details have the line and column where it is known.
+        """
+        ...
+
 
 class Transaction(Documents, Protocol):
     """Data calls that happen together, as if nothing else happened meanwhile, or not at all.

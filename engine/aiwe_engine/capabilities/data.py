@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
+from aiwe_engine.capabilities.sql import statement
 from aiwe_engine.capabilities.transactions import Transactions
 from aiwe_engine.errors import RequestError
 from aiwe_engine.logs import Log
@@ -61,6 +62,7 @@ class Data:
         "within": _BOUNDARY,
         "commit": Method(write=True, recorded=True),
         "rollback": _BOUNDARY,
+        "sql": _READ,
     }
 
     def __init__(self, store: Store, log: Log) -> None:
@@ -83,6 +85,7 @@ class Data:
             "delete": self._delete,
             "deleteMany": self._delete_many,
             "collections": self._collections,
+            "sql": self._sql,
         }
         self._transactions = Transactions(store)
         self._bounds: dict[str, Bound] = {
@@ -232,6 +235,11 @@ class Data:
 
     async def _collections(self, documents: Documents, _: list[Any]) -> Any:
         return await documents.collections()
+
+    async def _sql(self, documents: Documents, args: list[Any]) -> Any:
+        texts, values = _padded(args, 2)
+        table = await documents.sql(*statement(texts, values))
+        return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
 
 
 def _collection(args: list[Any]) -> str:

@@ -15,12 +15,19 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 import orjson
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.protocols import Scope
+from aiwe_engine.protocols import Scope, Table
 from aiwe_engine.store.changes import Change, RowsOf
 from aiwe_engine.store.definitions import Definition
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.ids import Ids
-from aiwe_engine.store.repository import Backend, Overlay, Question, Repository
+from aiwe_engine.store.repository import (
+    Answer,
+    Backend,
+    Overlay,
+    Overlays,
+    Question,
+    Repository,
+)
 from aiwe_engine.store.rows import CATALOG, TableRows
 from aiwe_engine.store.selection import Selection
 
@@ -33,6 +40,12 @@ class Ground(Backend, Protocol):
 
     def changes(self, scope: Scope, collection: str) -> int:
         """How often a collection was changed so far."""
+        ...
+
+    async def select(
+        self, scope: Scope, texts: list[str], values: list[Any], overlays: Overlays
+    ) -> Answer:
+        """What a SELECT finds with what was written here."""
         ...
 
 
@@ -161,6 +174,16 @@ class Notes:
         if rows.after:
             question = replace(question, overlay=_overlay(rows))
         return await self._ground.ask(question)
+
+    async def sql(self, scope: Scope, texts: list[str], values: list[Any]) -> Table:
+        """What a SELECT finds with what this transaction has written."""
+        names = await self.collections(scope)
+        before = {name: self._ground.changes(scope, name) for name in names}
+        overlays = {name: _overlay(rows) for name, rows in self._rows.items() if rows.after}
+        answer = await self._ground.select(scope, texts, values, overlays)
+        for name in answer.collections:
+            self._asked.setdefault(name, before[name])
+        return answer.table
 
     async def write(self, change: Change[Result]) -> Result:
         """Does a change to the documents that it must see, here."""

@@ -6,13 +6,13 @@ puts the guard of a collection on each. A `Backend` does them: a database, or a 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
 
-from aiwe_engine.protocols import Page, Scope
+from aiwe_engine.protocols import Page, Scope, Table
 from aiwe_engine.store import cursor, filters, selection
 from aiwe_engine.store.changes import (
     Change,
@@ -54,6 +54,17 @@ class Overlay:
 
     changed: list[str]
     documents: list[Document]
+
+
+Overlays: TypeAlias = Mapping[str, Overlay]  # by collection
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a SELECT found, and the collections that it looked at."""
+
+    table: Table
+    collections: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,13 @@ class Backend(Protocol):
 
     def ask(self, question: Question) -> Awaitable[Any]:
         """The texts that a query finds, or a number."""
+        ...
+
+    def sql(self, scope: Scope, texts: list[str], values: list[Any]) -> Awaitable[Table]:
+        """What a SELECT finds: the pieces of its text, and the values between them.
+
+        The guards of the collections that it names are on it.
+        """
         ...
 
     def write(self, change: Change[Result]) -> Awaitable[Result]:
@@ -266,6 +284,12 @@ class Repository:
         await self._enter(collection)
         definition = self._backend.definition(self._scope, collection)
         return None if definition == PLAIN else definition.to_json()
+
+    async def sql(self, texts: list[str], values: list[Any]) -> Table:
+        """What a SELECT finds."""
+        if not self._backend.is_open:
+            await self._backend.open()
+        return await self._backend.sql(self._scope, texts, values)
 
     async def _enter(self, collection: str) -> Guard | None:
         """Checks the name; what confines the caller there."""

@@ -3,11 +3,12 @@
  * answers. Only what JSON would hide is caught here: `{ owner: undefined }` would arrive as `{}`
  * and find every document.
  */
-import { failure, notAvailable } from "../../runtime/js/failure";
+import { failure } from "../../runtime/js/failure";
 import type { Receive } from "../../runtime/js/host";
 import type { Internals } from "../../runtime/js/internals";
 import { current, stringify } from "../../runtime/js/invocation";
 import { defineProperty, promiseReject } from "../../runtime/js/platform/primordials";
+import { statement } from "./sql";
 import { type Work, transaction } from "./transaction";
 
 const { keys } = Object;
@@ -25,18 +26,16 @@ const OTHER_NAMES = {
   insertMany: "createMany", save: "upsert", set: "upsert", put: "upsert", patch: "update", remove: "delete",
   destroy: "delete", removeMany: "deleteMany",
 };
-const LATER = ["sql"];
 const AT_TOP_LEVEL = "at the top level of a cell or file, or inside init()";
 
 /** What stands behind every repository: names that are no methods, and say which one is. */
-const HINTS = hints("DataRepository", (name) => notAvailable(`DataRepository.${name}`));
-const SYNC_HINTS = hints("DataRepository.sync", (name) => unknown(`DataRepository.sync has no ${name}`, `Use await DataRepository.${name}.`));
+const HINTS = hints("DataRepository");
+const SYNC_HINTS = hints("DataRepository.sync");
 
-function hints(owner: string, later: (name: string) => Error): object {
+function hints(owner: string): object {
   const found = {};
   const hint = (name: string, error: () => Error) =>
     defineProperty(found, name, { value() { throw error(); }, configurable: true, writable: true });
-  for (const name of LATER) hint(name, () => later(name));
   hint("transaction", () => unknown(`${owner} has no transaction`, "Use await DataRepository.transaction."));
   hint("define", () => unknown(`${owner} has no define`, `Use DataRepository.define, ${AT_TOP_LEVEL}.`));
   for (const [name, right] of Object.entries(OTHER_NAMES)) {
@@ -71,6 +70,10 @@ function methods(way: Way, behind: object): object {
     modify: (collection: string, id: string, change: object) => call("modify", [collection, id, change]),
     delete: (collection: string, id: string) => call("delete", [collection, id]),
     deleteMany: (collection: string, filter: object) => filtered("deleteMany", [collection, filter]),
+    sql: (strings: TemplateStringsArray, ...values: unknown[]) => {
+      const args = statement(strings, values);
+      return args instanceof Error ? way.refuse(args) : call("sql", args);
+    },
     collections: () => call("collections", []),
   };
 }

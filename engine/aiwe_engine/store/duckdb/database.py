@@ -20,7 +20,9 @@ from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.store.definitions import PLAIN, Definition, parse
+from aiwe_engine.store.duckdb import fields
 from aiwe_engine.store.duckdb.columns import Column
+from aiwe_engine.store.duckdb.fields import Fields
 from aiwe_engine.store.rows import CATALOG, Place
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     Connection: TypeAlias = duckdb.DuckDBPyConnection
 
 LOG_LIMIT = 16 * MB  # then it is moved into the file
+_SESSION = "SET enable_progress_bar = false; SET TimeZone = 'UTC'"
 _BLOCK = 64 * 1024  # a quarter of the default: a small collection costs 130 KB, not 520
 _CATALOG = """
 CREATE TABLE IF NOT EXISTS collections (
@@ -49,6 +52,7 @@ class Database:
 
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
+        self.fields = Fields()
         self._settings = settings
         self._lock = Lock()
         self._root: Connection | None = None
@@ -80,6 +84,7 @@ class Database:
         if getattr(mine, "opened", None) != self._opened or self._root is None:
             with self._lock:
                 mine.connection = self._ensure().cursor()
+                mine.connection.execute(_SESSION)
                 mine.opened = self._opened
                 self._cursors.append(mine.connection)
         connection: Connection = mine.connection
@@ -242,13 +247,16 @@ class Database:
             "default_block_size": str(_BLOCK),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "python_enable_replacements": False,
             "checkpoint_threshold": "1TB",  # see `checkpoint`
             # Lets a bulk form with this many ids use the index, as it would with a few.
             "dynamic_or_filter_threshold": 4096,
         }
         try:
             root = duckdb.connect(str(self.path), config=config)
-            root.execute(_CATALOG)
+            # Before it DuckDB opens its own file and its folder for what does not fit into memory.
+            root.execute("SET GLOBAL enable_external_access = false")
+            root.execute(_CATALOG + fields.CATALOG)
             self._read_catalog(root)
         except duckdb.Error as error:
             raise unavailable(error, self.path) from error
@@ -269,6 +277,7 @@ class Database:
         for number, *column in rows:
             columns.setdefault(places[number], []).append(Column(*column))
         self._columns = {place: tuple(found) for place, found in columns.items()}
+        self.fields.load(root, places)
 
 
 def _close(connection: Connection) -> None:

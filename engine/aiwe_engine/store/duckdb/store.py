@@ -15,7 +15,16 @@ from threading import Thread
 from typing import Any
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.protocols import Documents, Held, Loaded, Room, Scope, Taken, Transaction
+from aiwe_engine.protocols import (
+    Documents,
+    Held,
+    Loaded,
+    Room,
+    Scope,
+    Table,
+    Taken,
+    Transaction,
+)
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
@@ -24,13 +33,14 @@ from aiwe_engine.store.duckdb.database import Database, closed
 from aiwe_engine.store.duckdb.history import History
 from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.duckdb.reader import Reader
+from aiwe_engine.store.duckdb.selects import Selects
 from aiwe_engine.store.duckdb.snapshot import DuckDBSnapshot
 from aiwe_engine.store.duckdb.writer import Writer
 from aiwe_engine.store.floor import Floors
 from aiwe_engine.store.ids import Ids, check_collection
 from aiwe_engine.store.loading import Clearing, Loading
 from aiwe_engine.store.optimistic import Commit, OptimisticTransaction
-from aiwe_engine.store.repository import Question, Repository
+from aiwe_engine.store.repository import Answer, Overlays, Question, Repository
 from aiwe_engine.types import Json
 
 
@@ -50,6 +60,7 @@ class DuckDBStore:
         self._writer = Writer(self._database, self._cache, room)
         self._floors = Floors(self._writer.settle)
         self._reader = Reader(self._database, self._cache, settings)
+        self._selects = Selects(self._database, settings)
         self.ids = Ids()
         self._opening: asyncio.Future[None] | None = None
         self._warming: Thread | None = None
@@ -59,6 +70,7 @@ class DuckDBStore:
         """Other limits of documents, results and queries, from the next call on."""
         self._limit = settings.document_limit
         self._reader.configure(settings)
+        self._selects.configure(settings)
 
     def spare(self) -> int:
         """Bytes of the file that hold nothing any more; asks for more to be freed. Blocks."""
@@ -118,6 +130,17 @@ class DuckDBStore:
         """The texts that a query finds, or a number."""
         self._check_open()
         return self._reader.ask(question)
+
+    async def sql(self, scope: Scope, texts: list[str], values: list[Any]) -> Table:
+        """What a SELECT finds in the collections of a scope."""
+        return (await self.select(scope, texts, values, {})).table
+
+    async def select(
+        self, scope: Scope, texts: list[str], values: list[Any], overlays: Overlays
+    ) -> Answer:
+        """The same with what a transaction has written, and what it looked at."""
+        self._check_open()
+        return await self._selects.ask(scope, texts, values, overlays)
 
     def write(self, change: Change[Result]) -> Awaitable[Result]:
         """Gives a change its place in the writer's queue."""
@@ -210,4 +233,5 @@ class DuckDBStore:
         self._writer.finish()
         self._database.interrupt()
         self._reader.finish()
+        self._selects.finish()
         self._database.close()

@@ -21,6 +21,7 @@ from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.documents import Document
 from aiwe_engine.store.duckdb import question, sql
 from aiwe_engine.store.duckdb.database import Database
+from aiwe_engine.store.duckdb.fields import Note
 from aiwe_engine.store.duckdb.history import History
 from aiwe_engine.store.duckdb.migration import Migration
 from aiwe_engine.store.filters import Condition
@@ -48,6 +49,7 @@ class Writer:
         self._cache = cache
         self._lane: Lane[Waiting] = Lane("store-writer", self._work, most=MOST_CHANGES)
         self._made: dict[Place, int] = {}  # tables of the series under way
+        self._notes: list[Note] = []  # of fields that nobody knew, until they are committed
 
     def submit(self, change: Change[Result]) -> Future[Result]:
         """Gives a change its place; the future is settled when it is durable. On the loop only."""
@@ -135,6 +137,7 @@ class Writer:
             made, self._made = self._made, {}
             self._database.count_change(touched)
         self._database.add(made)
+        self._accept_notes()
         self._cache.renew()
         return future, series.result(), None
 
@@ -217,6 +220,7 @@ class Writer:
         try:
             self._execute(connection, statements)
             self._database.add(made)
+            self._accept_notes()
         finally:  # what has failed may be there all the same
             self._database.count_change(table.place for table in tables)
         if self._room is not None:
@@ -236,6 +240,10 @@ class Writer:
                 made[table.place] = table.number
                 statements += sql.make(table.number, table.place)
             statements += _statements(table, table.number, self._database.columns(table.place))
+            note = self._database.fields.note(table.number, table.after.values())
+            if note is not None:
+                self._notes.append(note)
+                statements.append(note.statement())
         return statements
 
     def _execute(self, connection: Connection, statements: list[Sql]) -> None:
@@ -265,8 +273,15 @@ class Writer:
             table.settle(done=failed is None)
         return future, result, failed
 
+    def _accept_notes(self) -> None:
+        """What was noted of new fields is durable now."""
+        for note in self._notes:
+            self._database.fields.accept(note)
+        self._notes.clear()
+
     def _roll_back(self) -> None:
         """After a failure nothing that is kept in memory is trusted."""
+        self._notes.clear()
         self._cache.clear()
         self._undo()
 
