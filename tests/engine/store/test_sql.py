@@ -286,7 +286,7 @@ app.get("/found/:status", async (req) => {
   return DataRepository.sql`SELECT title, total FROM tasks WHERE status = ${status} ORDER BY total`;
 });
 app.get("/values", async () => {
-  const [row] = await DataRepository.sql`SELECT ${new Date(0)} AS date, ${2n ** 60n} AS big, ${null} AS nothing,
+  const [row] = await DataRepository.sql`SELECT ${new Date(0)} AS date, ${2n ** 53n} AS big, ${null} AS nothing,
     ${true} AS yes, ${1.5} AS n, ${"é'\"; --"} AS text, ${{ a: [1] }} AS json, list_contains(${["a", "b"]}, ${"b"}) AS has`;
   return row;
 });
@@ -332,7 +332,7 @@ async def test_a_program_asks_with_a_template(tmp_path: Path) -> None:
         assert await served.json("/found/x'%20OR%20'1'='1") == []
         assert await served.json("/values") == {
             "date": "1970-01-01T00:00:00.000Z",
-            "big": 2**60,
+            "big": 2**53,
             "nothing": None,
             "yes": True,
             "n": 1.5,
@@ -404,7 +404,7 @@ async def test_sql_finds_the_documents_of_the_caller_alone(
         "WITH notes AS (SELECT * FROM notes) SELECT id FROM notes",
         "SELECT id FROM (SELECT * FROM notes UNION SELECT * FROM notes)",
         "SELECT id FROM NOTES",
-        f"SELECT id FROM notes WHERE {kind} <> 'x'",
+        f"SELECT id FROM notes WHERE {kind} IS NOT NULL",
         # These fail on the notes of others, if they ever see them.
         "SELECT id FROM notes WHERE CAST(text AS INTEGER) = 1",
         "SELECT id FROM notes WHERE 1 / CASE WHEN id = 'a1' THEN 1 ELSE CAST(id AS INTEGER) END = 1",
