@@ -3,6 +3,11 @@
  * every value of a document arrives as text and is put into the page as text, never as markup.
  */
 
+const PATIENCE = 20_000; // milliseconds
+const SILENCE = {
+  message: "The kernel does not answer.",
+  hint: "It may be busy, or was restarted since: run the cell again.",
+};
 const PLACEHOLDER = '{ status: "open", price: { $gt: 5 } }';
 
 function render({ model, el }) {
@@ -11,7 +16,7 @@ function render({ model, el }) {
   const collections = collectionList(model, conversation);
   const line = questionLine(model, conversation);
   const rules = declared(model);
-  const problem = problemBox(model);
+  const problem = problemBox(model, conversation);
   const grid = documentGrid(model, conversation);
   const foot = pager(model, conversation);
   const main = h("div", { class: "aiwe-data-main" }, line, rules, problem, grid, foot);
@@ -21,16 +26,28 @@ function render({ model, el }) {
   return () => conversation.close();
 }
 
-/** Messages to the kernel, numbered, so that it is known when all are answered. */
+/** Messages to the kernel, numbered, so that it is known when all are answered, and when none is. */
 function converse(model) {
   const waiting = new Set();
   const listeners = [];
   const hearers = [];
   let last = 0;
-  const tell = () => listeners.forEach((listener) => listener(waiting.size > 0));
+  let timer;
+  const tell = (silent = false) => listeners.forEach((listener) => listener(waiting.size > 0, silent));
+  const wait = () => {
+    clearTimeout(timer);
+    if (waiting.size > 0) timer = setTimeout(giveUp, PATIENCE);
+  };
+  const giveUp = () => {
+    waiting.clear();
+    tell(true);
+  };
   const hear = (message) => {
-    if (waiting.delete(message.done)) tell();
-    else hearers.forEach((hearer) => hearer(message));
+    if (!("done" in message)) hearers.forEach((hearer) => hearer(message));
+    else if (waiting.delete(message.done)) {
+      wait();
+      tell();
+    }
   };
   model.on("msg:custom", hear);
   return {
@@ -38,11 +55,15 @@ function converse(model) {
       last += 1;
       waiting.add(last);
       model.send({ ...message, n: last });
+      wait();
       tell();
     },
     onBusy: (listener) => listeners.push(listener),
     onMessage: (hearer) => hearers.push(hearer),
-    close: () => model.off("msg:custom", hear),
+    close() {
+      clearTimeout(timer);
+      model.off("msg:custom", hear);
+    },
   };
 }
 
@@ -148,15 +169,16 @@ function declared(model) {
   return box;
 }
 
-function problemBox(model) {
+function problemBox(model, { onBusy }) {
   const box = h("div", { class: "aiwe-data-problem", role: "alert" });
-  watch(model, ["error"], () => {
-    const { message, hint } = model.get("error");
+  const show = ({ message, hint }) => {
     box.replaceChildren();
     box.hidden = !message;
     if (message) box.append(h("b", {}, message));
     if (hint) box.append(h("span", {}, hint));
-  });
+  };
+  onBusy((_busy, silent) => show(silent ? SILENCE : model.get("error")));
+  watch(model, ["error"], () => show(model.get("error")));
   return box;
 }
 
@@ -181,8 +203,9 @@ function documentGrid(model, { say, onMessage }) {
       type: "button",
       class: "aiwe-data-button aiwe-data-copy",
       async onclick() {
-        await navigator.clipboard.writeText(text.textContent);
-        copy.textContent = "Copied";
+        getSelection().selectAllChildren(text); // at least, where a page may not copy
+        await navigator.clipboard?.writeText(text.textContent);
+        copy.textContent = navigator.clipboard ? "Copied" : "Selected";
       },
     }, "Copy");
     open.set(id, text);
@@ -231,8 +254,9 @@ function beginning(model) {
     h("pre", {}, 'await DataRepository.create("tasks", { title: "Write" });'));
 }
 
-/** A column's head. A click sorts by it: up, down, not at all. */
+/** A column's head. A click sorts by it: up, down, not at all. A dot in a name would mean a path. */
 function heading(name, [by, direction], say) {
+  if (name === "" || name.includes(".")) return h("th", { scope: "col", class: "aiwe-data-plain" }, name);
   const now = by === name ? direction : 0;
   const next = { 0: 1, 1: -1, [-1]: 0 }[now];
   const words = { 0: "none", 1: "ascending", [-1]: "descending" };
