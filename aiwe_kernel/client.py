@@ -78,6 +78,11 @@ class EngineClient:
         path = f"/data/{app}/{_segment(collection)}/{_segment(doc_id)}"
         return dict(await self._json("GET", path))
 
+    async def sql(self, app: str, texts: list[str], values: list[Any]) -> Event:
+        """What a SELECT finds: columns, their types, rows."""
+        body = {"texts": texts, "values": values}
+        return dict(await self._json("POST", f"/data/{app}/sql", body, timeout=_QUESTION))
+
     async def logs(self, app: str | None, after: int = 0, limit: int = 200) -> list[Event]:
         """Log lines with a `seq` above `after`, oldest first."""
         query = {"after": after, "limit": limit, **({"app": app} if app else {})}

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.protocols import Documents, Scope, Store
+from aiwe_engine.protocols import Documents, Scope, Store, Table
 from aiwe_engine.store.filters import nearest
 from aiwe_engine.store.selection import split
 from aiwe_engine.types import Json
@@ -76,6 +76,19 @@ class ManagedData:
                 hint="It may have been deleted meanwhile.",
             )
         return text
+
+    async def sql(self, app: str, texts: list[str], values: list[Any]) -> Table:
+        """What a SELECT over the app's collections finds.
+
+        Args:
+            app: its name.
+            texts: the pieces of the statement, one more than values.
+            values: what stands between them.
+
+        Raises:
+            RequestError: what `Documents.sql` raises.
+        """
+        return await self._of(app).sql(texts, values)
 
     def _of(self, app: str) -> Documents:
         return self._store.within(Scope(app, self._env))

@@ -21,6 +21,7 @@ ROUTES = [
     ("GET", "transfer/backup"),
     ("POST", "transfer/import?app=shop&env=dev&collection=tasks"),
     ("POST", "transfer/reset"),
+    ("POST", "data/shop/sql"),
     ("POST", "cells/run"),
     ("POST", "cells/interrupt"),
     ("POST", "live"),

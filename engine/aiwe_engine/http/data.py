@@ -35,6 +35,7 @@ class DataRoutes:
             "GET /data/:app": self._collections,
             "GET /data/:app/:collection": self._page,
             "GET /data/:app/:collection/:id": self._document,
+            "POST /data/:app/sql": self._sql,
         }
 
     async def _collections(self, ask: Ask) -> Response:
@@ -63,6 +64,13 @@ class DataRoutes:
         params = ask.params
         text = await self._data.document(params["app"], params["collection"], params["id"])
         return _json(orjson.Fragment(text))
+
+    async def _sql(self, ask: Ask) -> Response:
+        texts, values = ask.texts("texts"), ask.maybe("values", list) or []
+        if len(texts) != len(values) + 1:
+            raise invalid("texts", "must be the pieces of the statement, one more than values")
+        table = await self._data.sql(ask.params["app"], texts, values)
+        return _json({"columns": table.columns, "types": table.types, "rows": table.rows})
 
 
 def _json_of(name: str, text: str, kind: type[T]) -> T:

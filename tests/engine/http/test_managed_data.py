@@ -107,6 +107,42 @@ async def test_a_document_is_found_whatever_its_id(face, doc_id):
     assert (await ask(face, f"shop/odd/{segment}")).json["id"] == doc_id
 
 
+async def select(face, body):
+    target, headers = "/aiwe/api/data/shop/sql", [*HEADERS, ("content-type", "application/json")]
+    data = json.dumps(body).encode()
+    return await call(face, target, "POST", host="127.0.0.1:9", headers=headers, body=data)
+
+
+async def test_a_select_is_answered_with_columns_types_and_rows(face):
+    texts = ["SELECT done, count(*) AS many FROM tasks WHERE n > ", " GROUP BY done ORDER BY many"]
+    table = (await select(face, {"texts": texts, "values": [2]})).json
+    assert table == {
+        "columns": ["done", "many"],
+        "types": ["BOOLEAN", "BIGINT"],
+        "rows": [[False, 2], [True, 2]],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"texts": ["SELECT 1 +"]}, "invalid_sql"),
+        ({"texts": ["DELETE FROM tasks"]}, "invalid_sql"),
+        ({"texts": ["SELECT * FROM taks"]}, "unknown_collection"),
+        ({"texts": ["SELECT ", ""]}, "invalid_input"),
+        ({"texts": []}, "invalid_input"),
+        ({"texts": "SELECT 1"}, "invalid_input"),
+        ({"texts": ["SELECT 1"], "values": {}}, "invalid_input"),
+        ({}, "invalid_input"),
+    ],
+)
+async def test_what_is_no_select_is_refused(face, body, code):
+    answer = await select(face, body)
+    assert (answer.status, answer.error["code"]) == (400, code)
+    assert answer.error["hint"]
+    assert len((await ask(face, "shop/tasks")).json["documents"]) == 7
+
+
 REFUSED = [
     ("shop/taks", {}, 404, "no_such_collection", "Did you mean tasks"),
     ("nobody/tasks", {}, 404, "no_such_collection", "no data at all"),
