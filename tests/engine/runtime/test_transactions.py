@@ -97,6 +97,8 @@ app.get("/unawaited", () => transaction((tx) => {
   tx.create("u", { n: 1 });
   (async () => { await tx.count("u"); tx.create("u", { n: 2 }); })();
 }));
+app.get("/floating", () => { transaction(async (tx) => { tx.create("f", { n: 1 }); await tx.count("f"); tx.create("f", { n: 2 }); }); return "answered"; });
+app.get("/floating_failure", () => { transaction(async (tx) => { await tx.create("failed", {}); throw Object.assign(new Error("no"), { code: "floating" }); }); return "answered"; });
 app.get("/unseen", () => transaction((tx) => { tx.create("failed", {}); tx.update("failed", "none", {}); }));
 app.get("/caught", () => transaction(async (tx) => {
   try { await tx.update("caught", "none", {}); } catch (error) { await tx.create("caught", { n: error.code }); }
@@ -206,6 +208,10 @@ async def test_a_transaction_is_all_or_nothing_and_sees_its_own_writes(served: B
     assert await served.json("/joined") == 2
     await served.get("/unawaited")
     assert await served.json("/all/u") == [1, 2]
+    assert (await served.get("/floating")).body == b"answered"
+    assert await served.json("/all/f") == [1, 2]
+    assert await served.code("/floating_failure") == (500, "floating")
+    assert await served.json("/count/failed") == 0
 
 
 REFUSED = {

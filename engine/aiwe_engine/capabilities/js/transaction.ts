@@ -3,7 +3,7 @@
  * work did not await, commits, and runs the work again when it has lost. The host keeps the turns.
  */
 import { failure } from "../../runtime/js/failure";
-import type { Receive } from "../../runtime/js/host";
+import { type Receive, whole } from "../../runtime/js/host";
 import type { Host } from "../../runtime/js/internals";
 import { type Invocation, current, enter } from "../../runtime/js/invocation";
 import { PromiseCtor, promiseThen } from "../../runtime/js/platform/primordials";
@@ -82,10 +82,14 @@ class Run {
   }
 }
 
-export async function transaction(host: Host, make: Make, work: Work): Promise<unknown> {
-  const run = asFunction(work);
+export function transaction(host: Host, make: Make, work: Work): Promise<unknown> {
   const invocation = current();
-  if (invocation === null) return host.call("data", "begin", []); // which says so
+  if (invocation === null || invocation.done) return host.call("data", "begin", []); // which says so
+  return whole(invocation, untilItHolds(host, make, work, invocation));
+}
+
+async function untilItHolds(host: Host, make: Make, work: Work, invocation: Invocation): Promise<unknown> {
+  const run = asFunction(work);
   let before: number | null = null;
   for (let runs = 1; ; runs++) {
     const id = ++invocation.lastTransaction;

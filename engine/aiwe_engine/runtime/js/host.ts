@@ -6,7 +6,7 @@
 import { collect, pass } from "./bell";
 import { failure } from "./failure";
 import {
-  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, handOverBy, mayAnswer, parse, settings, slice, stringify, table, wish,
+  type Invocation, PromiseCtor, type Table, apply, current, emit, enter, handOverBy, mayAnswer, parse, promiseThen, settings, slice, stringify, table, wish,
 } from "./invocation";
 import { indexOf } from "./platform/primordials";
 
@@ -64,6 +64,27 @@ export function call(capability: string, method: string, args: unknown[], receiv
   return promise;
 }
 
+/** A promise for `work`, which makes several calls: the answer waits for it, and fails with it, as for one call. */
+export function whole(invocation: Invocation, work: Promise<unknown>): Promise<any> {
+  let resolve!: (value: unknown) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new HostCall((yes, no) => { resolve = yes; reject = no; });
+  invocation.unsettled++;
+  promiseThen(work, (value: unknown) => {
+    resolve(value);
+    settled(invocation);
+  }, (error: unknown) => {
+    invocation.failed = { promise, error, next: invocation.failed };
+    reject(error);
+    settled(invocation);
+  });
+  return promise;
+}
+
+function settled(invocation: Invocation): void {
+  if (--invocation.unsettled === 0 && invocation.whenSettled !== null) mayAnswer(invocation);
+}
+
 /** The same call without a promise: what was called before goes out first, and nothing else runs here meanwhile. */
 export function callSync(capability: string, method: string, args: unknown[], receive?: Receive): any {
   const invocation = current();
@@ -108,7 +129,7 @@ export function reply(id: number, ok: boolean, value: any): Invocation | null {
     if (waiting.settles) invocation.failed = { promise: waiting.promise, error, next: invocation.failed };
     waiting.reject(error);
   }
-  if (waiting.settles && --invocation.unsettled === 0 && invocation.whenSettled !== null) mayAnswer(invocation);
+  if (waiting.settles) settled(invocation);
   return invocation;
 }
 
