@@ -26,6 +26,7 @@ LONGEST_WAY = 200  # of parts, each inside the one before
 MOST_STEPS = 2_000  # of one pattern on one string, where it must try again
 LARGEST_PATTERN = 1_000_000  # bytes, compiled
 MOST_PROBLEMS = 100
+LARGE = 2_000  # values inside one: then the first problem must do
 
 _Node: TypeAlias = dict[str, Any]
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
@@ -74,6 +75,7 @@ class Schema:
         parts.measure()
         self._schema = schema
         self._explains = not parts.branches
+        self._chooses = parts.have_alternatives()
         self.names = parts.names()
         self.properties = parts.properties()
 
@@ -88,8 +90,23 @@ class Schema:
             return []
         if not self._explains:
             return [{"path": "", "message": "does not fit the schema"}]
+        if _is_large(value):
+            return self._first_problem(value)
         found = problems_of(self._validator.iter_errors(value), self._schema)
         return found[:MOST_PROBLEMS]
+
+    def _first_problem(self, value: Any) -> list[Problem]:
+        """One problem of a large value: to list them all would take long."""
+        import jsonschema_rs
+
+        if self._chooses:  # to say which of several forms it fails, all of them are gone through
+            message = "does not fit the schema, and is too large to say where"
+            return [{"path": "", "message": message}]
+        try:
+            self._validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
+            return problems_of([error], self._schema)[:MOST_PROBLEMS]
+        return []
 
 
 class _Parts:
@@ -143,6 +160,10 @@ class _Parts:
             InvalidSchema: its references multiply.
         """
         self._measure(self._root, 0)
+
+    def have_alternatives(self) -> bool:
+        """Whether a value may be of one of several forms."""
+        return any("anyOf" in node or "oneOf" in node for node, _ in self._parts)
 
     def names(self) -> frozenset[str]:
         """The fields of the value itself that are spoken of by name."""
@@ -281,6 +302,17 @@ def _check_size(schema: _Node) -> None:
         if not level:
             return
     raise InvalidSchema("", f"is nested over {DEEPEST} deep")
+
+
+def _is_large(value: Any) -> bool:
+    """Whether there are many values in it."""
+    count = 0
+    waiting = [value]
+    while waiting and count <= LARGE:
+        members = _members(waiting.pop())
+        count += len(members)
+        waiting += members
+    return count > LARGE
 
 
 def _compile(schema: _Node) -> jsonschema_rs.Validator:

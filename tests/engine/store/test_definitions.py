@@ -220,6 +220,23 @@ def test_no_schema_and_document_take_long_together(schema):
     assert time.perf_counter() - began < 1
 
 
+@pytest.mark.parametrize(
+    ("items", "path", "message"),
+    [
+        ({"type": "string"}, "/a/0", "must be a string, not a number"),
+        ({"anyOf": [{"type": "string"}, {"required": ["x"], "type": "object"}]}, "", "too large"),
+    ],
+)
+def test_of_a_large_document_the_first_problem_must_do(items, path, message):
+    definition = parse("orders", {"schema": {"properties": {"a": {"items": items}}}})
+    began = time.perf_counter()
+    found = problems(definition, {"a": [7] * 300_000})
+    assert time.perf_counter() - began < 1
+    assert [where for where, _ in found] == [path]
+    assert message in found[0][1]
+    assert len(problems(definition, {"a": [7] * 1000})) == 100
+
+
 def test_a_pattern_that_tries_for_ever_gives_up_and_the_document_is_refused():
     pattern = {"properties": {"a": {"pattern": "^(?:(?=a)a|(?=a)a)*$"}}}
     definition = parse("orders", {"schema": pattern})

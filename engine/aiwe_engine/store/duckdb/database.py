@@ -267,9 +267,9 @@ class Database:
         rows = root.execute("SELECT app, env, name, number FROM collections").fetchall()
         self._tables = {(app, env, name): number for app, env, name, number in rows}
         places = {number: place for place, number in self._tables.items()}
-        self._definitions.clear()
         rows = root.execute("SELECT number, definition FROM definitions").fetchall()
         self._declared = {places[number]: text for number, text in rows}
+        self._definitions.clear()  # not before: nobody may find a collection undeclared
         columns: dict[Place, list[Column]] = {}
         rows = root.execute(
             "SELECT number, field, kind, name, exact FROM columns WHERE live ORDER BY rowid"

@@ -186,13 +186,15 @@ def _examined(
     connection: Connection, table: str, columns: tuple[Column, ...]
 ) -> tuple[Column, ...]:
     """The columns, with what is known of the documents that are there."""
-    typed = [column for column in columns if column.kind != "JSON"]
-    if not typed:
-        return columns
-    counts = ", ".join(f"count_if({column.lost})" for column in typed)
-    row = connection.execute(f"SELECT {counts} FROM {table}").fetchone() or ()
-    lost = dict(zip((column.column for column in typed), row, strict=False))
-    return tuple(replace(column, exact=not lost.get(column.column)) for column in columns)
+
+    def is_exact(column: Column) -> bool:
+        text = f"SELECT count(*) FROM {table} WHERE {column.lost}"
+        return connection.execute(text).fetchone() == (0,)
+
+    return tuple(
+        column if column.kind == "JSON" else replace(column, exact=is_exact(column))
+        for column in columns
+    )
 
 
 def _portions(connection: Connection, number: int) -> Iterator[list[dict[str, Any]]]:
