@@ -166,6 +166,20 @@ async def test_a_transaction_crosses_nothing(case: Case, refused: Refused) -> No
     assert await case.app.count(name) == 1
 
 
+async def test_sql_finds_ones_own_alone(case: Case) -> None:
+    name = case.name
+    for text in (
+        f"SELECT id FROM {name}",
+        f"SELECT id FROM {name} WHERE n >= 0 OR id = 'secret'",
+        f"SELECT id FROM {name} UNION SELECT id FROM {name} ORDER BY id DESC",
+        f"SELECT b.id FROM {name} a JOIN {name} b ON true",
+        f"SELECT max(id) AS id FROM {name} GROUP BY text",
+    ):
+        assert (await case.intruder.calls.sql([text], [])).rows == [("own",)], text
+    count = f"SELECT count(*) AS n FROM {name}"
+    assert (await case.app.calls.sql([count], [])).rows == [(2,)]
+
+
 async def test_whoever_is_not_signed_in_is_told_so_by_every_call(case: Case, refused: Refused):
     name = case.name
     code = (
@@ -183,6 +197,7 @@ async def test_whoever_is_not_signed_in_is_told_so_by_every_call(case: Case, ref
         nobody.modify(name, "secret", {"$set": {"a": 1}}),
         nobody.delete(name, "secret"),
         nobody.delete_many(name, {}),
+        nobody.calls.sql([f"SELECT count(*) FROM {name}"], []),
     ]
     for call in calls:
         error = await refused(call, code)
