@@ -120,7 +120,7 @@ class Definition:
             said += [f"{word} {_named(key)} dropped" for key in then if key not in now]
         for what in ("tenant", "owner"):
             if getattr(self, what) != getattr(before, what):
-                told = "belong to their" if getattr(self, what) else "belong no more to a"
+                told = "belong to their" if getattr(self, what) else "belong no more to their"
                 said.append(f"documents {told} {what}")
         return said
 

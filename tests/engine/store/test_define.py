@@ -172,7 +172,7 @@ async def test_what_a_definition_changes_is_told_in_words(define):
     assert await define("tasks", {"index": [["a", "b.c"]]}, "v3") == []
     assert await define("tasks", {"owner": False}, "v4") == [
         "index a and b.c dropped",
-        "documents belong no more to a owner",
+        "documents belong no more to their owner",
     ]
 
 
