@@ -14,6 +14,7 @@ import re
 from collections.abc import Awaitable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, cast
 
 from ipykernel.ipkernel import IPythonKernel
@@ -24,6 +25,9 @@ from aiwe_kernel import __version__
 from aiwe_kernel.cell import read_cell
 from aiwe_kernel.client import EngineClient
 from aiwe_kernel.connection import Connection
+from aiwe_kernel.data.completion import complete_sql
+from aiwe_kernel.data.python import PythonData
+from aiwe_kernel.data.table import Table, ask_sql, check_name
 from aiwe_kernel.discover import Engine, kernel_id, notebook_path
 from aiwe_kernel.errors import CellError, cell_error, interrupted
 from aiwe_kernel.language import Language
@@ -82,6 +86,7 @@ class AiweKernel(IPythonKernel):
         self._run: CellRun | None = None
         self._warm: asyncio.Task[None] | None = None
         self.shell.register_magics(AiweMagics(self.shell, self))
+        self.shell.push({"aiwe": PythonData(self)}, interactive=False)
 
     @property
     def kernel_info(self) -> Reply:
@@ -134,6 +139,8 @@ class AiweKernel(IPythonKernel):
         known = cell_id in self.sources or cell_id in self.assets
         if cell_id and known and not read_cell(code).runs:
             await self._withdraw(cell_id)
+        if "aiwe." in code and read_cell(code).language == "python":
+            await self._ready()  # Python does not wait for the engine: it finds one
         reply = await super().do_execute(
             code,
             silent,
@@ -168,6 +175,42 @@ class AiweKernel(IPythonKernel):
             self.assets.add(cell)
             self.sources.pop(cell, None)
         await self._play(text, cell)
+
+    async def run_sql(self, text: str, name: str = "") -> Table | None:
+        """What a SELECT finds in this app's data; with a name, as a DataFrame of that name in Python.
+
+        Raises:
+            CellError: under the name of the engine's error, with the place in the text.
+        """
+        await self._begun()
+        check_name(name)
+        try:
+            table = await ask_sql(self.client, await self.app_to_ask(self.client), text)
+        except asyncio.CancelledError:
+            raise interrupted() from None
+        if name:
+            self.shell.push({name: table.frame()})
+        return table
+
+    async def app_or_none(
+        self, client: EngineClient, apps: list[dict[str, Any]] | None = None
+    ) -> str | None:
+        """This notebook's app: as a cell's deployment named it, else the one of its path."""
+        if self.app:
+            return self.app
+        path = self.path
+        with contextlib.suppress(CellError):
+            for app in await client.apps() if apps is None else apps:
+                if path and app.get("path") == path:
+                    return str(app["app"])
+        return None
+
+    async def app_to_ask(self, client: EngineClient) -> str:
+        """The app whose data is meant: where none is live, the one that this notebook will be and was."""
+        from aiwe_engine.programs.sources import slug  # seldom needed
+
+        app = await self.app_or_none(client)
+        return app or slug(PurePath(self.path or "").stem) or "notebook"
 
     async def _begun(self) -> str | None:
         """Waits for the engine; the id of the current cell, counted as run."""
@@ -244,6 +287,10 @@ class AiweKernel(IPythonKernel):
         if live := _LIVE.match(line):  # its argument is JavaScript too
             before = start + live.end()
             return await self.language.complete(" " * before + code[before:position], position)
+        if cell.language == "sql" and line[:2] != "%%":
+            return await complete_sql(
+                self.client, await self.app_to_ask(self.client), code, position
+            )
         if cell.language == "asset" and line[:2] != "%%":  # no language that anybody here knows
             return NOTHING | {"cursor_start": position, "cursor_end": position}
         source = cell.source if cell.language == "python" and line[:2] != "%%" else code
@@ -256,7 +303,7 @@ class AiweKernel(IPythonKernel):
         if cell.language == "javascript":
             source = cell.question or cell.source
             return await self.language.inspect(source, min(cursor_pos, len(source)))
-        if cell.language == "asset":
+        if cell.language in {"asset", "sql"}:
             return {"status": "ok", "found": False, "data": {}, "metadata": {}}
         return cast(Reply, super().do_inspect(cell.source, cursor_pos, detail_level, omit_sections))
 
@@ -264,7 +311,7 @@ class AiweKernel(IPythonKernel):
         cell = read_cell(code)
         if cell.language == "javascript":
             return await self.language.is_complete(cell.source)
-        if cell.language == "asset":
+        if cell.language in {"asset", "sql"}:
             return {"status": "complete"}
         return cast(Reply, super().do_is_complete(cell.source))
 

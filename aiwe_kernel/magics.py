@@ -1,4 +1,4 @@
-"""The magics that speak to the engine: %live %routes %assets %data %logs %open %engine %help, %%asset.
+"""The magics that speak to the engine: %live %routes %assets %data %logs %open …, %%asset, %%sql.
 
 A magic that has to wait returns a `Waiting`: our cells await it (`kernel.line_magic`), and in a
 `%%python` cell, where nobody does, it finishes by itself and its output still lands in that cell.
@@ -7,12 +7,10 @@ A magic that has to wait returns a `Waiting`: our cells await it (`kernel.line_m
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Coroutine, Generator
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, magics_class
 from IPython.display import publish_display_data
 
 from aiwe_kernel.asset import assets_data
@@ -78,6 +76,12 @@ class AiweMagics(Magics):
         """%data: the app's collections, to page through; `%data tasks { done: false }` opens one."""
         return Waiting(self._data(line))
 
+    @line_cell_magic
+    def sql(self, line: str, cell: str | None = None) -> Waiting:
+        """%sql SELECT …: what it finds; as %%sql NAME over lines, a DataFrame of that name for Python."""
+        run = self._kernel.run_sql
+        return Waiting(run(line, "") if cell is None else run("\n" + cell, line.strip()))
+
     @line_magic
     def logs(self, line: str) -> Waiting:
         """%logs: what the app writes to its log, live; `%logs 20` prints the last 20 lines."""
@@ -119,7 +123,7 @@ class AiweMagics(Magics):
         publish_display_data(assets_data(assets, self._kernel.counts))
 
     async def _data(self, line: str) -> None:
-        app = await self._app_or_none(None) or self._app_to_be()
+        app = await self._kernel.app_to_ask(self._kernel.client)
         request = self._kernel.request.get()
         await self._browsers.show(app, line, request.cell if request else None)
 
@@ -165,21 +169,7 @@ class AiweMagics(Magics):
         return name
 
     async def _app_or_none(self, apps: list[dict[str, Any]] | None) -> str | None:
-        """This notebook's app: as a cell's deployment named it, else the one of its path."""
-        if self._kernel.app:
-            return self._kernel.app
-        path = self._kernel.path
-        with contextlib.suppress(CellError):
-            for app in await self._kernel.client.apps() if apps is None else apps:
-                if path and app.get("path") == path:
-                    return str(app["app"])
-        return None
-
-    def _app_to_be(self) -> str:
-        """The name that this notebook's app will get, and had when it was live before."""
-        from aiwe_engine.programs.sources import slug  # seldom needed
-
-        return slug(PurePath(self._kernel.path or "").stem) or "notebook"
+        return await self._kernel.app_or_none(self._kernel.client, apps)
 
 
 def _usage(form: str, example: str) -> CellError:

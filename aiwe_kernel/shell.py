@@ -22,11 +22,13 @@ class AiweShell(ZMQInteractiveShell):
         if request is None or request.code != raw_cell:
             return cast(str, super().transform_cell(raw_cell))
         cell = read_cell(raw_cell)
-        if cell.language not in {"javascript", "asset"}:
+        if cell.language not in {"javascript", "asset", "sql"}:
             return cast(str, super().transform_cell(cell.source))
         kernel = "await get_ipython().kernel"
         if cell.language == "asset":
             return f"{kernel}.run_asset({cell.source!r})\n"
+        if cell.language == "sql":
+            return f"{kernel}.run_sql({cell.source!r}, {cell.name!r})\n"
         lines = [f"{kernel}.line_magic({name!r}, {rest!r})" for name, rest in cell.magics]
         if cell.question:
             lines.append(f"{kernel}.answer_question({cell.question!r})")
