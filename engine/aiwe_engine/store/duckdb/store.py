@@ -90,8 +90,12 @@ class DuckDBStore:
         """A transaction on the data of one scope. One that has lost makes the others wait."""
         self._check_open()
         floor = self._floors.take(scope) if losses else None
-        if floor is not None:  # what is on its way comes first
-            await self._writer.submit(Commit(scope, {}, {}))
+        if floor is not None:
+            try:  # what is on its way comes first
+                await self._writer.submit(Commit(scope, {}, {}))
+            except BaseException:
+                floor.leave()
+                raise
         return OptimisticTransaction(self, scope, self.write if floor is None else floor.end)
 
     @property
