@@ -109,6 +109,7 @@ class Engine:
         )
         self._fetch = Fetch(self.settings_of)
         self._data = Data(self._store, self.log)
+        self.transfers.on_change = self._note_written
         capabilities: list[Capability] = [
             Body(self.settings_of),
             self._data,
@@ -486,6 +487,10 @@ class Engine:
         for queue in self._followers:
             if not queue.full():
                 queue.put_nowait(event)
+
+    def _note_written(self, app: str, env: str, collection: str) -> None:
+        if env == self.env:
+            self._data.note(app, collection)
 
     def _tell_written(self) -> None:
         written, self._data.written = self._data.written, {}

@@ -101,8 +101,12 @@ class Data:
         bound = self._bounds.get(method)
         result = await (bound(invocation, args) if bound else self._one(invocation, method, args))
         if self.methods[method].write:
-            self.written.setdefault(invocation.app, {})[_collection(args)] = time.time()
+            self.note(invocation.app, _collection(args))
         return result
+
+    def note(self, app: str, collection: str) -> None:
+        """Remembers that a collection was written just now."""
+        self.written.setdefault(app, {})[collection] = time.time()
 
     def _one(self, invocation: Invocation, method: str, args: list[Any]) -> Awaitable[Any]:
         """A call that is no part of a transaction."""

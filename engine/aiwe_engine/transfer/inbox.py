@@ -18,6 +18,7 @@ from aiwe_engine.errors import AiweError, RequestError
 from aiwe_engine.settings import MB
 from aiwe_engine.store.documents import check_document, compose, encode, instant, timestamp
 from aiwe_engine.store.ids import Ids, check_id
+from aiwe_engine.transfer.portions import portions
 from aiwe_engine.types import Where
 
 _BOM = b"\xef\xbb\xbf"
@@ -72,18 +73,15 @@ class Inbox:
         self._rest = b""
         self._spool.flush()
 
-    def portions(self, size: int = 1_000) -> Iterator[list[tuple[str, bytes]]]:
+    def portions(self) -> Iterator[list[tuple[str, bytes]]]:
         """The documents, as `Store.load` takes them."""
         self._spool.seek(0)
-        portion: list[tuple[str, bytes]] = []
+        return portions(self._kept())
+
+    def _kept(self) -> Iterator[tuple[str, bytes]]:
         for kept in self._spool:
             line, _, text = kept.partition(b"\t")
-            portion.append((f"{self._name}:{line.decode()}", text[:-1]))
-            if len(portion) == size:
-                yield portion
-                portion = []
-        if portion:
-            yield portion
+            yield f"{self._name}:{line.decode()}", text[:-1]
 
     def close(self) -> None:
         """Forgets them."""

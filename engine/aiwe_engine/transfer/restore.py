@@ -14,8 +14,8 @@ from aiwe_engine.errors import EngineError, RequestError
 from aiwe_engine.files.incoming import make_folder, unwritable
 from aiwe_engine.protocols import Held
 from aiwe_engine.transfer.archive import Archive, member_of
+from aiwe_engine.transfer.portions import portions
 
-_PORTION = 1_000
 Fill = Callable[[Path, Archive], Awaitable[None]]
 _HOMES = {"files": Path("files", "kept"), "assets": Path("assets")}
 
@@ -70,18 +70,9 @@ def has_data(data: Path) -> bool:
 def documents(archive: Archive) -> Iterator[tuple[Held, Iterator[list[tuple[str, bytes]]]]]:
     """The collections of a backup with their documents, as `Store.fill` takes them."""
     for held in archive.manifest.collections:
-        yield held, _portions(archive, member_of(held.app, held.env, held.name))
-
-
-def _portions(archive: Archive, member: str) -> Iterator[list[tuple[str, bytes]]]:
-    portion: list[tuple[str, bytes]] = []
-    for number, line in enumerate(archive.lines(member), 1):
-        portion.append((f"{member}:{number}", line))
-        if len(portion) == _PORTION:
-            yield portion
-            portion = []
-    if portion:
-        yield portion
+        member = member_of(held.app, held.env, held.name)
+        lines = enumerate(archive.lines(member), 1)
+        yield held, portions((f"{member}:{number}", line) for number, line in lines)
 
 
 def _unpack(archive: Archive, new: Path) -> None:

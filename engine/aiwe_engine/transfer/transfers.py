@@ -44,6 +44,8 @@ class StoreTransfers:
     ) -> None:
         self._store, self._files, self._data = store, files, data
         self._settings_of = settings_of
+        #: Told whose collection was written: app, environment, name.
+        self.on_change: Callable[[str, str, str], None] = lambda *_: None
 
     async def collections(self) -> list[Held]:
         """Those of every app and environment."""
@@ -78,11 +80,13 @@ class StoreTransfers:
                 while piece := await source.read():
                     await asyncio.to_thread(inbox.add, piece)
                 await asyncio.to_thread(inbox.finish)
-                return await self._store.load(scope, collection, inbox.portions(), taken)
+                loaded = await self._store.load(scope, collection, inbox.portions(), taken)
             finally:
                 inbox.close()
         except OSError as error:
             raise unwritable(error) from error
+        self.on_change(scope.app, scope.env, collection)
+        return loaded
 
     def backup(self) -> AsyncGenerator[bytes]:
         """An archive of everything that the engine could not make again."""
@@ -101,6 +105,8 @@ class StoreTransfers:
                 sessions += sum(counts.values())
             else:
                 deleted[one] = counts
+                for name in counts:
+                    self.on_change(one, env, name)
         files = await self._files.clear(env, app)
         return {"documents": deleted, "sessions": sessions, "files": files}
 

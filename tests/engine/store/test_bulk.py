@@ -9,7 +9,7 @@ import pytest
 
 from aiwe_engine.errors import AiweError
 from aiwe_engine.protocols import Scope
-from aiwe_engine.settings import Settings
+from aiwe_engine.settings import MB, Settings
 from aiwe_engine.store.duckdb import DuckDBStore
 from tests.engine.store.conftest import Documents
 
@@ -289,3 +289,26 @@ async def test_a_closed_store_takes_no_snapshot(store, refused):
     await refused(take(), "store_closed")
     await refused(store.load(SHOP, "tasks", []), "store_closed")
     await refused(store.clear(SHOP), "store_closed")
+
+
+@pytest.mark.slow
+async def test_documents_larger_than_the_database_likes_pass_all_the_same(opened):
+    """A vector of these is far more than the memory it has."""
+    store = opened(database_memory=32 * MB)
+    text = "".join(f"{number:08x}" for number in range(80_000))  # 640 KB
+
+    def portions():
+        for start in range(0, 70, 10):
+            yield [stored(f"{n:03}", text=f"{n:03}{text}") for n in range(start, start + 10)]
+
+    loaded = await store.load(SHOP, "large", portions())
+    assert loaded.created == 70
+    async with store.snapshot() as snapshot:
+        [held] = snapshot.collections
+        count = 0
+        async for portion in snapshot.read(held, in_order=True):
+            for one in portion:
+                assert orjson.loads(one)["text"].startswith(f"{count:03}")
+                count += 1
+            assert sum(map(len, portion)) < 32 * MB
+        assert count == 70

@@ -7,6 +7,7 @@ the first thread that needs a connection, never on the event loop.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterable
@@ -59,6 +60,7 @@ class Database:
         self._cursors: list[Connection] = []
         self._opened = 0  # how often
         self._checkpoint_at = LOG_LIMIT  # bytes of the log
+        self._wide = False  # it may use more memory for now
         self._mine = local()
         self._tables: dict[Place, int] = {}
         self._definitions: dict[Place, Definition] = {}
@@ -99,6 +101,31 @@ class Database:
                 self._cursors.remove(mine)
         if mine is not None:
             mine.close()
+
+    @property
+    def memory(self) -> int:
+        """Bytes of memory that the database may use."""
+        return self._settings.database_memory
+
+    def widen(self, more: int) -> None:
+        """Lets the database use so many bytes more of memory, until its log is in its file. For the writer.
+
+        Raises:
+            EngineError: `too_large_at_once`.
+        """
+        physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if self.memory + more > physical // 2:
+            raise EngineError(
+                "These documents are too large to be stored all at once",
+                code="too_large_at_once",
+                status=413,
+                hint="Store them in several parts: together they would need over half of the memory.",
+            )
+        self._checkpoint_at, self._wide = 0, True
+        self._allow(self.memory + more)
+
+    def _allow(self, memory: int) -> None:
+        self.connection().execute(f"SET memory_limit = '{memory:d}B'")
 
     @property
     def is_open(self) -> bool:
@@ -183,6 +210,9 @@ class Database:
                 self._checkpoint_at = size + LOG_LIMIT  # where it fails, it is not tried at once
                 self.connection().execute("CHECKPOINT")
                 self._checkpoint_at = LOG_LIMIT
+                if self._wide:
+                    self._allow(self.memory)
+                    self._wide = False
         except Exception as error:  # noqa: BLE001  the log is whole: nobody need hear of it
             self.failure(error)
 

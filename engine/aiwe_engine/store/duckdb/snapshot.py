@@ -1,19 +1,23 @@
 """A snapshot: one transaction that only reads, on a connection and a thread of its own.
 
-DuckDB keeps for it what was there when it began; writers go on, and wait for nothing.
+DuckDB keeps for it what was there when it began; writers go on, and wait for nothing. It reads a table
+in vectors of 2,048 rows, which do not fit into its memory where documents are large: then they are read
+by their ids, a few at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import orjson
 
 from aiwe_engine.protocols import Held
+from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.history import read_migrations
 from aiwe_engine.types import Json
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PORTION = 1_000  # documents fetched at a time
+VECTOR = 2_048  # rows
+MOST_BY_ID = 200
 
 
 class DuckDBSnapshot:
@@ -55,12 +61,10 @@ class DuckDBSnapshot:
     async def read(self, held: Held, *, in_order: bool = False) -> AsyncIterator[list[bytes]]:
         """The documents of a collection in portions."""
         number = self._numbers[held]
-        order = " ORDER BY created, id" if in_order else ""
-        statement = f"SELECT data FROM documents_{number:d}{order}"
-        portion = await self._do(lambda: self._first(statement))
-        while portion:
+        begin = partial(self._begin_reading, number, "ORDER BY created, id" if in_order else "")
+        following = await self._do(begin)
+        while portion := await self._do(following):
             yield portion
-            portion = await self._do(self._next)
 
     async def _do(self, work: Callable[[], T]) -> T:
         try:
@@ -82,14 +86,28 @@ class DuckDBSnapshot:
             self._numbers[Held(app, env, name, (counted or (0,))[0], declared)] = number
         self.migrations = tuple(read_migrations(connection))
 
-    def _first(self, statement: str) -> list[bytes]:
+    def _begin_reading(self, number: int, order: str) -> Callable[[], list[bytes]]:
+        """What gives the next portion of a table each time; none at its end."""
         assert self._connection is not None
-        self._connection.execute(statement)
-        return self._next()
+        memory = self._database.memory
+        longest = _longest(self._connection, number)
+        if longest * VECTOR <= memory // 4:
+            self._connection.execute(f"SELECT data FROM documents_{number:d} {order}")
+            return self._next
+        ids = self._connection.execute(f"SELECT id FROM documents_{number:d} {order}").fetchall()
+        size = max(1, min(memory // 8 // longest, MOST_BY_ID))
+        groups = ([doc_id for (doc_id,) in ids[at : at + size]] for at in range(0, len(ids), size))
+        return partial(self._next_by_id, number, groups)
 
     def _next(self) -> list[bytes]:
         assert self._connection is not None
         return [data.encode() for (data,) in self._connection.fetchmany(PORTION)]
+
+    def _next_by_id(self, number: int, groups: Iterator[list[str]]) -> list[bytes]:
+        assert self._connection is not None
+        ids = next(groups, [])
+        texts = sql.read(self._connection, number, ids) if ids else {}
+        return [texts[doc_id] for doc_id in ids]
 
     def _end(self) -> None:
         with suppress(Exception):  # the database may have been let go of
@@ -97,3 +115,10 @@ class DuckDBSnapshot:
                 self._connection.execute("ROLLBACK")
         with suppress(Exception):
             self._database.release()
+
+
+def _longest(connection: Connection, number: int) -> int:
+    """Bytes of the longest document of a table, or more; the database knows it without reading one."""
+    table = f"documents_{number:d}"
+    text = f"SELECT stats(data).max_string_length FROM {table} WHERE id = (SELECT min(id) FROM {table})"
+    return int((connection.execute(text).fetchone() or (0,))[0] or 0)

@@ -9,6 +9,7 @@ or by `warm`.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from threading import Thread
@@ -193,7 +194,8 @@ class DuckDBStore:
         await self._ready()
         for held, portions in collections:
             scope = Scope(held.app, held.env)
-            await self._writer.run(Loading(scope, held.name, portions, "fail", self._limit))
+            for portion in itertools.chain([[]], portions):
+                await self._writer.run(Loading(scope, held.name, [portion], "fail", self._limit))
             if held.definition is not None:
                 await self.define(scope, held.name, held.definition, "")
         await self._writer.migrate(History(migrations))

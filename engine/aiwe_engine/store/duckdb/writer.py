@@ -24,6 +24,7 @@ from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.fields import Note
 from aiwe_engine.store.duckdb.history import History
 from aiwe_engine.store.duckdb.migration import Migration
+from aiwe_engine.store.duckdb.weight import Weight
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
 from aiwe_engine.store.loading import Empty, Portion, Series
@@ -119,6 +120,7 @@ class Writer:
     def _commit_series(self, series: Series[Any], future: Future[Any]) -> Outcome:
         """Many changes in one transaction; what is in memory knows nothing of it before its end."""
         touched: set[Place] = set()
+        weight = Weight(self._database)
         try:
             connection = self._database.connection()
             connection.execute("BEGIN")
@@ -128,6 +130,7 @@ class Writer:
                 if isinstance(change, Empty):
                     self._empty(connection, change)
                 else:
+                    weight.add(change.documents)
                     self._write(connection, change, future)
             connection.execute("COMMIT")
         except Exception as error:  # noqa: BLE001  as above
