@@ -27,6 +27,7 @@ ORIGIN = re.compile(
 CODINGS = ("zstd", "br", "gzip")
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):(\*|[0-9]{1,5})")
 _PROXY = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#@]+)/?", re.IGNORECASE)
+_DATABASE = re.compile(r"postgres(?:ql)?://\S*")
 _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -94,6 +95,16 @@ def certificates(text: str) -> str | None:
     except OSError as error:
         return f'"{text}" cannot be read: {error.strerror}'
     return f'"{text}" holds no certificates in PEM form'
+
+
+def database(text: str) -> str | None:
+    """The URL of a PostgreSQL database, or nothing. What it says never shows a password."""
+    if not text or _DATABASE.fullmatch(text):
+        return None
+    return (
+        "it is no address of a PostgreSQL database; expected one such as "
+        '"postgresql://user:password@db.example:5432/name" or "postgresql:///name?host=/run/postgresql"'
+    )
 
 
 def origin(text: str) -> str | None:

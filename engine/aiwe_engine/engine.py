@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiwe_engine import __version__
 from aiwe_engine.answering import Answering
@@ -63,6 +63,9 @@ from aiwe_engine.types import (
 )
 from aiwe_engine.visits import Visits
 
+if TYPE_CHECKING:
+    from aiwe_engine.store.postgres import PostgresStore
+
 _LOG = logging.getLogger(__name__)
 SWEEP = 0.05  # seconds between two looks at deadlines
 NEWS = 1.0  # seconds between two events that an app's data was written
@@ -96,8 +99,7 @@ class Engine:
         self.apps_url = ""  # told by whoever opens the listener
         self.log = Log(self.settings.log_lines)
         self._space = Space(data, self.settings.data_limit)
-        self._store = DuckDBStore(data / "data.duckdb", self.settings, self._space)
-        self._space.spare = self._store.spare
+        self._store = _open_store(self.settings, data, self._space)
         self.managed_data = ManagedData(self._store, env)
         self._visits = Visits(self._store)
         self._rates = Rates(self.settings.rate_subjects)
@@ -155,6 +157,8 @@ class Engine:
         await asyncio.to_thread(self._compiler.trim)
         self._pool.start()
         self.log.followers.append(self._tell_line)
+        if self.settings.data_url:
+            self._store.warm()  # where nobody answers, it is told now
         self._library.on_change = lambda app: self._tell({"type": "assets", "app": app})
         self._tasks.append(asyncio.create_task(self._watch()))
         self._tasks.append(asyncio.create_task(self._visits.run()))
@@ -500,6 +504,17 @@ class Engine:
     def _tell_line(self, number: int, line: LogLine) -> None:
         if self._followers:
             self._tell({"type": "log", "seq": number, "line": line})  # type: ignore[dict-item]
+
+
+def _open_store(settings: Settings, data: Path, space: Space) -> DuckDBStore | PostgresStore:
+    """Where documents are kept: in a database that the settings name, or in a file."""
+    if settings.data_url:
+        from aiwe_engine.store.postgres import PostgresStore  # most engines need no driver
+
+        return PostgresStore(settings.data_url, settings)
+    store = DuckDBStore(data / "data.duckdb", settings, space)
+    space.spare = store.spare
+    return store
 
 
 def _of_notebook(program: Program, assets: tuple[Asset, ...]) -> Program:

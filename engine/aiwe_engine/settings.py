@@ -329,6 +329,22 @@ class Settings:
         "log", 10_000, "Log lines kept in memory for %logs and the lab", most=10_000_000
     )
 
+    data_url: str = _text(
+        "data",
+        "",
+        "PostgreSQL database that keeps the documents, as postgresql://user:password@host/name; "
+        "empty: a file in the data folder",
+        check=checks.database,
+        restart=True,
+    )
+    data_connections: int = _count(
+        "data",
+        20,
+        "Connections to PostgreSQL at a time; transactions may hold half of them",
+        least=2,
+        most=10_000,
+        restart=True,
+    )
     data_limit: int = _size(
         "data", 20 * GB, "Bytes that the whole data folder may hold; 0: any number", least=0
     )

@@ -1,6 +1,7 @@
 """`aiwe config`: every setting in effect, and where it was said.
 
-What it prints is itself TOML: a file of it says the same again, but for the password of a proxy.
+What it prints is itself TOML: a file of it says the same again, but for the password of a proxy
+or of a database.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from aiwe_engine.configuration.given import CONFIG
 from aiwe_engine.configuration.values import written
 from aiwe_engine.settings import ROWS, Row, Settings
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@\"]*):[^@\"]*(?=@)")
-_HIDDEN = r"\1:***"
+_PASSWORD = re.compile(
+    r"((?<=://)[^:/@\"]*:)[^@\"]*(?=@)|((?<=[?&])\w*password=)[^&\"]*", re.IGNORECASE
+)
+_HIDDEN = r"\1\2***"
 _WIDTH = 40  # of what stands before a comment, where it is not longer
 
 

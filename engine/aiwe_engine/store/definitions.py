@@ -208,6 +208,14 @@ def duplicate(collection: str, key: Key) -> RequestError:
     )
 
 
+def unfit(count: int) -> str:
+    """What a migration says of stored documents that are not as a new schema has it."""
+    return (
+        f"{count:,} stored documents do not fit the schema: they stay as they are, "
+        "and are checked when they are written"
+    )
+
+
 def not_unique(collection: str, key: Key, ids: list[str]) -> RequestError:
     """The error for a new unique key that stored documents break.
 

@@ -80,6 +80,7 @@ class Question:
     condition: Condition = field(compare=False)
     selection: Selection | None = field(default=None, compare=False)  # None: how many
     overlay: Overlay | None = None  # equal to itself only
+    guard: Guard | None = field(default=None, compare=False)  # which is in the condition already
 
 
 class Backend(Protocol):
@@ -187,7 +188,7 @@ class Repository:
         # One more than is wanted tells whether another page follows.
         asked = chosen if not chosen.limit else replace(chosen, limit=chosen.limit + 1)
         found: list[bytes] = await self._backend.ask(
-            Question(self._scope, collection, text, condition, asked)
+            Question(self._scope, collection, text, condition, asked, guard=guard)
         )
         return _page(found, chosen)
 
@@ -210,7 +211,8 @@ class Repository:
         condition = filters.parse(where)
         if guard is not None:
             condition = guard.confine(condition)
-        question = Question(self._scope, collection, orjson.dumps(where), condition)
+        text = orjson.dumps(where)
+        question = Question(self._scope, collection, text, condition, guard=guard)
         number: int = await self._backend.ask(question)
         return number
 

@@ -371,3 +371,23 @@ def test_config_does_not_show_the_password_of_a_proxy(folder, monkeypatch):
         _, said, _ = aiwe("config", *options, cwd=folder)
         assert "http://me:***@proxy.example:3128" in said
         assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:s3cret@db.example/name", "postgresql://me:***@db.example/name"),
+        ("postgresql:///name?user=me&password=s3cret&port=5", "user=me&password=***&port=5"),
+        ("postgresql://db/name?sslpassword=s3cret", "sslpassword=***"),
+    ],
+)
+def test_nobody_shows_the_password_of_a_database(folder, monkeypatch, url, shown):
+    monkeypatch.setitem(ENVIRONMENT, "AIWE_DATA__URL", url)
+    for options in ([], ["--json"]):
+        _, said, _ = aiwe("config", *options, cwd=folder)
+        assert shown in said
+        assert "s3cret" not in said
+    monkeypatch.setitem(ENVIRONMENT, "AIWE_DATA__URL", url.replace("postgresql", "mysql"))
+    code, said, told = aiwe("config", cwd=folder)
+    assert code != 0
+    assert "s3cret" not in said + told

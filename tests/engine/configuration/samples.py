@@ -10,6 +10,7 @@ TEXTS = [
     "https://a.example",
     "http://proxy.example:3128",
     "10/min",
+    "postgresql:///aiwe",
     "gzip",
     "default-src 'none'",
 ]

@@ -1,21 +1,33 @@
 """The stores under test. The conformance tests know no vendor: a backend is a row of BACKENDS."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 
 from aiwe_engine.protocols import Page, Scope, Store
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.duckdb import DuckDBStore
+from aiwe_engine.store.postgres import PostgresStore
+from tests.postgres import Cluster
 
+URL = "database.url"  # where a folder says which database belongs to it
 BACKENDS: dict[str, Callable[[Path, Settings], Store]] = {
     "duckdb": lambda folder, settings: DuckDBStore(folder / "data.duckdb", settings),
+    "postgres": lambda folder, settings: PostgresStore(url_of(folder), settings),
 }
 Open = Callable[..., Store]
+
+
+def url_of(folder: Path) -> str:
+    """The database of a folder, or of one that it is in."""
+    return next(
+        place.read_text() for one in (folder, *folder.parents) if (place := one / URL).exists()
+    )
 
 
 class Documents:
@@ -68,13 +80,37 @@ class Documents:
         return await self.calls.collections()
 
 
+@pytest.fixture(scope="session")
+def shared_database(postgres: Cluster) -> Iterator[str]:
+    """One database for all tests of stores; making one costs more than most of them."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_database(shared_database: str) -> str:
+    """The address of the same, without what another test left in it."""
+    with psycopg.connect(shared_database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS aiwe CASCADE")
+    return shared_database
+
+
 @pytest.fixture(params=list(BACKENDS))
-async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Open]:
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The name of a backend, whose place is the test's folder."""
+    name: str = request.param
+    if name == "postgres":
+        (tmp_path / URL).write_text(request.getfixturevalue("fresh_database"))
+    return name
+
+
+@pytest.fixture
+async def opened(backend: str, tmp_path: Path) -> AsyncIterator[Open]:
     """Opens stores on one place, with settings of choice; closes them after the test."""
     stores: list[Store] = []
 
     def open_store(**settings: Any) -> Store:
-        store = BACKENDS[request.param](tmp_path, replace(Settings(), **settings))
+        store = BACKENDS[backend](tmp_path, replace(Settings(), **settings))
         stores.append(store)
         return store
 

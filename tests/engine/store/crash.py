@@ -35,7 +35,7 @@ async def write(data: Documents, collection: str, caller: int, chance: random.Ra
             await data.update(collection, doc_id, {"n": n})
             say(f"+ {collection} {doc_id} {n}")
         elif what < 0.6:
-            docs = [{"n": n, "batch": f"{caller}-{n}"} for _ in range(BATCH)]
+            docs = [{"n": n, "batch": f"{os.getpid()}-{caller}-{n}"} for _ in range(BATCH)]
             for doc in await data.create_many("batches", docs):
                 say(f"+ batches {doc['id']} {n}")
         else:

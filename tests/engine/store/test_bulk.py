@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from contextlib import suppress
 
 import orjson
 import pytest
@@ -79,11 +78,13 @@ async def test_a_snapshot_under_writers_is_of_one_instant(store, data):
         while not done.is_set():
             giver, taker = draw.sample(("here", "there"), 2)
             transaction = await store.begin(SHOP)
-            for name, amount in ((giver, -1), (taker, 1)):
-                change = {"$inc": {"amount": amount}}
-                await transaction.modify(name, f"{draw.randrange(20)}", change)
-            with suppress(AiweError):  # another one was faster
+            try:
+                for name, amount in ((giver, -1), (taker, 1)):
+                    change = {"$inc": {"amount": amount}}
+                    await transaction.modify(name, f"{draw.randrange(20)}", change)
                 await transaction.commit()
+            except AiweError:  # another one was faster
+                await transaction.rollback()
 
     movers = [asyncio.create_task(mover(seed)) for seed in range(4)]
     sums = []
@@ -184,16 +185,6 @@ async def test_what_a_collection_declares_holds_for_what_is_loaded(store, data, 
     await store.clear(SHOP)
     await data.create("tasks", {"n": 7})
     await refused(data.create("tasks", {"n": "x"}), "invalid_document")
-
-
-async def test_a_transaction_notices_what_is_loaded_and_cleared_meanwhile(store, data, refused):
-    for change in (store.load(SHOP, "tasks", [[stored("a")]]), store.clear(SHOP)):
-        transaction = await store.begin(SHOP)
-        count = await transaction.count("tasks", {})
-        await change
-        await transaction.create("notes", [{"count": count}])
-        await refused(transaction.commit(), "transaction_conflict")
-    assert await data.count("notes") == 0
 
 
 async def test_what_is_written_during_a_load_comes_after_it(store, data):

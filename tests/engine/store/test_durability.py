@@ -10,8 +10,6 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from aiwe_engine.settings import Settings
 from tests.engine.store.conftest import BACKENDS, Documents
 from tests.engine.store.crash import BATCH, SCOPE
@@ -62,7 +60,6 @@ async def check(backend: str, folder: Path, lines: list[str]) -> None:
     assert set(batches.values()) <= {BATCH}, "a write was stored by half"
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 async def test_no_acknowledged_write_is_lost(backend, tmp_path):
     acknowledged = 0
     for seed in range(ROUNDS):

@@ -155,3 +155,19 @@ async def test_what_waits_for_one_is_done_when_the_store_is_closed(tmp_path):
         await asyncio.sleep(0)
     await store.close()
     assert (await waiting)["id"] == "x"
+
+
+async def test_what_is_loaded_or_cleared_meanwhile_is_noticed(data):
+    portions = [
+        [("a", b'{"id":"a","version":1,"createdAt":"2020-01-01","updatedAt":"2020-01-01"}')]
+    ]
+    for change in (
+        lambda: data.store.load(data.scope, "tasks", portions),
+        lambda: data.store.clear(data.scope),
+    ):
+        tx = await begin(data)
+        count = await tx.count("tasks")
+        await change()
+        await tx.create("notes", {"count": count})
+        assert await lost(tx)
+    assert await data.count("notes") == 0

@@ -32,6 +32,11 @@ def rows(table: Table) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
+def backend() -> str:
+    return "duckdb"
+
+
+@pytest.fixture
 async def filled(data: Documents) -> Documents:
     await data.create_many("tasks", TASKS)
     await data.create_many("order-items", ORDERS)

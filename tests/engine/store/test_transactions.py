@@ -84,6 +84,31 @@ async def test_no_update_is_lost(data):
     assert (await data.get("accounts", "a"))["balance"] == (70 if told[1] else 50)
 
 
+async def test_no_update_of_somebody_without_a_transaction_is_lost(data):
+    await data.create("accounts", {"id": "a", "balance": 100})
+    tx = await begin(data)
+    left = (await tx.get("accounts", "a"))["balance"] - 50
+    await data.update("accounts", "a", {"balance": 70})
+    assert await conflicts(tx, lambda tx: tx.update("accounts", "a", {"balance": left}))
+    assert (await data.get("accounts", "a"))["balance"] == 70
+
+
+async def test_who_writes_without_a_transaction_has_a_place_in_the_order_too(data):
+    """The first saw no raise, so it came before it; the second saw the raise and not the first."""
+    await data.create_many("people", [{"id": "ann", "pay": 1}, {"id": "sum", "pay": 1}])
+    first = await begin(data)
+    pay = (await first.get("people", "ann"))["pay"]
+    await data.update("people", "ann", {"pay": 2})
+    second = await begin(data)
+    seen = [(await second.get("people", name))["pay"] for name in ("ann", "sum")]
+    assert seen == [2, 1]
+    told = [
+        await conflicts(second, lambda tx: tx.create("notes", {"seen": seen})),
+        await conflicts(first, lambda tx: tx.update("people", "sum", {"pay": pay + 10})),
+    ]
+    assert told != [False, False]
+
+
 @pytest.mark.parametrize("by", ["query", "count", "id"])
 async def test_two_doctors_cannot_both_go_off_call(data, by):
     await data.create_many("doctors", [{"id": "ann", "on": True}, {"id": "bob", "on": True}])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from aiwe_engine.protocols import Scope
-from aiwe_engine.store.definitions import Definition, not_unique, parse
+from aiwe_engine.store.definitions import Definition, not_unique, parse, unfit
 from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.columns import Column, wanted
 from aiwe_engine.store.duckdb.database import Database
@@ -146,10 +146,7 @@ class Migration:
         if rekeys:
             self._refuse_duplicates(connection, number, definition)
         if misfits:
-            self._said.append(
-                f"{misfits:,} stored documents do not fit the schema: they stay as they are, "
-                "and are checked when they are written"
-            )
+            self._said.append(unfit(misfits))
 
     def _refuse_duplicates(
         self, connection: Connection, number: int, definition: Definition
