@@ -1,3 +1,25 @@
+const declared = {
+  schema: {
+    type: "object",
+    properties: {
+      status: { type: "string" },
+      amount: { type: "number" },
+      quantity: { type: "integer" },
+      paid: { type: "boolean" },
+      customer: { type: "string" },
+    },
+  },
+};
+DataRepository.define("small_declared", declared);
+DataRepository.define("large_declared", declared);
+
+const totals = {
+  large: () =>
+    DataRepository.sql`SELECT status, avg(amount) AS average, count(*) AS number FROM large GROUP BY status`,
+  large_declared: () =>
+    DataRepository.sql`SELECT status, avg(amount) AS average, count(*) AS number FROM large_declared GROUP BY status`,
+};
+
 app.post("/notes", (req) => DataRepository.create("notes", req.body));
 
 app.post("/load/:table", async (req) => {
@@ -12,3 +34,5 @@ app.get("/orders/:table", (req) => {
   const amount = { $gte: Number(least), $lt: Number(below) };
   return DataRepository.query(req.params.table, { status, amount }, { sort: "-amount", limit: 20 });
 });
+
+app.get("/totals/:table", (req) => totals[req.params.table]());

@@ -29,6 +29,7 @@ class Aiwe:
 
     def load(self, table: str, batches: list[list[orders.Order]]) -> None:
         """By `createMany`, a batch at a time on each of some connections."""
+        self._rest()
         failures: list[BaseException] = []
 
         def work(mine: list[list[orders.Order]]) -> None:
@@ -75,7 +76,12 @@ class Aiwe:
         """Ends the connection."""
         self._one.close()
 
+    def _rest(self) -> None:
+        """Before something long: a server closes what idles, and a closed one is opened anew."""
+        self._one.close()
+
     def _rate(self, path: str, seconds: float, script: str, argument: str) -> float:
+        self._rest()
         seen = load.measure(
             self._url + path,
             seconds=int(seconds),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -27,8 +27,9 @@ ROUNDS = 3
 SECONDS = 4
 SMALL, LARGE = 100_000, 1_000_000
 QUERIES = 10
+DECLARED = "_declared"  # ends the name of a collection whose fields aiwe is told of
 
-Medians: TypeAlias = dict[str, float]  # by contestant
+Medians: TypeAlias = dict[str, float]  # by who was asked
 
 
 def run() -> list[report.Row]:
@@ -37,11 +38,12 @@ def run() -> list[report.Row]:
         aiwe, *others = _contestants(stack)
         rows = [
             *_creates(aiwe, others),
-            *_load([aiwe, *others], "small", SMALL),
+            *_load(aiwe, others, "small", SMALL),
             *_reads(aiwe, others, "small", SMALL),
-            *_queries([aiwe, *others], "small"),
-            *_load([aiwe, *others], "large", LARGE),
+            *_queries(aiwe, others, "small"),
+            *_load(aiwe, others, "large", LARGE),
             *_reads(aiwe, others, "large", LARGE),
+            *_aggregates(aiwe, others, "large"),
             report.at_most("aiwe, failed requests", aiwe.failed, 0, "requests"),
         ]
     if not postgres.is_installed():
@@ -61,52 +63,77 @@ def _contestants(stack: ExitStack) -> tuple[Aiwe, *tuple[Contestant, ...]]:
 
 
 def _creates(aiwe: Aiwe, others: list[Contestant]) -> list[report.Row]:
-    medians = _in_turns([aiwe, *others], lambda one: one.creates(SECONDS))
-    return _rates("durable creates", medians, aiwe, 2_000)
+    asks = {one.name: partial(one.creates, SECONDS) for one in (aiwe, *others)}
+    return _rates("durable creates", _in_turns(asks), 2_000)
 
 
 def _reads(aiwe: Aiwe, others: list[Contestant], table: str, count: int) -> list[report.Row]:
-    medians = _in_turns([aiwe, *others], lambda one: one.reads(table, count, SECONDS))
-    return _rates(f"reads by id, of {count:,}", medians, aiwe, 4_000)
+    asks = {one.name: partial(one.reads, table, count, SECONDS) for one in (aiwe, *others)}
+    return _rates(f"reads by id, of {count:,}", _in_turns(asks), 4_000)
 
 
-def _rates(what: str, medians: Medians, aiwe: Aiwe, target: float) -> list[report.Row]:
-    own = f"{what}, {aiwe.name}, {CONNECTIONS} handlers at once"
-    rows = [report.at_least(own, medians[aiwe.name], target, "/s")]
-    rest = [(name, rate) for name, rate in medians.items() if name != aiwe.name]
-    return rows + [report.Row(f"{what}, {name}", f"{rate:,.0f} /s") for name, rate in rest]
+def _rates(what: str, medians: Medians, target: float) -> list[report.Row]:
+    """The rate of aiwe and what it ought to be, then the others'."""
+    (name, rate), *rest = medians.items()
+    own = report.at_least(f"{what}, {name}, {CONNECTIONS} handlers at once", rate, target, "/s")
+    return [own, *(report.Row(f"{what}, {name}", f"{rate:,.0f} /s") for name, rate in rest)]
 
 
-def _load(contestants: list[Contestant], table: str, count: int) -> list[report.Row]:
+def _load(aiwe: Aiwe, others: list[Contestant], table: str, count: int) -> list[report.Row]:
     batches = list(orders.batches(count))
+    asks = {one.name: partial(one.load, table, batches) for one in (aiwe, *others)}
+    asks[f"{aiwe.name}, declared fields"] = partial(aiwe.load, table + DECLARED, batches)
     rows = []
-    for one in contestants:
-        seconds = _timed(partial(one.load, table, batches))
+    for name, load in asks.items():
+        seconds = _timed(load)
         text = f"{seconds:,.1f} s, {count / seconds:,.0f} /s"
-        rows.append(report.Row(f"load of {count:,} documents, {one.name}", text))
+        rows.append(report.Row(f"load of {count:,} documents, {name}", text))
     return rows
 
 
-def _queries(contestants: list[Contestant], table: str) -> list[report.Row]:
+def _queries(aiwe: Aiwe, others: list[Contestant], table: str) -> list[report.Row]:
     pages = orders.pages(QUERIES)
+    finds = {one.name: partial(one.page, table) for one in (aiwe, *others)}
+    finds[f"{aiwe.name}, declared fields"] = partial(aiwe.page, table + DECLARED)
     for page in pages:
-        _agree({one.name: one.page(table, page) for one in contestants})
-
-    def ask(one: Contestant) -> float:
-        return statistics.median(_timed(partial(one.page, table, page)) for page in pages)
-
-    medians = _in_turns(contestants, ask)
+        _agree({name: find(page) for name, find in finds.items()})
+    asks = {
+        name: partial(_median, [partial(find, p) for p in pages]) for name, find in finds.items()
+    }
     what = f"filtered and sorted query over {SMALL:,}, {orders.LIMIT} found"
-    return [report.Row(f"{what}, {n}", f"{s * 1000:,.1f} ms") for n, s in medians.items()]
+    return _times(what, _in_turns(asks))
 
 
-def _in_turns(contestants: list[Contestant], measure: Callable[[Contestant], float]) -> Medians:
+def _aggregates(aiwe: Aiwe, others: list[Contestant], table: str) -> list[report.Row]:
+    sums = {one.name: partial(one.totals, table) for one in (aiwe, *others)}
+    sums[declared := f"{aiwe.name}, declared fields"] = partial(aiwe.totals, table + DECLARED)
+    _agree({name: total() for name, total in sums.items()})
+    medians = _in_turns({name: partial(_timed, total) for name, total in sums.items()})
+    base = medians[others[0].name]
+    return [
+        *_times(f"aggregate over {LARGE:,}, by status", medians),
+        report.at_least(
+            "aggregate, SQLite : aiwe, declared fields", base / medians[declared], 10, "times"
+        ),
+        report.at_least("aggregate, SQLite : aiwe", base / medians[aiwe.name], 5, "times"),
+    ]
+
+
+def _times(what: str, medians: Medians) -> list[report.Row]:
+    return [report.Row(f"{what}, {name}", f"{s * 1000:,.1f} ms") for name, s in medians.items()]
+
+
+def _in_turns(asks: Mapping[str, Callable[[], float]]) -> Medians:
     """The median of each, over some rounds in which everybody has a turn."""
-    seen: dict[str, list[float]] = {one.name: [] for one in contestants}
+    seen: dict[str, list[float]] = {name: [] for name in asks}
     for _ in range(ROUNDS):
-        for one in contestants:
-            seen[one.name].append(measure(one))
+        for name, ask in asks.items():
+            seen[name].append(ask())
     return {name: statistics.median(values) for name, values in seen.items()}
+
+
+def _median(questions: list[Callable[[], object]]) -> float:
+    return statistics.median(map(_timed, questions))
 
 
 def _timed(do: Callable[[], object]) -> float:

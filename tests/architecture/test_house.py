@@ -34,8 +34,6 @@ COMES_WITH = {
 LATER = {"compression"}
 # Needed as programs or plugins, not as imports.
 WITHOUT_IMPORT = {"jupyterlab", "httptools", "uvloop"}
-# Their first use is on its way.
-WITHOUT_IMPORT |= {"psycopg", "pandas", "jsonschema-rs"}
 
 
 def committed() -> list[Path]:
