@@ -17,9 +17,10 @@ from typing import Any
 from IPython.display import publish_display_data
 
 from aiwe_kernel.client import EngineClient
-from aiwe_kernel.data.grid import cell, columns_of, pretty, rows_of, rules_of, text_table
-from aiwe_kernel.data.question import read_question
-from aiwe_kernel.errors import CellError
+from aiwe_kernel.data.grid import cell, columns_of, pretty, rows_of, rules_of, text_found
+from aiwe_kernel.data.question import Filter, Sql, is_sql, read_question
+from aiwe_kernel.data.found import Found
+from aiwe_kernel.errors import CellError, cell_error
 
 SIZES = (10, 25, 50, 100, 250)
 _RETRY = (0.5, 1.0, 2.0, 5.0)
@@ -90,6 +91,7 @@ class DataBrowser:
         self._client = client
         self._app = app
         self._place = Place()
+        self._found: Found | None = None  # what a SELECT has found
         self._next: str | None = None  # where the page after this one begins
         self._latest: dict[str, str | None] = {}  # when collections were written
         self._read = 0.0  # when what is shown was read, by the engine's clock
@@ -103,16 +105,18 @@ class DataBrowser:
             "turn": self._turn,
             "size": self._resize,
             "refresh": self._refresh,
-            "document": self._document,
+            "unfold": self._unfold,
         }
         self.widget = DataWidget(app=app, sizes=list(SIZES))
         self.widget.on_msg(self._heard)
 
     async def begin(self, line: str) -> None:
-        """Show what stands behind `%data`: nothing, a collection, or a collection and a filter."""
+        """Show what stands behind `%data`: nothing, a collection and perhaps a filter, or SQL."""
         await self._count(latest=True)
         name, _, rest = line.strip().partition(" ")
-        if name:
+        if is_sql(line):
+            await self._go(self._place.elsewhere(line=line.strip()))
+        elif name:
             await self._go(self._place.elsewhere(collection=name, line=rest.strip()))
         elif len(self.widget.collections) == 1:
             await self._go(self._place.elsewhere(collection=self.widget.collections[0]["name"]))
@@ -156,6 +160,7 @@ class DataBrowser:
         await self._go(place)
 
     async def _ask(self, message: Message) -> None:
+        self._found = None
         await self._go(self._place.elsewhere(line=str(message["line"]), sort=None))
 
     async def _sort(self, message: Message) -> None:
@@ -173,20 +178,49 @@ class DataBrowser:
         await self._go(self._place.elsewhere(size=int(message["size"])))
 
     async def _refresh(self, _message: Message) -> None:
+        self._found = None
         await self._count(latest=True)
-        if self._place.collection:
+        if self.widget.view:
             await self._go(self._place)
 
-    async def _document(self, message: Message) -> None:
-        doc_id = str(message["id"])
-        document = await self._client.document(self._app, self._place.collection, doc_id)
-        self.widget.send({"document": doc_id, "text": pretty(document)})
+    async def _unfold(self, message: Message) -> None:
+        """Sends a row of the page whole: a document as it is now, or what the table has."""
+        row = int(message["row"])
+        if self._found is not None and self.widget.view["ids"] is None:
+            values = self._found.sorted(self._place.sort)[self.widget.view["start"] + row]
+            whole = dict(zip(self._found.columns, values, strict=True))
+        else:
+            doc_id = str(self.widget.view["ids"][row])
+            whole = await self._client.document(self._app, self._place.collection, doc_id)
+        self.widget.send({"row": row, "text": pretty(whole)})
 
     # ── asking ──
 
     async def _go(self, place: Place) -> None:
         """Shows a place; where that fails, the one before it stays."""
         question = read_question(place.line)
+        began = time.perf_counter()
+        if isinstance(question, Sql):
+            view, following = await self._select(place, question)
+        elif place.collection:
+            view, following = await self._find(place, question)
+        else:
+            raise _nowhere()
+        took = (time.perf_counter() - began) * 1000
+        self._place, self._next = place, following
+        self.widget.stale = False
+        self.widget.view = view | {
+            "collection": place.collection,
+            "line": place.line,
+            "sort": list(place.sort or ()),
+            "size": place.size,
+            "previous": len(place.cursors) > 1,
+            "next": following is not None,
+            "milliseconds": round(took, 1),
+        }
+
+    async def _find(self, place: Place, question: Filter) -> tuple[Message, str | None]:
+        """A page of documents, and where the next one begins."""
         options = dict(question.options)
         skipped = options.pop("offset", 0)
         size = options.setdefault("limit", place.size)
@@ -195,28 +229,35 @@ class DataBrowser:
         options.setdefault("sort", _NEWEST_FIRST)
         cursor = place.cursors[-1]
         options |= {"cursor": cursor} if cursor else {"offset": skipped}
-        began = time.perf_counter()
         page = await self._client.page(self._app, place.collection, question.where, options)
-        took = (time.perf_counter() - began) * 1000
+        self._read = page["at"]
         documents = page["documents"]
         columns = columns_of(documents)
-        self._place, self._next = place, page["cursor"]
-        self._read = page["at"]
-        self.widget.stale = False
-        self.widget.view = {
-            "collection": place.collection,
-            "line": place.line,
+        view = {
             "columns": columns,
-            "sort": list(place.sort or ()),
             "ids": [document.get("id") for document in documents],
             "rows": rows_of(documents, columns),
             "total": page["total"],
             "start": skipped + size * (len(place.cursors) - 1),
-            "size": place.size,
-            "previous": len(place.cursors) > 1,
-            "next": page["cursor"] is not None,
-            "milliseconds": round(took, 1),
         }
+        return view, page["cursor"]
+
+    async def _select(self, place: Place, question: Sql) -> tuple[Message, str | None]:
+        """A page of a table, which stays here until something else is asked."""
+        if self._found is None or self._found.text != question.text:
+            found = await self._client.sql(self._app, [question.text], [])
+            self._found = Found(question.text, found["columns"], found["rows"])
+        start = int(place.cursors[-1] or 0)
+        rows = self._found.sorted(place.sort)
+        end = start + place.size
+        view = {
+            "columns": self._found.columns,
+            "ids": None,
+            "rows": [[cell(value) for value in row] for row in rows[start:end]],
+            "total": len(rows),
+            "start": start,
+        }
+        return view, str(end) if end < len(rows) else None
 
     async def _count(self, *, latest: bool = False) -> None:
         """Lists the collections; with `latest`, which costs more, when each was written."""
@@ -239,7 +280,7 @@ class DataBrowser:
             moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
             self._latest[name] = moment.replace("+00:00", "Z")
         latest = max(written.get(self._place.collection, 0), written.get("", 0))
-        if self.widget.view and latest >= self._read:
+        if self.widget.view and self.widget.view["ids"] is not None and latest >= self._read:
             self.widget.stale = True
 
     async def _keep_up(self) -> None:
@@ -266,9 +307,22 @@ class DataBrowser:
         if not view:
             return collections_text(self.widget.collections)
         first, last = view["start"] + bool(view["rows"]), view["start"] + len(view["rows"])
-        head = f"{view['collection']} {view['line']}".rstrip()
-        table = text_table(view["columns"], view["rows"]) + "\n" if view["rows"] else ""
+        head = (
+            view["line"] if view["ids"] is None else f"{view['collection']} {view['line']}".rstrip()
+        )
+        table = text_found(view["columns"], view["rows"]) + "\n" if view["rows"] else ""
         return f"{head}\n{table}{first} to {last} of {view['total']}"
+
+
+def _nowhere() -> CellError:
+    return cell_error(
+        {
+            "name": "FilterError",
+            "code": "no_collection",
+            "message": "No collection is chosen that this could be asked of",
+            "hint": "Choose one on the left, or write a SELECT, which names its own.",
+        }
+    )
 
 
 def collections_text(collections: Iterable[Mapping[str, Any]]) -> str:
@@ -277,4 +331,4 @@ def collections_text(collections: Iterable[Mapping[str, Any]]) -> str:
         [cell(one["name"]), cell(one["documents"]), cell(one["latest"] or "")]
         for one in collections
     ]
-    return text_table(("collection", "documents", "last written"), rows) if rows else EMPTY
+    return text_found(("collection", "documents", "last written"), rows) if rows else EMPTY

@@ -8,7 +8,7 @@ const SILENCE = {
   message: "The kernel does not answer.",
   hint: "It may be busy, or was restarted since: run the cell again.",
 };
-const PLACEHOLDER = '{ status: "open", price: { $gt: 5 } }';
+const PLACEHOLDER = '{ status: "open", price: { $gt: 5 } }   or   SELECT … FROM …';
 
 function render({ model, el }) {
   const conversation = converse(model);
@@ -70,7 +70,7 @@ function converse(model) {
 function collectionList(model, { say }) {
   const list = h("nav", { class: "aiwe-data-collections", "aria-label": `Collections of ${model.get("app")}` });
   const draw = () => {
-    const shown = model.get("view").collection;
+    const shown = ofDocuments(model.get("view"));
     const focused = list.contains(document.activeElement) ? document.activeElement.dataset.name : undefined;
     list.replaceChildren(
       ...model.get("collections").map(({ name, documents, latest }) =>
@@ -102,7 +102,7 @@ function questionLine(model, { say }) {
     type: "text",
     class: "aiwe-data-line",
     placeholder: PLACEHOLDER,
-    "aria-label": "Filter",
+    "aria-label": "Filter or SELECT",
     spellcheck: "false",
     autocomplete: "off",
     autocapitalize: "off",
@@ -125,9 +125,11 @@ function questionLine(model, { say }) {
     if (step || event.key === "Enter") event.preventDefault();
   });
   watch(model, ["view"], () => {
-    const { collection, line } = model.get("view");
-    form.hidden = !collection;
+    const { line } = model.get("view");
     if (line !== undefined) input.value = line;
+  });
+  watch(model, ["collections"], () => {
+    form.hidden = model.get("collections").length === 0;
   });
   watch(model, ["stale"], () => {
     refresh.toggleAttribute("data-stale", model.get("stale"));
@@ -160,7 +162,7 @@ function declared(model) {
   const text = h("pre", {});
   const box = h("details", { class: "aiwe-data-rules" }, short, text);
   watch(model, ["view", "collections"], () => {
-    const shown = model.get("view").collection;
+    const shown = ofDocuments(model.get("view"));
     const rules = model.get("collections").find(({ name }) => name === shown)?.rules ?? {};
     box.hidden = !rules.text;
     short.textContent = `Declared: ${rules.short}`;
@@ -186,14 +188,14 @@ function documentGrid(model, { say, onMessage }) {
   const frame = h("div", { class: "aiwe-data-frame", tabindex: "0", role: "region", "aria-label": "Documents" });
   const watcher = new ResizeObserver(() => frame.style.setProperty("--aiwe-data-width", `${frame.clientWidth}px`));
   watcher.observe(frame);
-  const open = new Map(); // id of a document that is unfolded → where its text goes
-  onMessage(({ document: id, text }) => {
-    if (open.has(id)) open.get(id).textContent = text;
+  const open = new Map(); // number of a row that is unfolded → where its text goes
+  onMessage(({ row, text }) => {
+    if (open.has(row)) open.get(row).textContent = text;
   });
 
-  const toggle = (row, id, columns) => {
+  const toggle = (row, number, columns) => {
     const button = row.querySelector("button");
-    if (open.delete(id)) {
+    if (open.delete(number)) {
       row.nextElementSibling.remove();
       button.setAttribute("aria-expanded", "false");
       return;
@@ -208,31 +210,32 @@ function documentGrid(model, { say, onMessage }) {
         copy.textContent = navigator.clipboard ? "Copied" : "Selected";
       },
     }, "Copy");
-    open.set(id, text);
+    open.set(number, text);
     row.after(h("tr", { class: "aiwe-data-whole" }, h("td", { colspan: String(columns) }, h("div", {}, copy, text))));
     button.setAttribute("aria-expanded", "true");
-    say({ do: "document", id });
+    say({ do: "unfold", row: number });
   };
 
   const draw = () => {
     const view = model.get("view");
     open.clear();
     frame.scrollTop = 0;
-    if (!view.collection) {
+    if (!view.rows) {
       frame.replaceChildren(beginning(model));
       return;
     }
     if (view.rows.length === 0) {
-      frame.replaceChildren(h("p", { class: "aiwe-data-hint" }, view.line ? "No document is like that." : "This collection is empty."));
+      const words = view.ids === null ? "Nothing was found." : view.line ? "No document is like that." : "This collection is empty.";
+      frame.replaceChildren(h("p", { class: "aiwe-data-hint" }, words));
       return;
     }
-    const head = h("tr", {}, ...view.columns.map((name) => heading(name, view.sort, say)));
+    const dots = view.ids === null; // of documents, a dot in a name would mean a path
+    const head = h("tr", {}, ...view.columns.map((name) => heading(name, dots || !/^$|\./.test(name), view.sort, say)));
     const rows = view.rows.map((cells, place) => {
-      const id = view.ids[place];
       const row = h("tr", {
         class: "aiwe-data-row",
         onclick: () => {
-          if (String(getSelection()) === "") toggle(row, id, view.columns.length);
+          if (String(getSelection()) === "") toggle(row, place, view.columns.length);
         },
       }, ...cells.map((cell, column) => field(cell, column === 0)));
       return row;
@@ -241,7 +244,7 @@ function documentGrid(model, { say, onMessage }) {
   };
   watch(model, ["view"], draw);
   watch(model, ["collections"], () => {
-    if (!model.get("view").collection) draw();
+    if (!model.get("view").rows) draw();
   });
   return frame;
 }
@@ -254,9 +257,9 @@ function beginning(model) {
     h("pre", {}, 'await DataRepository.create("tasks", { title: "Write" });'));
 }
 
-/** A column's head. A click sorts by it: up, down, not at all. A dot in a name would mean a path. */
-function heading(name, [by, direction], say) {
-  if (name === "" || name.includes(".")) return h("th", { scope: "col", class: "aiwe-data-plain" }, name);
+/** A column's head. A click sorts by it: up, down, not at all. */
+function heading(name, sorts, [by, direction], say) {
+  if (!sorts) return h("th", { scope: "col", class: "aiwe-data-plain" }, name);
   const now = by === name ? direction : 0;
   const next = { 0: 1, 1: -1, [-1]: 0 }[now];
   const words = { 0: "none", 1: "ascending", [-1]: "descending" };
@@ -268,7 +271,7 @@ function heading(name, [by, direction], say) {
 function field({ text, kind, more }, first) {
   const shown = more ? `${text}…` : text;
   if (!first) return h("td", { "data-kind": kind, title: shown || null }, shown);
-  const fold = { type: "button", class: "aiwe-data-fold", "aria-expanded": "false", "aria-label": `Document ${shown}` };
+  const fold = { type: "button", class: "aiwe-data-fold", "aria-expanded": "false", "aria-label": `Unfold ${shown}` };
   return h("td", { title: shown }, h("button", fold, abridged(text)));
 }
 
@@ -276,15 +279,15 @@ function pager(model, { say }) {
   const previous = h("button", { type: "button", class: "aiwe-data-button", onclick: () => say({ do: "turn", forward: false }) }, "‹ Previous");
   const next = h("button", { type: "button", class: "aiwe-data-button", onclick: () => say({ do: "turn", forward: true }) }, "Next ›");
   const words = h("span", { class: "aiwe-data-words", role: "status" });
-  const size = h("select", { "aria-label": "Documents on a page", onchange: () => say({ do: "size", size: Number(size.value) }) },
+  const size = h("select", { "aria-label": "Rows on a page", onchange: () => say({ do: "size", size: Number(size.value) }) },
     ...model.get("sizes").map((count) => h("option", { value: String(count) }, `${count} a page`)));
   const foot = h("div", { class: "aiwe-data-foot" }, words, size, previous, next);
   watch(model, ["view"], () => {
     const view = model.get("view");
-    foot.hidden = !view.collection;
+    foot.hidden = !view.rows;
     if (foot.hidden) return;
     const last = view.start + view.rows.length;
-    const place = view.rows.length ? `${number(view.start + 1)}–${number(last)} of ${number(view.total)}` : "0 documents";
+    const place = view.rows.length ? `${number(view.start + 1)}–${number(last)} of ${number(view.total)}` : "0";
     words.textContent = `${place} · ${view.milliseconds} ms`;
     previous.disabled = !view.previous;
     next.disabled = !view.next;
@@ -296,6 +299,11 @@ function pager(model, { say }) {
 /** A long id without its middle: ids that were made one after another differ at their ends. */
 function abridged(id) {
   return id.length > 24 ? `${id.slice(0, 8)}…${id.slice(-12)}` : id;
+}
+
+/** The collection whose documents are shown; undefined where it is what a SELECT has found. */
+function ofDocuments({ collection, ids }) {
+  return ids ? collection : undefined;
 }
 
 /** Draws now, and whenever one of these changes. */

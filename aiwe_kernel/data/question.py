@@ -1,4 +1,4 @@
-"""What a person types to ask for data: a filter as in JavaScript.
+"""What a person types to ask for data: a filter as in JavaScript, or SQL.
 
 A filter is read as JSON5, a JavaScript object literal without expressions: names and single quotes
 as in a program, but nothing that runs. The braces may be left out.
@@ -19,7 +19,8 @@ _OPTIONS = {
     "sort": 'text such as "-price", or { price: -1 }',
     "fields": 'a list such as ["title", "price"]',
 }
-_HINT = 'Write values, as in { status: "open", price: { $gt: 5 } }.'
+_HINT = 'Write values, as in { status: "open", price: { $gt: 5 } }, or a SELECT.'
+_SQL = re.compile(r"\s*(?:select|with|from)\b(?!\s*:)", re.IGNORECASE)  # and no field of that name
 _PLACE = re.compile(r"<string>:(\d+) (.*?)(?: at column (\d+))?\Z", re.DOTALL)
 
 
@@ -36,12 +37,26 @@ class Filter:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def read_question(line: str) -> Filter:
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A SELECT over all collections."""
+
+    text: str
+
+
+def is_sql(line: str) -> bool:
+    """Whether a line begins as a SELECT does."""
+    return _SQL.match(line) is not None
+
+
+def read_question(line: str) -> Filter | Sql:
     """What was asked; an empty line asks for everything.
 
     Raises:
         CellError: `invalid_filter`, with the place of the mistake.
     """
+    if is_sql(line):
+        return Sql(line.strip())
     text = line.strip().rstrip(";")
     if not text:
         return Filter()

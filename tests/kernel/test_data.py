@@ -186,8 +186,8 @@ def test_a_cell_is_short_and_the_whole_document_is_a_step_away(notebook: Noteboo
     assert cells["tags"] == {"text": '["a", 59]', "kind": "json"}
     assert cells["late"] == {"text": "null", "kind": "null"}
     assert cells["note"] == {"text": "x" * 160, "kind": "string", "more": True}
-    grid.step("document", id="o59")
-    [whole] = [said for said in grid.said if "document" in said]
+    grid.step("unfold", row=0)
+    [whole] = [said for said in grid.said if "row" in said]
     assert '"note": "' + "x" * 500 + '"' in whole["text"]
 
 
@@ -195,7 +195,7 @@ def test_a_value_that_is_markup_stays_text(notebook: Notebook) -> None:
     grid = Grid(notebook, "%data other")
     assert grid.column("text") == ["<script>alert(1)</script>"]
     assert grid.column("lines") == ["one⏎two"]
-    grid.step("document", id="a/.. <b>")
+    grid.step("unfold", row=0)
     assert "<script>" in grid.said[-2]["text"]
     assert set(grid.outcome.displays[0]) == {
         "text/plain",
@@ -204,9 +204,56 @@ def test_a_value_that_is_markup_stays_text(notebook: Notebook) -> None:
 
 
 def test_a_document_that_is_gone_is_told(notebook: Notebook) -> None:
-    grid = Grid(notebook, "%data orders")
-    grid.step("document", id="never")
-    assert 'no document "never"' in grid.state["error"]["message"]
+    notebook.run('await DataRepository.create("other", { id: "brief" }); 0')
+    grid = Grid(notebook, '%data other { id: "brief" }')
+    notebook.run('await DataRepository.delete("other", "brief"); 0')
+    grid.step("unfold", row=0)
+    assert 'no document "brief"' in grid.state["error"]["message"]
+
+
+SELECT = (
+    "SELECT status, count(*) AS many, min(n) AS least FROM orders GROUP BY status ORDER BY many"
+)
+
+
+def test_a_select_is_shown_as_a_table(notebook: Notebook) -> None:
+    grid = Grid(notebook, "%data")
+    view = grid.step("ask", line=SELECT)
+    assert view["columns"] == ["status", "many", "least"]
+    assert (grid.column("status"), grid.column("many")) == (["open", "paid"], ["20", "40"])
+    assert (view["ids"], view["total"], view["next"]) == (None, 2, False)
+    assert grid.step("sort", by="many", direction=-1)["rows"][0][1]["text"] == "40"
+    grid.step("unfold", row=0)
+    assert '"status": "paid"' in grid.said[-2]["text"]
+
+
+def test_a_long_table_is_paged_through(notebook: Notebook) -> None:
+    grid = Grid(notebook, "%data SELECT n, note FROM orders ORDER BY n")
+    assert grid.column("n")[-1] == "24"
+    assert grid.step("turn", forward=True)["start"] == 25
+    assert (grid.step("turn", forward=True)["next"], grid.column("n")[-1]) == (False, "59")
+    assert grid.step("turn", forward=False)["start"] == 25
+    assert grid.step("sort", by="note", direction=1)["rows"][0][0]["text"] == "59"  # null is last
+    assert grid.text.splitlines()[0] == "SELECT n, note FROM orders ORDER BY n"
+    assert grid.step("open", collection="orders")["ids"][0] == "o59"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("SELECT 1 +", "Syntax error"),
+        ("SELECT * FROM ordres", "ordres"),
+        ("with gone as (delete from orders returning *) select * from gone", ""),
+        ("{ n: 1 }", "No collection is chosen"),
+        ("from: 1", "No collection is chosen"),
+    ],
+)
+def test_a_mistake_in_sql_is_told_in_place(notebook: Notebook, line: str, message: str) -> None:
+    grid = Grid(notebook, "%data")
+    grid.step("ask", line=line)
+    assert message in grid.state["error"]["message"]
+    assert grid.state["error"]["hint"]
+    assert grid.step("open", collection="orders")["total"] == 60
 
 
 def test_what_is_written_meanwhile_is_counted_and_shown_when_asked_for(notebook: Notebook) -> None:
