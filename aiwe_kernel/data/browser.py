@@ -17,9 +17,9 @@ from typing import Any
 from IPython.display import publish_display_data
 
 from aiwe_kernel.client import EngineClient
-from aiwe_kernel.data.grid import cell, columns_of, pretty, rows_of, rules_of, text_found
-from aiwe_kernel.data.question import Filter, Sql, is_sql, read_question
 from aiwe_kernel.data.found import Found
+from aiwe_kernel.data.grid import cell, columns_of, pretty, rows_of, rules_of, text_table
+from aiwe_kernel.data.question import Filter, Sql, is_sql, read_question
 from aiwe_kernel.errors import CellError, cell_error
 
 SIZES = (10, 25, 50, 100, 250)
@@ -310,7 +310,7 @@ class DataBrowser:
         head = (
             view["line"] if view["ids"] is None else f"{view['collection']} {view['line']}".rstrip()
         )
-        table = text_found(view["columns"], view["rows"]) + "\n" if view["rows"] else ""
+        table = text_table(view["columns"], view["rows"]) + "\n" if view["rows"] else ""
         return f"{head}\n{table}{first} to {last} of {view['total']}"
 
 
@@ -331,4 +331,4 @@ def collections_text(collections: Iterable[Mapping[str, Any]]) -> str:
         [cell(one["name"]), cell(one["documents"]), cell(one["latest"] or "")]
         for one in collections
     ]
-    return text_found(("collection", "documents", "last written"), rows) if rows else EMPTY
+    return text_table(("collection", "documents", "last written"), rows) if rows else EMPTY

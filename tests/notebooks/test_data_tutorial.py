@@ -48,6 +48,8 @@ SHOWN = [
     ("modify", "stock: 19"),
     ("rush", "{ done: 6, refused: 2, total: 100 }"),
     ("orders", "'sold_out', 'sold_out'"),
+    ("genres", "children"),
+    ("python", "59.7"),
     ("sync", "Kindred"),
     ("data", "Octavia E. Butler"),
 ]
@@ -61,7 +63,7 @@ def test_a_cell_shows_what_the_text_says(shop: Tutorial, cell: str, text: str) -
 def test_what_declares_and_answers_is_the_app_and_the_rest_is_scratch(shop: Tutorial) -> None:
     assert shop.deployments[0]["routes"] == []  # the definitions
     assert {"GET /books", "GET /books/:id", "PUT /books/:id/price"} <= shop.routes
-    assert {"POST /transfers", "POST /orders"} <= shop.routes
+    assert {"POST /transfers", "POST /orders", "GET /bestsellers"} <= shop.routes
     assert shop.deployments[-1]["warnings"] == []
 
 
@@ -75,6 +77,19 @@ def test_the_pages_lead_through_every_book_once(shop: Tutorial) -> None:
     assert len(titles) == len(set(titles)) == 8
     assert titles[0] == "Gödel, Escher, Bach"
     assert shop.get("/books?cursor=made-up", JSON).status == 404
+
+
+def test_what_sold_best_is_joined_and_summed(shop: Tutorial) -> None:
+    best = shop.get("/bestsellers").json
+    first = {
+        "title": "Pippi Longstocking",
+        "author": "Astrid Lindgren",
+        "copies": 12,
+        "revenue": 96,
+    }
+    assert best[0] == first
+    assert [one["title"] for one in shop.get("/bestsellers?below=8.5").json] == [first["title"]]
+    assert shop.get("/bestsellers?below=much", JSON).status == 400
 
 
 def test_a_price_is_changed_by_whoever_has_seen_it(shop: Tutorial) -> None:
