@@ -94,6 +94,19 @@ FOUND: list[tuple[str, list[Any], Any]] = [
 ]
 
 
+FOUND += [
+    ("SELECT x, y FROM tasks AS t(x, y) WHERE x = 't1'", [], [{"x": "t1", "y": "Milk"}]),
+    (
+        "SELECT id, n FROM tasks JOIN (SELECT 't1' AS id, 7 AS n) USING (id)",
+        [],
+        [{"id": "t1", "n": 7}],
+    ),
+    ("SELECT count(*) AS late FROM tasks", [], [{"late": 3}]),
+    ("SELECT count(*) AS n FROM tasks NATURAL JOIN (SELECT 'open' AS status)", [], [{"n": 2}]),
+    ("SELECT max(t.title) AS m FROM (SELECT * FROM tasks) t", [], [{"m": "Çay"}]),
+]
+
+
 async def test_a_select_finds_what_it_asks_for(filled: Documents) -> None:
     for text, values, expected in FOUND:
         found = await ask(filled, text, *values)

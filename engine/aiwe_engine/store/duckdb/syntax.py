@@ -53,8 +53,8 @@ class Reading:
 
     Attributes:
         tables: the collections that it names, by the name in small letters.
-        words: every word of it in small letters: what is not there is no column that it names.
-        whole: it may mean columns that it does not name, as `*` does.
+        words: the names in small letters that may be those of columns.
+        whole: it may mean columns that it does not name, as `*` does, or counts them.
     """
 
     tables: dict[str, str] = field(default_factory=dict)
@@ -125,8 +125,6 @@ class _Judge:
         if isinstance(node, list):
             for part in node:
                 self._walk(part, given)
-        elif isinstance(node, str):
-            self._reading.words.add(node.lower())
         elif isinstance(node, dict):
             if "cte_map" in node:
                 given = self._query(node, given)
@@ -166,7 +164,9 @@ class _Judge:
                 raise self._refused("What stands in FROM is a table or a function", node)
             self._check_function(function, TABLES, node)
             self._judged.add(id(function))
-        elif kind == "JOIN" and node.get("ref_type") == "NATURAL":
+        elif kind == "JOIN":
+            self._reading.words.update(name.lower() for name in node.get("using_columns", ()))
+        if kind == "PIVOT" or node.get("ref_type") == "NATURAL" or node.get("column_name_alias"):
             self._reading.whole = True
 
     def _table(self, node: dict[str, Any], given: frozenset[str]) -> None:
@@ -196,12 +196,13 @@ class _Judge:
         kind = node["class"]
         if kind not in _EXPRESSIONS:
             raise self._refused(f"{kind.capitalize()} is not available in an app's SQL", node)
-        if kind == "STAR":
+        if kind in {"STAR", "POSITIONAL_REFERENCE"}:
             self._reading.whole = True
         elif kind == "COLUMN_REF":
-            names = node["column_names"]
+            names = [name.lower() for name in node["column_names"]]
+            self._reading.words.update(names)
             if len(names) == 1:
-                self._columns.add(names[0].lower())
+                self._columns.add(names[0])
         elif kind == "FUNCTION":
             if id(node) not in self._judged:
                 self._check_function(node, FUNCTIONS, node)
