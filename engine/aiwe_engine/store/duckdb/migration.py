@@ -28,7 +28,8 @@ from aiwe_engine.types import Json
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection
 
-PORTION = 5_000  # documents looked at in one go
+FETCHED = 200  # documents at a time: they may be large
+PORTION = 5_000  # keys at a time
 SHOWN = 5  # offending documents that are named
 
 
@@ -75,7 +76,8 @@ class Migration:
                 connection.execute(*statement)
         self._said += definition.differences(before)
         columns = self._columns(connection, number, database.columns(self.place), definition)
-        self._look_through(connection, number, before, definition)
+        self._make_keys(connection, number, before, definition)
+        self._count_misfits(connection, number, before, definition)
         self._record(connection, number, definition, columns)
         connection.execute("COMMIT")
         database.declare(self.place, number, definition, columns)
@@ -119,34 +121,37 @@ class Migration:
         connection.execute("UPDATE columns SET live = FALSE WHERE number = ?", [number])
         return _examined(connection, table, columns)
 
-    def _look_through(
+    def _count_misfits(
         self, connection: Connection, number: int, before: Definition, definition: Definition
     ) -> None:
-        """Looks at every stored document where it must be: for new keys, for a new schema."""
-        rekeys = (definition.unique, definition.tenant) != (before.unique, before.tenant)
-        checks = definition.checks and definition.schema_text != before.schema_text
-        if rekeys:
-            connection.execute(*sql.drop_keys(number))
-            if definition.unique:
-                for statement in sql.make_keys(number):
-                    connection.execute(*statement)
-        rekeys = rekeys and bool(definition.unique)
-        looks = (checks or rekeys) and not self._is_new
-        misfits = 0
-        for documents in _portions(connection, number) if looks else ():
-            if checks:
-                misfits += sum(not definition.accepts(fields) for fields in documents)
-            if rekeys:
-                keys = [
-                    (key, fields["id"])
-                    for fields in documents
-                    for key in stored_keys(definition, fields)
-                ]
-                connection.execute(*sql.take_keys(number, keys))
-        if rekeys:
-            self._refuse_duplicates(connection, number, definition)
+        """Says how many stored documents do not fit a new schema."""
+        if self._is_new or not definition.checks or definition.schema_text == before.schema_text:
+            return
+        documents = _documents(connection, number)
+        misfits = sum(not definition.accepts(fields) for fields in documents)
         if misfits:
             self._said.append(unfit(misfits))
+
+    def _make_keys(
+        self, connection: Connection, number: int, before: Definition, definition: Definition
+    ) -> None:
+        """Fills the table of unique keys anew, where they are others than before."""
+        if (definition.unique, definition.tenant) == (before.unique, before.tenant):
+            return
+        connection.execute(*sql.drop_keys(number))
+        if not definition.unique:
+            return
+        for statement in sql.make_keys(number):
+            connection.execute(*statement)
+        keys: list[tuple[str, str]] = []
+        for fields in () if self._is_new else _documents(connection, number):
+            keys += [(key, fields["id"]) for key in stored_keys(definition, fields)]
+            if len(keys) >= PORTION:
+                connection.execute(*sql.take_keys(number, keys))
+                keys.clear()
+        if keys:
+            connection.execute(*sql.take_keys(number, keys))
+        self._refuse_duplicates(connection, number, definition)
 
     def _refuse_duplicates(
         self, connection: Connection, number: int, definition: Definition
@@ -194,9 +199,10 @@ def _examined(
     )
 
 
-def _portions(connection: Connection, number: int) -> Iterator[list[dict[str, Any]]]:
+def _documents(connection: Connection, number: int) -> Iterator[dict[str, Any]]:
     """All stored documents, on a connection of their own: this one is about to write."""
     with closing(connection.cursor()) as reader:
         reader.execute(f"SELECT data FROM documents_{number:d}")
-        while rows := reader.fetchmany(PORTION):
-            yield [orjson.loads(data) for (data,) in rows]
+        while rows := reader.fetchmany(FETCHED):
+            for (data,) in rows:
+                yield orjson.loads(data)
