@@ -9,12 +9,14 @@ from typing import Any, Self
 import orjson
 
 from aiwe_engine.protocols import Held
+from aiwe_engine.settings import MB
 from aiwe_engine.store.postgres.connections import Connection, Connections
 from aiwe_engine.store.postgres.failure import told
 from aiwe_engine.store.postgres.history import read_migrations
 from aiwe_engine.types import Json
 
-PORTION = 1_000  # documents fetched at a time
+PORTION = 1_000  # documents fetched at a time,
+PORTION_BYTES = 8 * MB  # or fewer, were all as large as the largest
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _COLLECTIONS = (
     "SELECT app, env, name, number, definition FROM aiwe.collections ORDER BY app, env, name"
@@ -59,9 +61,11 @@ class PostgresSnapshot:
         """The documents of a collection in portions."""
         order = "ORDER BY created, id" if in_order else ""
         table = f"aiwe.documents_{self._numbers[held]:d}"
+        ((longest,),) = await self._ask(f"SELECT max(octet_length(data)) FROM {table}")
+        size = min(PORTION, max(1, PORTION_BYTES // (longest or 1)))
         await self._ask(f"DECLARE portions NO SCROLL CURSOR FOR SELECT data FROM {table} {order}")
         try:
-            while rows := await self._ask(f"FETCH {PORTION:d} FROM portions"):
+            while rows := await self._ask(f"FETCH {size:d} FROM portions"):
                 yield [data.encode() for (data,) in rows]
         finally:
             await self._ask("CLOSE portions")
