@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from aiwe_engine import __version__
 from aiwe_engine.answering import Answering
@@ -48,6 +48,7 @@ from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.space import Space
 from aiwe_engine.store.duckdb import DuckDBStore
+from aiwe_engine.store.opening import open_store
 from aiwe_engine.transfer.transfers import StoreTransfers
 from aiwe_engine.types import (
     Asset,
@@ -62,9 +63,6 @@ from aiwe_engine.types import (
     Source,
 )
 from aiwe_engine.visits import Visits
-
-if TYPE_CHECKING:
-    from aiwe_engine.store.postgres import PostgresStore
 
 _LOG = logging.getLogger(__name__)
 SWEEP = 0.05  # seconds between two looks at deadlines
@@ -99,7 +97,9 @@ class Engine:
         self.apps_url = ""  # told by whoever opens the listener
         self.log = Log(self.settings.log_lines)
         self._space = Space(data, self.settings.data_limit)
-        self._store = _open_store(self.settings, data, self._space)
+        self._store = open_store(self.settings, data, self._space)
+        if isinstance(self._store, DuckDBStore):
+            self._space.spare = self._store.spare
         self.managed_data = ManagedData(self._store, env)
         self._visits = Visits(self._store)
         self._rates = Rates(self.settings.rate_subjects)
@@ -504,17 +504,6 @@ class Engine:
     def _tell_line(self, number: int, line: LogLine) -> None:
         if self._followers:
             self._tell({"type": "log", "seq": number, "line": line})  # type: ignore[dict-item]
-
-
-def _open_store(settings: Settings, data: Path, space: Space) -> DuckDBStore | PostgresStore:
-    """Where documents are kept: in a database that the settings name, or in a file."""
-    if settings.data_url:
-        from aiwe_engine.store.postgres import PostgresStore  # most engines need no driver
-
-        return PostgresStore(settings.data_url, settings)
-    store = DuckDBStore(data / "data.duckdb", settings, space)
-    space.spare = store.spare
-    return store
 
 
 def _of_notebook(program: Program, assets: tuple[Asset, ...]) -> Program:

@@ -12,7 +12,7 @@ from aiwe_engine.cli.place import place
 from aiwe_engine.cli.progress import Progress, counted
 from aiwe_engine.cli.sinks import put_out
 from aiwe_engine.configuration.configuration import Configuration
-from aiwe_engine.errors import EngineError
+from aiwe_engine.errors import EngineError, RequestError
 from aiwe_engine.state import DataFolder
 from aiwe_engine.transfer.archive import Archive
 from aiwe_engine.transfer.files import Draft
@@ -56,10 +56,13 @@ def put_back(data: Path, configuration: Configuration, file: Path, *, force: boo
         archive.on_read = progress.share(archive.size * 2, "restoring", "moving it in")
 
         async def fill(new: Path, archive: Archive) -> None:
-            from aiwe_engine.store.duckdb import DuckDBStore
+            from aiwe_engine.store.opening import open_store
 
-            store = DuckDBStore(new / "data.duckdb", configuration.settings)
+            store = open_store(configuration.settings, new)
             try:
+                async with store.snapshot() as snapshot:
+                    if snapshot.collections:  # of a database elsewhere: the folder is new
+                        raise _database_in_use()
                 await store.fill(documents(archive), archive.manifest.migrations)
             finally:
                 await store.close()
@@ -68,6 +71,16 @@ def put_back(data: Path, configuration: Configuration, file: Path, *, force: boo
         told = _told(archive)
     print(f"{told} of {archive.manifest.created} → {data}", file=sys.stderr)
     return 0
+
+
+def _database_in_use() -> RequestError:
+    return RequestError(
+        "The database of data.url holds collections already. Nothing was changed.",
+        code="data_exists",
+        status=409,
+        hint="Name an empty database in data.url: what is in another one is not replaced, by --force "
+        "either.",
+    )
 
 
 class _Stopped(DataFolder):

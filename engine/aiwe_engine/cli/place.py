@@ -101,10 +101,10 @@ async def _claim(folder: DataFolder) -> dict[str, Any] | None:
 async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Transfers]:
     """The store of a folder that this process holds."""
     from aiwe_engine.files.store import FileStore
-    from aiwe_engine.store.duckdb import DuckDBStore
+    from aiwe_engine.store.opening import open_store
     from aiwe_engine.transfer.transfers import StoreTransfers
 
-    store = DuckDBStore(data / "data.duckdb", configuration.settings)
+    store = open_store(configuration.settings, data)
     files = FileStore(data / "files")
     try:
         yield StoreTransfers(store, files, data=data, settings_of=configuration.for_app)

@@ -136,6 +136,26 @@ def test_data_that_is_there_is_replaced_only_by_force(project, tmp_path):
     assert "mine" not in out
 
 
+def test_a_backup_passes_from_a_file_to_postgres_and_back(project, tmp_path, database):
+    there, back = tmp_path / "there", tmp_path / "back"
+    for folder in (there, back):
+        folder.mkdir()
+    (there / "aiwe.toml").write_text(f'[data]\nurl = "{database}"\n')
+    status, _, err = here("restore", project[0] / "kept.zip", cwd=there)
+    assert status == 0, err
+    assert not (there / ".aiwe" / "data.duckdb").exists()
+    assert "users" in here("data", "list", cwd=there)[1]
+    assert "ann@example.com" in here("data", "export", "users", cwd=there)[1]
+    assert here("backup", "-o", "again.zip", cwd=there)[0] == 0
+    status, _, err = here("restore", "again.zip", "--force", cwd=there)
+    assert (status, "data_exists" in err, "empty database" in err) == (1, True, True)
+    assert here("restore", there / "again.zip", cwd=back)[0] == 0
+    assert here("backup", "-o", "back.zip", cwd=back)[0] == 0
+    before, after = manifest_of(project[0] / "kept.zip"), manifest_of(back / "back.zip")
+    for name in ("collections", "migrations"):
+        assert after[name] == before[name]
+
+
 def test_a_backup_under_writers_is_of_one_instant(tmp_path):
     (tmp_path / "shop.js").write_text(PROGRAM)
     with serving("shop.js", cwd=tmp_path) as server:
