@@ -20,9 +20,8 @@ LUA = Path(__file__).parent
 class Aiwe:
     """The app `orders.js`, and clients of it: wrk for rates, one connection for single questions."""
 
-    name = "aiwe"
-
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str = "aiwe") -> None:
+        self.name = name
         self._url = url
         self._one = self._connect()
         self.failed = 0

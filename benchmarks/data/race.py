@@ -35,31 +35,37 @@ Medians: TypeAlias = dict[str, float]  # by who was asked
 def run() -> list[report.Row]:
     """Creates first, while all are empty; then reads, queries and aggregates."""
     with ExitStack() as stack:
-        aiwe, *others = _contestants(stack)
+        aiwe, others, more = _contestants(stack)
+        every = [*others, *more]
         rows = [
-            *_creates(aiwe, others),
-            *_load(aiwe, others, "small", SMALL),
-            *_reads(aiwe, others, "small", SMALL),
-            *_queries(aiwe, others, "small"),
+            *_creates(aiwe, every),
+            *_load(aiwe, every, "small", SMALL),
+            *_reads(aiwe, every, "small", SMALL),
+            *_queries(aiwe, every, "small"),
             *_load(aiwe, others, "large", LARGE),
             *_reads(aiwe, others, "large", LARGE),
             *_aggregates(aiwe, others, "large"),
-            report.at_most("aiwe, failed requests", aiwe.failed, 0, "requests"),
+            *(report.at_most(f"{o.name}, failed", o.failed, 0, "requests") for o in (aiwe, *more)),
         ]
     if not postgres.is_installed():
         rows.append(report.Row("PostgreSQL", f"left out. {postgres.MISSING}"))
     return rows
 
 
-def _contestants(stack: ExitStack) -> tuple[Aiwe, *tuple[Contestant, ...]]:
+def _contestants(stack: ExitStack) -> tuple[Aiwe, list[Contestant], list[Aiwe]]:
+    """One aiwe with its own file, the others, and one that keeps its documents in PostgreSQL."""
     server = stack.enter_context(servers.aiwe(servers.APPS / "orders.js"))
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="aiwe-bench-"))
     aiwe = stack.enter_context(closing(Aiwe(server.url)))
+    more: list[Aiwe] = []
     others: list[Contestant] = [stack.enter_context(closing(SQLite(Path(folder))))]
     if postgres.is_installed():
         cluster = stack.enter_context(postgres.cluster(fsync=True))
         others.append(stack.enter_context(closing(PostgreSQL(cluster.url()))))
-    return aiwe, *others
+        url = stack.enter_context(cluster.database())
+        kept = stack.enter_context(servers.aiwe(servers.APPS / "orders.js", "--data-url", url))
+        more.append(stack.enter_context(closing(Aiwe(kept.url, "aiwe on PostgreSQL"))))
+    return aiwe, others, more
 
 
 def _creates(aiwe: Aiwe, others: list[Contestant]) -> list[report.Row]:
