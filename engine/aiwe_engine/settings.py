@@ -357,6 +357,12 @@ class Settings:
     database_memory: int = _size(
         "data", 256 * MB, "Memory that the database may use", least=32 * MB, restart=True
     )
+    database_temp: int = _size(
+        "data",
+        1 * GB,
+        "Disk that the database may use for what does not fit into its memory, such as a large sort",
+        restart=True,
+    )
     database_threads: int = _count("data", 2, "Threads of the database", most=256, restart=True)
 
     files_limit: int = _size("files", 10 * GB, "Bytes of files that one app may keep", app=True)

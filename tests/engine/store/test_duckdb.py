@@ -113,6 +113,19 @@ async def test_memory_and_threads_are_those_of_the_settings(place):
     assert connection.execute(wanted, ["autoload_known_extensions"]).fetchone() == (False,)
 
 
+@pytest.mark.binds("database_temp")
+async def test_a_large_sort_takes_so_much_of_the_disk_and_no_more(place, refused):
+    sort = [
+        "SELECT n, md5(n::VARCHAR) AS m FROM range(600000) r(n) ORDER BY m DESC, n OFFSET 599999"
+    ]
+    data = place(database_memory=32 * MB, database_temp=5 * MB)
+    error = await refused(data.calls.sql(sort, []), "query_too_large")
+    assert "data.database_temp" in error.hint
+    await data.store.close()
+    data = place(database_memory=32 * MB)
+    assert len((await data.calls.sql(sort, [])).rows) == 1
+
+
 @pytest.mark.binds("document_cache")
 async def test_the_cache_has_the_size_of_the_settings(place):
     data = place(document_cache=10_000)
@@ -130,8 +143,8 @@ async def test_a_change_that_is_too_much_for_the_database_fails_alone(place):
     calls.insert(5, data.create_many("tasks", large))
     results = await asyncio.gather(*calls, return_exceptions=True)
     failed = [result for result in results if isinstance(result, Exception)]
-    assert [error.code for error in failed] == ["store_unavailable"]
-    assert "Out of Memory" in failed[0].message
+    assert [(error.code, error.status) for error in failed] == [("query_too_large", 503)]
+    assert "data.database_memory" in failed[0].hint
     assert await data.count("tasks") == 11
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
-from aiwe_engine.errors import AiweError, EngineError
+from aiwe_engine.errors import AiweError, EngineError, RequestError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import MB, Settings
 from aiwe_engine.store.definitions import PLAIN, Definition, parse
@@ -274,6 +274,7 @@ class Database:
             "threads": self._settings.database_threads,
             "memory_limit": f"{self._settings.database_memory}B",
             "temp_directory": str(self.path.with_suffix(".tmp")),
+            "max_temp_directory_size": f"{self._settings.database_temp}B",
             "default_block_size": str(_BLOCK),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -332,6 +333,17 @@ def closed() -> EngineError:
     )
 
 
+def too_large() -> RequestError:
+    """The error for what the database has no memory for, nor room for temporary files."""
+    return RequestError(
+        "This needs more memory than the database may use",
+        code="query_too_large",
+        status=503,
+        hint="Filter or aggregate more, ask for less or write less at a time; or raise the settings "
+        "data.database_memory and data.database_temp.",
+    )
+
+
 def unavailable(error: Exception, path: Path) -> AiweError:
     """What an error of the database means to whoever called."""
     if isinstance(error, AiweError):
@@ -345,6 +357,8 @@ def unavailable(error: Exception, path: Path) -> AiweError:
             code="data_in_use",
             hint=f"End {who}, or choose another folder with --data.",
         )
+    if text.startswith("Out of Memory"):
+        return too_large()
     if "No space left" in text or "File too large" in text:
         return EngineError(
             f"The disk is full: {path.name} cannot grow",

@@ -17,7 +17,8 @@ from uuid import UUID
 
 import orjson
 
-from aiwe_engine.errors import AiweError, RequestError
+from aiwe_engine.errors import AiweError
+from aiwe_engine.store.duckdb.database import too_large
 from aiwe_engine.store.statement import Statement, invalid_sql, nearest
 
 Row = tuple[Any, ...]
@@ -146,12 +147,7 @@ def failure(
     import duckdb
 
     if isinstance(error, duckdb.OutOfMemoryException):
-        return RequestError(
-            "The statement needs more memory than the database may use",
-            code="query_too_large",
-            status=503,
-            hint="Filter or aggregate more, or raise data.database_memory.",
-        )
+        return too_large()
     if isinstance(error, duckdb.FatalException | duckdb.InternalException):
         return None
     faults = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError)
