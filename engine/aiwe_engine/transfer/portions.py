@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from aiwe_engine.settings import MB
 
-_MOST = 1_000
+_MOST = 10_000
 _SIZE = 8 * MB
 
 
