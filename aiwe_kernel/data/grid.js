@@ -230,7 +230,10 @@ function documentGrid(model, { say, onMessage }) {
       return;
     }
     const dots = view.ids === null; // of documents, a dot in a name would mean a path
-    const head = h("tr", {}, ...view.columns.map((name) => heading(name, dots || !/^$|\./.test(name), view.sort, say)));
+    const head = h("tr", {}, ...view.columns.map((name, column) => {
+      const kind = view.rows.map((cells) => cells[column].kind).find((one) => one !== "null" && one !== "missing");
+      return heading(name, kind, dots || !/^$|\./.test(name), view.sort, say);
+    }));
     const rows = view.rows.map((cells, place) => {
       const row = h("tr", {
         class: "aiwe-data-row",
@@ -258,13 +261,13 @@ function beginning(model) {
 }
 
 /** A column's head. A click sorts by it: up, down, not at all. */
-function heading(name, sorts, [by, direction], say) {
-  if (!sorts) return h("th", { scope: "col", class: "aiwe-data-plain" }, name);
+function heading(name, kind, sorts, [by, direction], say) {
+  if (!sorts) return h("th", { scope: "col", class: "aiwe-data-plain", "data-kind": kind }, name);
   const now = by === name ? direction : 0;
   const next = { 0: 1, 1: -1, [-1]: 0 }[now];
   const words = { 0: "none", 1: "ascending", [-1]: "descending" };
   const arrow = h("span", { class: "aiwe-data-arrow", "aria-hidden": "true" }, { 0: "", 1: "▲", [-1]: "▼" }[now]);
-  return h("th", { scope: "col", "aria-sort": words[now] },
+  return h("th", { scope: "col", "aria-sort": words[now], "data-kind": kind },
     h("button", { type: "button", title: `Sort by ${name}`, onclick: () => say({ do: "sort", by: name, direction: next }) }, name, arrow));
 }
 
@@ -325,7 +328,7 @@ function h(name, attributes, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (value !== null) element.setAttribute(key, value);
+    else if (value !== null && value !== undefined) element.setAttribute(key, value);
   }
   element.append(...children);
   return element;
