@@ -31,6 +31,8 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "aiwe_engine/built/compiler.js",
         "aiwe_engine/built/parts.json",
         "aiwe_engine/built/aiwe.d.ts",
+        "aiwe_kernel/data/grid.js",
+        "aiwe_kernel/data/grid.css",
         "data/share/jupyter/kernels/aiwe/kernel.json",
         "data/share/jupyter/labextensions/@aiwe/lab/package.json",
         "data/etc/jupyter/jupyter_server_config.d/aiwe.json",
