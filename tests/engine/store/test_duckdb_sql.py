@@ -36,6 +36,10 @@ SELECT (WITH documents_2 AS (SELECT 1) SELECT 1), * FROM documents_2
 WITH a AS (SELECT * FROM documents_2), documents_2 AS (SELECT 1) SELECT * FROM a
 WITH documents_2 AS (SELECT * FROM documents_2) SELECT * FROM documents_2
 WITH RECURSIVE documents_2 AS (SELECT * FROM documents_2) SELECT * FROM documents_2
+WITH RECURSIVE documents_2 AS (SELECT * FROM documents_2 UNION ALL SELECT * FROM documents_2 WHERE false) SELECT * FROM documents_2
+WITH RECURSIVE documents_2 AS (SELECT 1 UNION SELECT 2 FROM (WITH RECURSIVE keys_2 AS (SELECT 1 FROM keys_2 UNION SELECT 1) SELECT 1)) SELECT 1
+WITH "\u212aeys_2" AS (SELECT 1) SELECT * FROM keys_2
+WITH "duc\u212adb_columns" AS (SELECT 1) SELECT * FROM duckdb_columns
 SELECT * FROM (WITH documents_2 AS (SELECT 1) SELECT 1) JOIN documents_2 ON true
 SELECT * FROM mine UNION ALL SELECT * FROM documents_2
 SELECT * FROM mine, LATERAL (SELECT * FROM documents_2)
@@ -102,6 +106,7 @@ SELECT json_deserialize_sql('{}')
 SELECT length(repeat('x', 4000000000))
 SELECT lpad('x', 4000000000, 'y')
 SELECT range(10000000000)
+SELECT damerau_levenshtein('a', 'b')
 SELECT list_resize([1], 10000000000)
 SELECT format('{:>4000000000}', 'x')
 SELECT list_transform([1], lambda x: getenv('HOME'))
@@ -162,6 +167,7 @@ async def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
     mine = Documents(store, Scope("shop", "dev"))
     await mine.create("mine", {"id": "m1", "n": 1})  # documents_1
     theirs = Documents(store, Scope("bank", "dev"))
+    await store.define(theirs.scope, "theirs", {"unique": [["secret"]]}, "v1")  # with keys_2
     await theirs.create("theirs", {"id": CANARY, "secret": CANARY})  # documents_2
     yield mine
     await store.close()
@@ -198,6 +204,8 @@ async def test_the_database_itself_refuses_what_the_reading_of_a_statement_lets_
     await refused(data.calls.sql([write], []), "invalid_sql")
     await refused(data.calls.sql(["SELECT * FROM read_text('/etc/passwd')"], []), "invalid_sql")
     await refused(data.calls.sql(["SELECT * FROM '/etc/passwd'"], []), "invalid_sql")
+    for table in ("documents_2", "keys_2", "main.documents_2", "collections"):
+        await refused(data.calls.sql([f"SELECT * FROM {table}"], []), "invalid_sql")
     assert await data.count("mine") == 1
 
 

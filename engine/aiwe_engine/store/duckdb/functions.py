@@ -3,7 +3,7 @@
 A list of what is allowed, so that what a new version of DuckDB brings is not, until somebody has
 looked at it. Left out is what reads files, settings, variables, sequences or the catalog, what
 waits or writes, what runs a text as SQL, and what makes a gigabyte of a few bytes in one call, which
-DuckDB's limit of memory does not count (`repeat`, `lpad`, `format`, a list of `range`).
+DuckDB's limit of memory does not count (`repeat`, `lpad`, `format`, `damerau_levenshtein`, a list of `range`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SCALARS = _names(
     trunc xor random
 
     ascii base64 bin bit_length bit_position char_length character_length chr concat concat_ws
-    contains damerau_levenshtein editdist3 ends_with formatReadableDecimalSize
+    contains editdist3 ends_with formatReadableDecimalSize
     formatReadableSize format_bytes from_base64 from_binary from_hex hamming hash hex ilike_escape
     instr jaccard jaro_similarity jaro_winkler_similarity lcase left left_grapheme len length
     length_grapheme levenshtein like_escape lower ltrim md5 md5_number mismatches nfc_normalize

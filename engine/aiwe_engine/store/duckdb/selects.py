@@ -109,7 +109,7 @@ class Selects:
                 deliver([(job.future, answer, None)])
 
     def _answer(self, job: _Job) -> Answer:
-        connection = self._database.connection()
+        connection = self._database.connection(confined=True)
         known = sorted({*self._database.collections(job.scope), *job.overlays})
         with self._lock:
             job.connection = connection
@@ -140,6 +140,7 @@ class Selects:
                 database.columns(place),
                 guard,
                 job.overlays.get(collection),
+                database.home,
             )
         return tables
 

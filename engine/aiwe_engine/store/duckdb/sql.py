@@ -89,10 +89,13 @@ def empty(number: int) -> Sql:
     return f"DELETE FROM documents_{number:d}", []
 
 
-def overlaid(number: int | None, changed: list[str], documents: list[Document]) -> Sql:
+def overlaid(
+    number: int | None, changed: list[str], documents: list[Document], home: str = ""
+) -> Sql:
     """A table for `FROM`: what is stored but for the changed documents, and these documents.
 
-    It has no parameters besides its values. Without a number nothing is stored.
+    It has no parameters besides its values. Without a number nothing is stored. `home` is what the
+    whole names of tables begin with.
     """
     added = (
         "SELECT unnest(?::VARCHAR[]) AS id, make_timestamp(unnest(?::BIGINT[])) AS created, "
@@ -103,7 +106,7 @@ def overlaid(number: int | None, changed: list[str], documents: list[Document]) 
     if number is None:
         return f"({added})", values
     stored = (
-        f"SELECT id, created, data FROM documents_{number:d} "
+        f"SELECT id, created, data FROM {home}documents_{number:d} "
         "WHERE id NOT IN (SELECT unnest(?::VARCHAR[]))"
     )
     return f"({stored} UNION ALL {added})", [changed, *values]

@@ -3,11 +3,13 @@
 DuckDB has no users and no rights, so what a statement may touch is decided before it runs, on the
 tree that DuckDB's parser makes of it. All that is not known here to be harmless is refused: kinds of
 nodes, tables, functions. A table is a name that the statement itself has given in WITH, or a collection.
+A name is what DuckDB takes for the same: it knows small and large letters of ASCII alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -44,6 +46,7 @@ _EXPRESSIONS = {
     "WINDOW",
 }
 _NOWHERE = 1 << 62  # DuckDB gives 2**64 - 1 for a place that it does not know
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 _ONLY_READS = "SQL reads: to change documents use create, update, modify or delete."
 
 
@@ -76,6 +79,18 @@ def read(connection: Connection, statement: Statement, known: list[str]) -> Read
     found = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [statement.text]).fetchone()
     judge = _Judge(statement, known)
     return judge.judge(found[0] if found else "")
+
+
+def small(name: str) -> str:
+    """A name in small letters, as DuckDB compares names."""
+    return name.translate(_SMALL)
+
+
+def _recursion(node: dict[str, Any], part: str) -> frozenset[str]:
+    """The name of a recursion in that part of it which sees it: in what begins it, it is a table's."""
+    if node.get("type") == "RECURSIVE_CTE_NODE" and part == "right":
+        return frozenset({small(node["cte_name"])})
+    return frozenset()
 
 
 class _Judge:
@@ -134,17 +149,15 @@ class _Judge:
                 self._source(node, given)
             for name, part in node.items():
                 if name != "cte_map":
-                    self._walk(part, given)
+                    self._walk(part, given | _recursion(node, name))
 
     def _query(self, node: dict[str, Any], given: frozenset[str]) -> frozenset[str]:
         """Looks at what WITH gives names to; the names that hold within the query."""
         if node["type"] not in _QUERIES:
             raise invalid_sql("Only SELECT statements can be asked", _ONLY_READS)
         for entry in node["cte_map"]["map"]:
-            name, value = entry["key"].lower(), entry["value"]
-            query = value["query_node"]
-            own = given | {name} if query["type"] == "RECURSIVE_CTE_NODE" else given
-            self._walk(value, own)
+            name = small(entry["key"])
+            self._walk(entry["value"], given)
             given |= {name}
             self._names.add(name)
         return given
@@ -155,7 +168,7 @@ class _Judge:
             return
         if kind not in _SOURCES:
             raise self._refused(f"{kind.replace('_', ' ')} is not available in an app's SQL", node)
-        self._names.add(str(node.get("alias", "")).lower())
+        self._names.add(small(str(node.get("alias", ""))))
         if kind == "BASE_TABLE":
             self._table(node, given)
         elif kind == "TABLE_FUNCTION":
@@ -171,7 +184,7 @@ class _Judge:
 
     def _table(self, node: dict[str, Any], given: frozenset[str]) -> None:
         path = node["qualified_name"]["path"]
-        name, lower = node["table_name"], node["table_name"].lower()
+        name, lower = node["table_name"], small(node["table_name"])
         self._names.add(lower)
         if len(path) != 1 or node["catalog_name"] or node["schema_name"]:
             raise unknown_collection(".".join(path), self._known, self._where(node))
@@ -189,7 +202,7 @@ class _Judge:
         """The collection of a name: to SQL, large and small letters are the same."""
         if name in self._known:
             return name
-        alike = [one for one in self._known if one.lower() == name.lower()]
+        alike = [one for one in self._known if small(one) == small(name)]
         return alike[0] if len(alike) == 1 else None
 
     def _expression(self, node: dict[str, Any]) -> None:
@@ -199,10 +212,10 @@ class _Judge:
         if kind in {"STAR", "POSITIONAL_REFERENCE"}:
             self._reading.whole = True
         elif kind == "COLUMN_REF":
-            names = [name.lower() for name in node["column_names"]]
-            self._reading.words.update(names)
+            names = node["column_names"]
+            self._reading.words.update(name.lower() for name in names)
             if len(names) == 1:
-                self._columns.add(names[0])
+                self._columns.add(small(names[0]))
         elif kind == "FUNCTION":
             if id(node) not in self._judged:
                 self._check_function(node, FUNCTIONS, node)

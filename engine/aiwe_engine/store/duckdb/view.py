@@ -37,6 +37,7 @@ class Table:
         declared: the columns that declared fields have in that table.
         guard: what confines the caller.
         overlay: what a transaction has written to it.
+        home: what the whole names of tables begin with.
     """
 
     number: int | None
@@ -44,6 +45,7 @@ class Table:
     declared: tuple[Column, ...] = ()
     guard: Guard | None = None
     overlay: Overlay | None = None
+    home: str = ""
 
     def source(self, reading: Reading, mark: Mark) -> str:
         """A query that gives the columns which a statement may name."""
@@ -126,10 +128,10 @@ class Table:
         """The documents that are the caller's: id, created, data and what is declared."""
         overlay = self.overlay
         if overlay is None and self.number is not None:
-            rows = f"documents_{self.number:d}"
+            rows = f"{self.home}documents_{self.number:d}"
         else:
             changed, documents = (overlay.changed, overlay.documents) if overlay else ([], [])
-            text, values = overlaid(self.number, changed, documents)
+            text, values = overlaid(self.number, changed, documents, self.home)
             pieces = text.split("?")
             rows = pieces[0] + "".join(
                 mark(value) + piece for value, piece in zip(values, pieces[1:], strict=True)
