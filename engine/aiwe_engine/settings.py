@@ -355,7 +355,7 @@ class Settings:
         "data", 32 * MB, "Documents kept in memory for reads by id", least=0, restart=True
     )
     database_memory: int = _size(
-        "data", 256 * MB, "Memory that the database may use", least=32 * MB, restart=True
+        "data", 1024 * MB, "Memory that the database may use", least=32 * MB, restart=True
     )
     database_temp: int = _size(
         "data",
