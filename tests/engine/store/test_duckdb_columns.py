@@ -10,9 +10,10 @@ import orjson
 
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
+from aiwe_engine.store.declared import wanted
 from aiwe_engine.store.definitions import parse
 from aiwe_engine.store.duckdb import DuckDBStore
-from aiwe_engine.store.duckdb.columns import Column, wanted
+from aiwe_engine.store.duckdb.columns import Column
 from aiwe_engine.store.duckdb.question import count
 from aiwe_engine.store.filters import parse as condition
 from tests.engine.store.conftest import Documents

@@ -171,3 +171,12 @@ async def test_what_is_loaded_or_cleared_meanwhile_is_noticed(data):
         await tx.create("notes", {"count": count})
         assert await lost(tx)
     assert await data.count("notes") == 0
+
+
+async def test_what_sql_has_found_must_hold(data):
+    await data.create("tasks", {"id": "a", "n": 1})
+    tx = await begin(data)
+    assert (await tx.calls.sql(["SELECT sum(n) AS n FROM tasks"], [])).rows == [(1,)]
+    await tx.create("sums", {"n": 1})
+    await data.update("tasks", "a", {"n": 2})
+    assert await lost(tx)

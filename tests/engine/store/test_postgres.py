@@ -194,6 +194,121 @@ async def test_a_declared_index_is_used_and_finds_the_same(host, fresh_database)
     assert used == (True,)
 
 
+# ── SQL is confined by the database ──
+
+ELSEWHERE = [
+    "SELECT * FROM pg_catalog.pg_authid",
+    "SELECT * FROM pg_class",
+    "SELECT * FROM information_schema.tables",
+    "SELECT * FROM aiwe.documents_1",
+    "SELECT * FROM aiwe.documents_2",
+    "SELECT * FROM secret",
+    "SELECT * FROM tasks, LATERAL (SELECT * FROM aiwe.documents_2) AS x",
+    "SELECT (SELECT count(*) FROM aiwe.documents_2)",
+    "SELECT id FROM tasks WHERE id IN (SELECT app FROM aiwe.collections)",
+    "SELECT ctid FROM tasks",
+]
+CALLS = [
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT * FROM pg_ls_dir('.')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT set_config('role', 'postgres', true)",
+    "SELECT set_config('role', 'none', true), query_to_xml('SELECT 1 FROM aiwe.documents_2', true, true, '')",
+    "SELECT query_to_xml('SELECT * FROM aiwe.documents_2', true, true, '')",
+    "SELECT table_to_xml('aiwe.documents_2', true, true, '')",
+    "SELECT database_to_xml(true, true, '')",
+    "SELECT current_setting('data_directory')",
+    "SELECT current_user",
+    "SELECT session_user",
+    "SELECT current_schema",
+    "SELECT version()",
+    "SELECT pg_sleep(20)",
+    "SELECT pg_terminate_backend(1)",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT nextval('aiwe.collections_number_seq')",
+    "SELECT * FROM dblink('x', 'y') AS t (a int)",
+    "SELECT 'aiwe.documents_2'::regclass",
+    "SELECT repeat('x', 1000000000)",
+    "SELECT public.own()",
+    "SELECT 1 OPERATOR(public.<+>) 2",
+]
+WRITES = [
+    "DELETE FROM tasks",
+    "WITH x AS (DELETE FROM tasks RETURNING *) SELECT * FROM x",
+    "WITH x AS (INSERT INTO tasks (id) VALUES ('a') RETURNING *) SELECT * FROM x",
+    "SELECT 1 INTO x",
+    "SELECT * FROM tasks FOR UPDATE",
+    "SELECT 1) AS found; DELETE FROM tasks; SELECT * FROM (SELECT 1",
+    "SELECT 1) AS found; END; DROP TABLE aiwe.documents_1; --",
+    "SELECT 1; COMMIT; DROP TABLE aiwe.documents_1",
+    "COPY tasks TO PROGRAM 'true'",
+    "SET ROLE postgres",
+    "RESET ROLE",
+    "DO $$ BEGIN DROP TABLE aiwe.documents_1; END $$",
+    "EXPLAIN ANALYZE SELECT 1",
+]
+
+
+@pytest.fixture
+async def confined(host, fresh_database):
+    data = host()
+    await data.create("tasks", {"id": "a", "n": 1})
+    await Documents(data.store, Scope("other", "dev")).create("secret", {"id": "s"})
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        connection.execute(
+            "CREATE OR REPLACE FUNCTION public.own() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'"
+        )
+        connection.execute("DROP OPERATOR IF EXISTS public.<+> (int, int)")
+        connection.execute(
+            "CREATE OPERATOR public.<+> (leftarg = int, rightarg = int, function = int4pl)"
+        )
+    return data
+
+
+async def test_no_statement_gets_anywhere_else(confined):
+    for text in [*ELSEWHERE, *CALLS, *WRITES]:
+        with pytest.raises(AiweError) as caught:
+            await confined.calls.sql([text], [])
+        assert (text, caught.value.code) in [
+            (text, "invalid_sql"),
+            (text, "unknown_collection"),
+        ]
+        assert caught.value.hint
+    assert (await confined.calls.sql(["SELECT id FROM tasks"], [])).rows == [("a",)]
+    assert len(await confined.query("tasks")) == 1
+
+
+async def test_a_value_is_a_value_whatever_it_says(confined):
+    for value in ("x' OR 'a' = 'a", "'; DROP TABLE aiwe.documents_1; --", "\\' OR 1=1 --", "a\0b"):
+        found = await confined.calls.sql(["SELECT id FROM tasks WHERE id = ", ""], [value])
+        assert found.rows == []
+        found = await confined.calls.sql(["SELECT ", " AS x"], [value])
+        assert found.rows == [(value,)]
+
+
+async def test_a_user_who_may_make_no_role_is_told_what_to_grant(postgres, host, refused):
+    with postgres.database() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP ROLE IF EXISTS plain")
+            connection.execute("CREATE ROLE plain LOGIN")
+            name = connection.info.dbname
+            connection.execute(f"GRANT CREATE, TEMPORARY ON DATABASE {name} TO plain".encode())
+        data = host(url.replace("user=postgres", "user=plain"))
+        await data.create("tasks", {"id": "a"})
+        error = await refused(data.calls.sql(["SELECT id FROM tasks"], []), "store_unavailable")
+        assert "GRANT aiwe_reader TO plain;" in error.hint
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "DO $$ BEGIN CREATE ROLE aiwe_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+            )
+            connection.execute("GRANT aiwe_reader TO plain")
+        assert (await data.calls.sql(["SELECT id FROM tasks"], [])).rows == [("a",)]
+        await data.store.close()
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP OWNED BY plain")
+            connection.execute("DROP ROLE plain")
+
+
 # ── settings ──
 
 

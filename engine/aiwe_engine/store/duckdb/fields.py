@@ -8,20 +8,14 @@ set. What was noted stays, though the documents go. A null says nothing of a fie
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import IntFlag
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from aiwe_engine.store.documents import Document
+from aiwe_engine.store.kinds import LARGEST, MOST, Columns, Kind, is_name, kind_of
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection
     from aiwe_engine.store.duckdb.sql import Sql
-
-MOST = (
-    1_000  # of one collection: where keys are data, the rest is reached through the whole document
-)
-LONGEST = 200  # characters of a name
-_LARGEST = (1 << 63) - 1  # an integer beyond it is a number like any other
 
 CATALOG = """
 CREATE TABLE IF NOT EXISTS fields (
@@ -30,26 +24,6 @@ CREATE TABLE IF NOT EXISTS fields (
 """
 
 
-class Kind(IntFlag):
-    """What a field holds in some document."""
-
-    NOTHING = 0
-    BOOLEAN = 1
-    INTEGER = 2
-    NUMBER = 4
-    STRING = 8
-    NESTED = 16
-
-
-_KINDS: dict[type, Kind] = {
-    type(None): Kind.NOTHING,
-    bool: Kind.BOOLEAN,
-    int: Kind.INTEGER,
-    float: Kind.NUMBER,
-    str: Kind.STRING,
-    list: Kind.NESTED,
-    dict: Kind.NESTED,
-}
 _JSON = {
     "NULL": Kind.NOTHING,
     "BOOLEAN": Kind.BOOLEAN,
@@ -61,7 +35,6 @@ _JSON = {
     "ARRAY": Kind.NESTED,
     "OBJECT": Kind.NESTED,
 }
-Columns: TypeAlias = dict[str, Kind]  # by the name of a field, in the order in which they came
 _NONE: Columns = {}  # one and the same, so that a change is seen
 
 
@@ -103,7 +76,7 @@ class Fields:
                 kind = value.__class__
                 if (name, kind) not in noted:
                     new[name, kind] = new.get((name, kind), Kind.NOTHING) | kind_of(value)
-                elif kind is int and not -_LARGEST <= value <= _LARGEST:
+                elif kind is int and not -LARGEST <= value <= LARGEST:
                     new[name, float] = Kind.NUMBER
         return self._widen(number, new) if new else None
 
@@ -122,7 +95,7 @@ class Fields:
         changed: Columns = {}
         for (name, _), kind in new.items():
             known = columns.get(name)
-            if known is None and (len(columns) >= MOST or not _is_name(name)):
+            if known is None and (len(columns) >= MOST or not is_name(name)):
                 continue
             columns[name] = changed[name] = kind | (known or Kind.NOTHING)
         self._columns[number] = columns
@@ -138,7 +111,7 @@ class Fields:
         ).fetchall()
         columns: Columns = {}
         for name, kinds in rows:
-            if _is_name(name):
+            if is_name(name):
                 columns[name] = Kind.NOTHING
                 for kind in kinds:
                     columns[name] |= _JSON.get(kind, Kind.NESTED)
@@ -169,15 +142,3 @@ class Note:
             "ON CONFLICT DO UPDATE SET kinds = excluded.kinds"
         )
         return text, [self.number, list(self.changed), [int(k) for k in self.changed.values()]]
-
-
-def kind_of(value: Any) -> Kind:
-    """What a JSON value is."""
-    if value.__class__ is int and not -_LARGEST <= value <= _LARGEST:
-        return Kind.NUMBER
-    return _KINDS.get(value.__class__, Kind.NESTED)
-
-
-def _is_name(name: str) -> bool:
-    """Whether a column can be called so."""
-    return 0 < len(name) <= LONGEST and "\0" not in name

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from aiwe_engine.protocols import Scope
+from aiwe_engine.store.declared import wanted
 from aiwe_engine.store.definitions import Definition, not_unique, parse, unfit
 from aiwe_engine.store.duckdb import sql
-from aiwe_engine.store.duckdb.columns import Column, wanted
+from aiwe_engine.store.duckdb.columns import Column
 from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.rows import Place
 from aiwe_engine.store.unique import stored_keys

@@ -1,54 +1,32 @@
 """What DuckDB answers to an author's statement, as JSON values and as sentences.
 
-Values keep what JSON can say: what it cannot (NaN, the infinities) is null, times are ISO 8601 in
-UTC as documents have them. Errors speak of the author's text and of nothing below it.
+Errors speak of the author's text and of nothing below it.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
-from math import isfinite
 from typing import Any
-from uuid import UUID
-
-import orjson
 
 from aiwe_engine.errors import AiweError
 from aiwe_engine.store.duckdb.database import too_large
 from aiwe_engine.store.statement import Statement, invalid_sql, nearest
+from aiwe_engine.store.values import datetime_of, integer_of, json_of, number_of, value_of
 
 Row = tuple[Any, ...]
 
 _PLAIN = {"BOOLEAN", "VARCHAR", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT"}
 _PLAIN |= {"UINTEGER", "UBIGINT", '"NULL"'}
-_LARGEST_INTEGER = (1 << 64) - 1
 _PLACE = re.compile(r"\n\n?LINE (\d+): (.*)\n( *)\^")
 _UNKNOWN_COLUMN = re.compile(r'(?:Referenced column|column named) "([^"]*)"')
 _KIND = re.compile(r"\A(?:[A-Z][A-Za-z]* )+Error: ")
 _CANDIDATES = re.compile(r"\n\s*(?:Candidate|Did you mean|Possible solutions).*", re.DOTALL)
 
 
-def names(columns: list[str]) -> tuple[str, ...]:
-    """Names of their own for columns: a second `id` is `id_1`, as DuckDB has it in a subquery."""
-    taken: set[str] = set()
-    result = []
-    for name in columns:
-        free, count = name, 0
-        while free in taken:
-            count += 1
-            free = f"{name}_{count}"
-        taken.add(free)
-        result.append(free)
-    return tuple(result)
-
-
 def values(types: list[str], rows: list[Row]) -> list[Row]:
     """The rows with JSON values in the place of the database's."""
-    writers = [None if kind in _PLAIN else _WRITERS.get(kind, _any) for kind in types]
+    writers = [None if kind in _PLAIN else _WRITERS.get(kind, value_of) for kind in types]
     if not any(writers):
         return rows
     columns = [
@@ -58,78 +36,13 @@ def values(types: list[str], rows: list[Row]) -> list[Row]:
     return list(zip(*columns, strict=True))
 
 
-def _number(value: float) -> float | None:
-    return value if isfinite(value) else None
-
-
-def _json(value: str) -> Any:
-    """A JSON text goes on as it is, if it is one: the database's type does not promise it."""
-    try:
-        orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return value
-    return orjson.Fragment(value)
-
-
-def _datetime(value: datetime | str) -> str:
-    if isinstance(value, str):  # a year that Python has not
-        return value
-    if value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    fraction = "milliseconds" if value.microsecond % 1000 == 0 else "microseconds"
-    return value.isoformat(timespec=fraction) + "Z"
-
-
-def _integer(value: int) -> int | float:
-    return value if -(1 << 63) <= value <= _LARGEST_INTEGER else float(value)
-
-
-def _decimal(value: Decimal) -> int | float:
-    return (
-        int(value) if value == value.to_integral_value() and abs(value) < 1 << 53 else float(value)
-    )
-
-
-def _any(value: Any) -> Any:
-    """A value of any type, also of those within lists, structs and maps."""
-    for kind, write in _BY_CLASS:
-        if isinstance(value, kind):
-            return write(value)
-    return value if isinstance(value, bool | str | None) else str(value)
-
-
-def _list(value: Any) -> list[Any]:
-    return [_any(item) for item in value]
-
-
-def _object(value: dict[Any, Any]) -> dict[str, Any]:
-    return {_key(name): _any(item) for name, item in value.items()}
-
-
-def _key(name: Any) -> str:
-    """A key of a map, which may be of any type."""
-    return name if isinstance(name, str) else orjson.dumps(_any(name)).decode().strip('"')
-
-
-_BY_CLASS: list[tuple[type | tuple[type, ...], Callable[[Any], Any]]] = [
-    (bool, bool),
-    (int, _integer),
-    (float, _number),
-    (Decimal, _decimal),
-    (datetime, _datetime),
-    ((date, time), lambda value: value.isoformat()),
-    (dict, _object),
-    ((list, tuple), _list),
-    (bytes, lambda value: b64encode(value).decode()),
-    ((timedelta, UUID), str),
-]
 _WRITERS: dict[str, Callable[[Any], Any]] = {
-    "DOUBLE": _number,
-    "FLOAT": _number,
-    "JSON": _json,
-    "JSON[]": lambda value: [None if item is None else _json(item) for item in value],
-    "HUGEINT": _integer,
-    "TIMESTAMP": _datetime,
+    "DOUBLE": number_of,
+    "FLOAT": number_of,
+    "JSON": json_of,
+    "JSON[]": lambda value: [None if item is None else json_of(item) for item in value],
+    "HUGEINT": integer_of,
+    "TIMESTAMP": datetime_of,
 }
 
 

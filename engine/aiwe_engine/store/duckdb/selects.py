@@ -25,6 +25,7 @@ from aiwe_engine.store.guard import guard_of
 from aiwe_engine.store.lane import Lane, deliver
 from aiwe_engine.store.repository import Answer, Overlays
 from aiwe_engine.store.statement import Statement, compose
+from aiwe_engine.store.values import names
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection
@@ -191,7 +192,7 @@ class Selects:
                     hint="Aggregate, name the columns that are needed, or page with LIMIT.",
                 )
             found += rows
-        return Table(outcome.names([str(column[0]) for column in described]), tuple(types), found)
+        return Table(names([str(column[0]) for column in described]), tuple(types), found)
 
 
 def _parameter(value: Any) -> Any:

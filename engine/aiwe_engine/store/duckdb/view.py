@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 
 from aiwe_engine.store.duckdb.columns import Column, pointer
-from aiwe_engine.store.duckdb.fields import Columns, Kind, kind_of
 from aiwe_engine.store.duckdb.sql import overlaid
 from aiwe_engine.store.duckdb.syntax import Reading
 from aiwe_engine.store.guard import Guard
+from aiwe_engine.store.kinds import Columns, Kind, free_name, kind_of, type_of
 from aiwe_engine.store.repository import Overlay
 
 WHOLE = "_doc"  # a column with all of the document, where a statement names it
@@ -90,14 +90,14 @@ class Table:
         later one gets a number, as DuckDB does it with columns of one name.
         """
         taken: set[str] = set()
-        fields = [_Field(_free("id", taken), "id", "")]
-        end = [_free(name, taken) for name in _ENGINE]
+        fields = [_Field(free_name("id", taken), "id", "")]
+        end = [free_name(name, taken) for name in _ENGINE]
         typed = {column.field: column for column in self._typed()}
         kinds = self._kinds()
         for name in dict.fromkeys((*kinds, *typed)):
             if name in _ENGINE or name == "id":
                 continue
-            free, column, kind = _free(name, taken), typed.get(name), kinds.get(name)
+            free, column, kind = free_name(name, taken), typed.get(name), kinds.get(name)
             if column is not None and column.exact and self.overlay is None:
                 fields.append(_Field(free, column.column, ""))
             elif column is not None and not kind:
@@ -170,23 +170,6 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """A text as SQL has it."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def type_of(kind: Kind) -> str:
-    """The type of the column for a field that holds values of these kinds."""
-    if kind in (Kind.NUMBER, Kind.INTEGER | Kind.NUMBER):
-        return "DOUBLE"
-    names = {Kind.INTEGER: "BIGINT", Kind.BOOLEAN: "BOOLEAN", Kind.STRING: "VARCHAR"}
-    return names.get(kind, "JSON")
-
-
-def _free(name: str, taken: set[str]) -> str:
-    free, count = name, 0
-    while free.lower() in taken:
-        count += 1
-        free = f"{name}_{count}"
-    taken.add(free.lower())
-    return free
 
 
 def _placed(fields: Iterable[_Field]) -> list[_Field]:

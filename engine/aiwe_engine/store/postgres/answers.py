@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiwe_engine.errors import RequestError
-from aiwe_engine.store.postgres.connections import Connection
+from aiwe_engine.store.postgres.connections import Connection, streamed
 from aiwe_engine.store.postgres.question import count, find
 from aiwe_engine.store.postgres.statements import Sql, Table
 from aiwe_engine.store.repository import Question
@@ -44,14 +44,15 @@ async def _texts(connection: Connection, statement: Sql, limit: int) -> list[byt
     texts: list[bytes] = []
     size = 0
     text, values = statement
-    async for (data,) in connection.cursor().stream(text.encode(), values, size=PORTION):
-        found = data.encode()
-        texts.append(found)
-        size += len(found)
-        if size > limit:
-            raise RequestError(
-                f"The query finds over {limit:,} bytes of documents",
-                code="result_too_large",
-                hint="Page through them with limit and offset, or filter more.",
-            )
+    async with streamed(connection.cursor(), text, values, PORTION) as rows:
+        async for (data,) in rows:
+            found = data.encode()
+            texts.append(found)
+            size += len(found)
+            if size > limit:
+                raise RequestError(
+                    f"The query finds over {limit:,} bytes of documents",
+                    code="result_too_large",
+                    hint="Page through them with limit and offset, or filter more.",
+                )
     return texts

@@ -23,6 +23,7 @@ from aiwe_engine.store.postgres import statements
 from aiwe_engine.store.postgres.connections import Connection
 from aiwe_engine.store.postgres.failure import STALE
 from aiwe_engine.store.postgres.fields import RANK
+from aiwe_engine.store.postgres.shapes import CATALOG as FIELDS
 from aiwe_engine.store.postgres.statements import Table
 from aiwe_engine.store.rows import Place
 
@@ -54,7 +55,7 @@ BEGIN
     END IF;
     RETURN true;
 END $$;
-{RANK}"""
+{RANK}{FIELDS}"""
 # Which folds the case of one character at a time, as DuckDB does; the first that there is.
 _FOLDINGS = ("pg_c_utf8", "C.utf8", "und-x-icu", "default")
 _COLUMNS = "app, env, name, number, version, definition"

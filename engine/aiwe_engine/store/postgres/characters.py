@@ -20,6 +20,20 @@ def text_for(value: str) -> str:
     return value
 
 
+def text_of(value: str) -> str:
+    """The text that stands in `jsonb` so."""
+    if "\1" in value:
+        return value.replace("\1\1", "\0").replace("\1\2", "\1")
+    return value
+
+
+def json_of(text: str) -> str:
+    """The JSON text of what stands in `jsonb`."""
+    if "\\u0001" in text:
+        return text.replace("\\u0001\\u0001", "\\u0000").replace("\\u0001\\u0002", "\\u0001")
+    return text
+
+
 def json_for(text: str) -> str | None:
     """JSON text that `jsonb` takes; None where it takes the text as it is."""
     if "\\u0000" not in text and "\\u0001" not in text:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -17,7 +17,7 @@ import psycopg
 from psycopg import AsyncRawCursor
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.types.array import ListBinaryDumper
-from psycopg.types.string import StrBinaryDumper
+from psycopg.types.string import StrBinaryDumper, TextLoader
 
 from aiwe_engine.store.postgres.address import Address
 from aiwe_engine.store.postgres.failure import closed
@@ -29,6 +29,7 @@ IDLE = 300.0  # seconds after which a connection that nobody needs is closed
 # The same for everybody, whatever is set for the database or the user.
 _SESSION = """
 SELECT set_config('search_path', 'pg_catalog', false),
+       set_config('timezone', 'UTC', false),
        set_config('standard_conforming_strings', 'on', false),
        set_config('default_transaction_isolation', 'read committed', false),
        set_config('default_transaction_read_only', 'off', false),
@@ -53,6 +54,7 @@ class Connections:
         self.address = address
         self._free = asyncio.Semaphore(most)
         self._idle: list[tuple[float, Connection]] = []  # since when; the latest last
+        self._used: set[Connection] = set()
         self._closed = False
 
     @asynccontextmanager
@@ -65,16 +67,19 @@ class Connections:
         """
         async with self._free:
             connection = await self._take()
+            self._used.add(connection)
             try:
                 yield connection
             finally:
+                self._used.discard(connection)
                 await self._give_back(connection)
 
     async def close(self) -> None:
-        """Closes what is idle; what is in use is closed when it is given back."""
+        """Closes all, also those that transactions hold: what they have done is undone."""
         self._closed = True
-        while self._idle:
-            await self._idle.pop()[1].close()
+        for connection in [*self._used, *(connection for _, connection in self._idle)]:
+            await connection.close()
+        self._idle.clear()
 
     async def _take(self) -> Connection:
         while self._idle and not self._closed:
@@ -87,10 +92,16 @@ class Connections:
         connection = await psycopg.AsyncConnection.connect(
             autocommit=True, cursor_factory=AsyncRawCursor, **self.address.parameters()
         )
-        # Of ten thousand documents in an array, the text form takes a second to quote.
-        connection.adapters.register_dumper(str, StrBinaryDumper)
-        connection.adapters.register_dumper(list, ListBinaryDumper)
-        await connection.execute(_SESSION, prepare=False)
+        try:
+            # Of ten thousand documents in an array, the text form takes a second to quote.
+            connection.adapters.register_dumper(str, StrBinaryDumper)
+            connection.adapters.register_dumper(list, ListBinaryDumper)
+            for name in ("json", "jsonb"):  # goes on as it is
+                connection.adapters.register_loader(name, TextLoader)
+            await connection.execute(_SESSION, prepare=False)
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
     async def _give_back(self, connection: Connection) -> None:
@@ -121,3 +132,16 @@ def lives(connection: Connection) -> bool:
     except psycopg.OperationalError:
         return False
     return connection.pgconn.status == ConnStatus.OK
+
+
+@asynccontextmanager
+async def streamed(
+    cursor: Cursor, text: str, values: list[Any], portion: int
+) -> AsyncIterator[AsyncIterator[tuple[Any, ...]]]:
+    """The rows that a statement finds, as they come; what is not taken any more is broken off."""
+    rows = cursor.stream(text.encode(), values, size=portion)
+    try:
+        yield rows
+    finally:
+        if isinstance(rows, AsyncGenerator):
+            await rows.aclose()

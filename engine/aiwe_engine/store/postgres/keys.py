@@ -14,6 +14,7 @@ from aiwe_engine.store.changes import Change
 from aiwe_engine.store.group import Result, apply, brought, effect
 from aiwe_engine.store.postgres import statements
 from aiwe_engine.store.postgres.connections import Connection
+from aiwe_engine.store.postgres.shapes import Noting
 from aiwe_engine.store.postgres.statements import Sql, Table
 from aiwe_engine.store.rows import Place, TableRows
 from aiwe_engine.store.unique import UniqueKeys, stored_keys
@@ -89,12 +90,15 @@ class Keys:
                         await holders.look_up(connection, unforeseen.keys)
 
 
-async def left_by(rows: TableRows, table: Table) -> AsyncIterator[Sql]:
+async def left_by(rows: TableRows, table: Table, noting: Noting) -> AsyncIterator[Sql]:
     """The statements that store what the changes of a collection leave behind.
 
     Between any two of them the loop goes on: what many documents are made of takes its time.
     """
     left = effect(rows)
+    said = noting.statement(table, [*left.changed, *left.new])
+    if said is not None:
+        yield said
     if left.gone:
         yield statements.delete(table, left.gone)
     for make, documents in ((statements.change, left.changed), (statements.insert, left.new)):

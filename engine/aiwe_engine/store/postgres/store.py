@@ -29,7 +29,8 @@ from aiwe_engine.store.postgres.history import write_migrations
 from aiwe_engine.store.postgres.migration import Migration
 from aiwe_engine.store.postgres.reader import Reader
 from aiwe_engine.store.postgres.repository import PostgresRepository
-from aiwe_engine.store.postgres.selects import not_available
+from aiwe_engine.store.postgres.selects import Selects
+from aiwe_engine.store.postgres.shapes import Shapes
 from aiwe_engine.store.postgres.snapshot import PostgresSnapshot
 from aiwe_engine.store.postgres.transaction import Native, PostgresTransaction, beginning
 from aiwe_engine.store.postgres.writer import Writer
@@ -53,7 +54,9 @@ class PostgresStore:
         self._transactions = asyncio.Semaphore(settings.data_connections // 2)
         self._catalog = Catalog()
         self._reader = Reader(self._connections, self._catalog, settings)
-        self._writer = Writer(self._connections, self._catalog, self._native)
+        self._selects = Selects(self._connections, self._catalog, settings)
+        self._shapes = Shapes()
+        self._writer = Writer(self._connections, self._catalog, self._shapes, self._native)
         self.ids = Ids()
         self._opening: asyncio.Task[None] | None = None
         self._closed = False
@@ -62,6 +65,7 @@ class PostgresStore:
         """Other limits of documents, results and queries, from the next call on."""
         self._limit = settings.document_limit
         self._reader.configure(settings)
+        self._selects.configure(settings)
 
     def warm(self) -> None:
         """Reads the catalog in the background, for a quick first call; says where that fails."""
@@ -136,9 +140,10 @@ class PostgresStore:
         self._check_open()
         return self._reader.ask(question)
 
-    async def sql(self, scope: Scope, texts: list[str], values: list[Any]) -> Table:  # noqa: ARG002
-        """Refuses: it is not there yet."""
-        raise not_available()
+    def sql(self, scope: Scope, texts: list[str], values: list[Any]) -> Awaitable[Table]:
+        """What a SELECT finds."""
+        self._check_open()
+        return self._selects.ask(scope, texts, values)
 
     def write(self, change: Change[Result]) -> Awaitable[Result]:
         """Gives a change its place in the line of its app."""
@@ -218,7 +223,15 @@ class PostgresStore:
             await self._connections.close()
 
     def _native(self, connection: Connection) -> Native:
-        return Native(connection, self._catalog, self.ids, self, self._connections.address)
+        return Native(
+            connection,
+            self._catalog,
+            self._shapes.note(),
+            self._selects,
+            self.ids,
+            self,
+            self._connections.address,
+        )
 
     async def _ready(self) -> None:
         self._check_open()

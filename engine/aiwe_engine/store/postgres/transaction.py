@@ -41,7 +41,8 @@ from aiwe_engine.store.postgres.gate import ENTER, WAIT
 from aiwe_engine.store.postgres.keys import Keys, left_by
 from aiwe_engine.store.postgres.question import matching
 from aiwe_engine.store.postgres.repository import PostgresRepository
-from aiwe_engine.store.postgres.selects import not_available
+from aiwe_engine.store.postgres.selects import Selects
+from aiwe_engine.store.postgres.shapes import Noting
 from aiwe_engine.store.postgres.statements import Sql, Table
 from aiwe_engine.store.repository import Question
 from aiwe_engine.store.rows import Place, TableRows
@@ -70,6 +71,8 @@ class Native:
     Args:
         connection: on which it was begun.
         catalog: what the process knows of collections.
+        noting: what it says of the shapes of documents.
+        selects: runs authors' statements.
         ids: makes ids.
         limits: of documents and results.
         address: of the server, as people may see it.
@@ -78,9 +81,17 @@ class Native:
     is_open = True
 
     def __init__(
-        self, connection: Connection, catalog: Catalog, ids: Ids, limits: Limits, address: object
+        self,
+        connection: Connection,
+        catalog: Catalog,
+        noting: Noting,
+        selects: Selects,
+        ids: Ids,
+        limits: Limits,
+        address: object,
     ) -> None:
         self._connection, self._catalog = connection, catalog
+        self._noting, self._selects = noting, selects
         self._limits, self._address = limits, address
         self._tables: dict[Place, Table | None] = {}  # as the transaction sees them
         self._locked: set[Place] = set()  # nobody declares anything of these meanwhile
@@ -129,9 +140,11 @@ class Native:
 
         return await self._do(work, collection)
 
-    async def sql(self, scope: Scope, texts: list[str], values: list[Any]) -> protocols.Table:  # noqa: ARG002
-        """Refuses: it is not there yet."""
-        raise not_available()
+    async def sql(self, scope: Scope, texts: list[str], values: list[Any]) -> protocols.Table:
+        """What a SELECT finds."""
+        return await self._do(
+            partial(self._selects.within, self._connection, scope, texts, values), ""
+        )
 
     async def write(self, change: Change[Result]) -> Result:
         """Does a change, for the transaction alone."""
@@ -182,6 +195,7 @@ class Native:
             if cause is not None and is_lost(cause):
                 raise unknown(cause, self._address) from cause
             raise
+        self._noting.done()
         for place in self._locked:
             table = self._tables[place]
             if table is not None:
@@ -211,7 +225,7 @@ class Native:
         for place, own in rows.items():
             if own.after:
                 made = tables.get(place) or await self._make(place)
-                async for text, values in left_by(own, made):
+                async for text, values in left_by(own, made, self._noting):
                     await self._connection.execute(text.encode(), values)
         return outcome
 

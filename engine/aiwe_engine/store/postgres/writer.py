@@ -38,6 +38,7 @@ from aiwe_engine.store.postgres.gate import Gate
 from aiwe_engine.store.postgres.gathering import Gathering
 from aiwe_engine.store.postgres.keys import Keys, left_by
 from aiwe_engine.store.postgres.migration import Migration
+from aiwe_engine.store.postgres.shapes import Noting, Shapes
 from aiwe_engine.store.postgres.statements import Sql, Table
 from aiwe_engine.store.postgres.transaction import Native
 from aiwe_engine.store.rows import Place, TableRows
@@ -56,8 +57,10 @@ PAUSE = 0.002  # seconds before another attempt, on the average
 class Writer:
     """What writes, outside of the transactions of programs."""
 
-    def __init__(self, connections: Connections, catalog: Catalog, begin: Begin) -> None:
-        self._connections, self._catalog = connections, catalog
+    def __init__(
+        self, connections: Connections, catalog: Catalog, shapes: Shapes, begin: Begin
+    ) -> None:
+        self._connections, self._catalog, self._shapes = connections, catalog, shapes
         self._begin = begin
         self._gate = Gate()
         self._lines: dict[tuple[str, str], Gathering[Waiting]] = {}
@@ -104,7 +107,7 @@ class Writer:
     async def _commit(self, group: list[Job]) -> list[Outcome]:
         """Does a group until it is done or cannot be; what became of each change."""
         for attempt in range(1, ATTEMPTS + 1):
-            transaction = _Group(self._catalog, self._gate, group, attempt)
+            transaction = _Group(self._catalog, self._shapes.note(), self._gate, group, attempt)
             try:
                 async with self._connections.one() as connection:
                     return await transaction.run(connection)
@@ -155,8 +158,10 @@ class _Group:
         is_ending: the end was sent: only the answer tells whether it is stored.
     """
 
-    def __init__(self, catalog: Catalog, gate: Gate, group: list[Job], attempt: int) -> None:
-        self._catalog, self._gate = catalog, gate
+    def __init__(
+        self, catalog: Catalog, noting: Noting, gate: Gate, group: list[Job], attempt: int
+    ) -> None:
+        self._catalog, self._noting, self._gate = catalog, noting, gate
         self._group, self._attempt = group, attempt
         self._rows: dict[Place, TableRows] = {}
         self._tables: dict[Place, Table] = {}
@@ -238,10 +243,11 @@ class _Group:
                 await self._begin(connection)
                 for rows in changed:
                     table = made.get(rows.place) or self._tables[rows.place]
-                    async for sql in left_by(rows, table):
+                    async for sql in left_by(rows, table, self._noting):
                         await _send(connection, sql)
                 self.is_ending = True
                 await connection.execute("COMMIT", prepare=False)
+        self._noting.done()
         for place, table in made.items():
             self._catalog.keep(place, table)
 
