@@ -2,7 +2,7 @@
 
 It belongs to the store's own user, so whoever may read the view need not read what is below it. What
 confines the caller stands in it as a condition that nothing of the author's comes before
-(`security_barrier`).
+(`security_barrier`). Texts sort by code point, whatever language the database sorts by.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class View:
     def columns(self) -> dict[str, str]:
         """What gives their values, in the order in which a document has its fields."""
         taken: set[str] = set()
-        columns = {free_name("id", taken): 'id COLLATE "default"'}
+        columns = {free_name("id", taken): "id"}
         end = [free_name(name, taken) for name in _ENGINE[1:]]
         declared = wanted(self.table.definition)
         typed = {name: kind for name, kind in declared.items() if kind != "JSON"}
@@ -101,5 +101,5 @@ def quoted(name: str) -> str:
 
 
 def _source(kind: str, name: str) -> str:
-    text = f"(doc ->> {literal(text_for(name))})"
+    text = f"((doc ->> {literal(text_for(name))}) COLLATE \"C\")"
     return _SOURCES[kind].format(f"(doc -> {literal(text_for(name))})", text)
