@@ -24,7 +24,6 @@ DEPENDENCIES = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["
 DISTRIBUTIONS = {"backports": "backports-zstd", "py-mini-racer": "mini-racer"}
 COMES_WITH = {
     "certifi": "httpx",
-    "psycopg-pool": "psycopg",
     "yarl": "aiohttp",
     "traitlets": "jupyter-server",
     "ipython": "ipykernel",

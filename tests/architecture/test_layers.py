@@ -47,7 +47,6 @@ VENDORS = {
     "duckdb": ("aiwe_engine.store", "aiwe_engine.transfer.parquet"),
     "jsonschema_rs": ("aiwe_engine.store.schemas",),
     "psycopg": ("aiwe_engine.store.postgres",),
-    "psycopg_pool": ("aiwe_engine.store.postgres",),
     "py_mini_racer": ("aiwe_engine.runtime", "aiwe_engine.programs"),
     "limits": ("aiwe_engine.rates",),
     "uvicorn": ("aiwe_engine.http", "aiwe_engine.serve"),

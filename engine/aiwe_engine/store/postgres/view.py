@@ -101,5 +101,5 @@ def quoted(name: str) -> str:
 
 
 def _source(kind: str, name: str) -> str:
-    text = f"((doc ->> {literal(text_for(name))}) COLLATE \"C\")"
+    text = f'((doc ->> {literal(text_for(name))}) COLLATE "C")'
     return _SOURCES[kind].format(f"(doc -> {literal(text_for(name))})", text)
