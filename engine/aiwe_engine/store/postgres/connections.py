@@ -8,6 +8,7 @@ before it is used again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import select
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -24,6 +25,9 @@ from aiwe_engine.store.postgres.failure import closed
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
 Cursor: TypeAlias = psycopg.AsyncCursor[tuple[Any, ...]]
+
+# It warns of each pipeline that fails, which is told to whoever waits for it, or met by another attempt.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 IDLE = 300.0  # seconds after which a connection that nobody needs is closed
 # The same for everybody, whatever is set for the database or the user.
