@@ -197,10 +197,12 @@ class Data:
         return _page(await documents.query(collection, where, options))
 
     async def _first(self, documents: Documents, args: list[Any]) -> Any:
-        collection, where = _padded(args, 2)
+        collection, where, options = _padded(args, 3)
         if isinstance(where, dict):
-            where = {**where, "limit": 1}
-        found = await documents.query(collection, where or {"limit": 1}, {})
+            where = {name: value for name, value in where.items() if name != "limit"}
+        if options is None or isinstance(options, dict):
+            options = {**(options or {}), "limit": 1}
+        found = await documents.query(collection, where, options)
         return _document(found[0]) if found else None
 
     async def _count(self, documents: Documents, args: list[Any]) -> Any:

@@ -202,7 +202,8 @@ class _Parser:
                     f'"{name}" stands beside operators of "{".".join(path)}"',
                     "A field is compared either with a value or by operators, not both.",
                 )
-            raise invalid(f"{name} is not an operator", nearest(name, FIELD_OPERATORS))
+            hint = _ELSEWHERE.get(name) or nearest(name, FIELD_OPERATORS)
+            raise invalid(f"{name} is not an operator", hint)
         return make(path, name, operand)
 
     def _equal(self, path: Path, value: Json, depth: int) -> Condition:
@@ -289,6 +290,16 @@ _OPERATORS: dict[str, Callable[[Path, str, Json], Condition]] = {
     "$ilike": _like,
     "$exists": _exists,
     "$contains": _contains,
+}
+
+_ELSEWHERE = {  # what other databases call it
+    "$regex": 'Use $like: "A%" begins with A, "%a%" has an a in it; $ilike takes large letters for small.',
+    "$startsWith": 'Use $like: "A%".',
+    "$endsWith": 'Use $like: "%a".',
+    "$elemMatch": "Use $contains for an element that is a plain value.",
+    "$all": "Use $and with a $contains for each element.",
+    "$size": "Keep the number in a field of its own.",
+    "$between": "Use $gte and $lte together.",
 }
 
 FIELD_OPERATORS = ["$eq", "$ne", "$not", *_OPERATORS]

@@ -36,7 +36,7 @@ def parse(change: Json) -> list[Step]:
     steps = []
     for operator, fields in change.items():
         if operator not in _OPERATORS:
-            hint = nearest(operator, list(_OPERATORS))
+            hint = _ELSEWHERE.get(operator) or nearest(operator, list(_OPERATORS))
             if not operator.startswith("$"):
                 hint = f"Write {{ $set: {{ {operator}: … }} }}, or use update."
             raise _invalid(f"{operator} is not an operator of modify", hint)
@@ -72,6 +72,13 @@ def _step(operator: str, name: str, operand: Json) -> Step:
         raise _invalid(f"{path[0]} is the engine's", "Leave it out.")
     if operator == "$inc" and not _is_number(operand):
         raise _invalid(f'$inc of "{name}" takes a number', f"Write {{ $inc: {{ {name}: 1 }} }}.")
+    if operator in ("$push", "$pull") and isinstance(operand, dict):
+        within = next((key for key in operand if key.startswith("$")), None)
+        if within is not None:
+            raise _invalid(
+                f'{operator} of "{name}" takes one value; it knows no {within}',
+                "For several values get the document and update the array, in a transaction.",
+            )
     if operator in ("$min", "$max") and not (_is_number(operand) or isinstance(operand, str)):
         raise _invalid(
             f'{operator} of "{name}" takes a number or a string',
@@ -178,6 +185,8 @@ def _invalid(message: str, hint: str) -> RequestError:
     return RequestError(message, code="invalid_change", hint=hint)
 
 
+_IN_TRANSACTION = "Get the document and update the field, in DataRepository.transaction."
+_ELSEWHERE = dict.fromkeys(("$addToSet", "$mul", "$rename", "$pop", "$pullAll"), _IN_TRANSACTION)
 _OPERATORS: dict[str, Callable[[dict[str, Any], Step], None]] = {
     "$inc": _inc,
     "$push": _push,

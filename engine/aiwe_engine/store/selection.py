@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from aiwe_engine.types import Json
 OPTIONS = ("limit", "offset", "cursor", "sort", "fields")
 MOST = 1_000_000_000
 MOST_KEYS = 32
+_DIRECTION = re.compile(r"[-+]?(\S+?)(?:\s+|:)(asc|desc)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,11 @@ def _sort(value: Json) -> tuple[SortKey, ...]:
 
 
 def _key(name: str) -> SortKey:
+    worded = _DIRECTION.fullmatch(name)
+    if worded:
+        field, direction = worded.groups()
+        right = f"-{field}" if direction.lower() == "desc" else field
+        raise invalid(f'"{name}" is not a field to sort by', f'Write sort: "{right}".')
     if name.startswith("-"):
         return SortKey(path_of(name[1:]), descending=True)
     return SortKey(path_of(name.removeprefix("+")))

@@ -55,6 +55,17 @@ app.get("/failure/:what", async (req) => {
     sync_later: () => DataRepository.sync.transaction(() => 1),
     sync_other_name: () => DataRepository.sync.find("tasks"),
     bigint: () => DataRepository.create("tasks", { n: 10n }),
+    undefined_inside: () => DataRepository.deleteMany("tasks", { $and: [{ owner: undefined }] }),
+    undefined_operand: () => DataRepository.count("tasks", { n: { $in: [1, undefined] } }),
+    function_filter: () => DataRepository.query("tasks", (task) => task.done),
+    expression: () => DataRepository.query("tasks", { title: /milk/ }),
+    not_a_number: () => DataRepository.count("tasks", { n: NaN }),
+    regex: () => DataRepository.query("tasks", { title: { $regex: "milk" } }),
+    delete_if: () => DataRepository.delete("tasks", "x", { ifVersion: 1 }),
+    modify_if: () => DataRepository.modify("tasks", "x", { $inc: { n: 1 } }, { ifVersion: 1 }),
+    begin: () => DataRepository.beginTransaction(),
+    rollback: () => DataRepository.transaction((tx) => tx.rollback()),
+    promise: () => DataRepository.sql`SELECT * FROM tasks WHERE ${Promise.resolve(1)}`,
   };
   try {
     await calls[req.params.what]();
@@ -103,6 +114,17 @@ FAILURES = {
     "sync_later": ("unknown_call", "await DataRepository.transaction"),
     "sync_other_name": ("unknown_call", "DataRepository.sync.query"),
     "bigint": ("not_json", "BigInt"),
+    "undefined_inside": ("invalid_filter", "null"),
+    "undefined_operand": ("invalid_filter", "null"),
+    "function_filter": ("invalid_filter", "status"),
+    "expression": ("invalid_filter", "$like"),
+    "not_a_number": ("invalid_filter", "variable"),
+    "regex": ("invalid_filter", "$like"),
+    "delete_if": ("invalid_argument", "transaction"),
+    "modify_if": ("invalid_argument", "update"),
+    "begin": ("unknown_call", "async (tx)"),
+    "rollback": ("unknown_call", "throws"),
+    "promise": ("invalid_sql", "variable"),
 }
 
 
@@ -114,6 +136,23 @@ async def test_what_a_program_does_wrong_is_an_error_with_code_and_hint(tmp_path
             assert (what, answer["code"], answer["is"]) == (what, code, True)
             assert hint in answer["hint"]
         assert await served.code("/unhandled") == (404, "not_found")
+
+
+async def test_options_that_are_undefined_are_not_given_wherever_they_stand(tmp_path):
+    async with bench(tmp_path) as served:
+        await served.serve("""
+          app.get("/", async () => {
+            await DataRepository.createMany("p", [{ n: 1, s: 1 }, { n: 2, s: 1 }, { n: 3, s: 2 }]);
+            const page = { limit: 1, cursor: undefined, sort: "-n" };
+            return [
+              (await DataRepository.query("p", { s: 1, ...page })).map((doc) => doc.n),
+              (await DataRepository.first("p", { s: 1, ...page })).n,
+              (await DataRepository.first("p", { s: 1 }, { sort: "-n" })).n,
+              (await DataRepository.first("p", null, { sort: "-n", fields: ["n"] })).s ?? null,
+            ];
+          });
+        """)
+        assert await served.json("/") == [[2], 2, 2, None]
 
 
 async def test_writes_that_nobody_awaits_are_done_in_order_before_the_answer(tmp_path):

@@ -203,6 +203,8 @@ async def test_only_the_named_fields_come(people):
         {"sort": {"a": 2}},
         {"sort": "a,,b"},
         {"sort": ["a"]},
+        {"sort": "a desc"},
+        {"sort": "b,a:ASC"},
         {"sort": "a'); --\0"},
         {"fields": "title"},
         {"fields": [5]},

@@ -1,18 +1,20 @@
 /**
  * `DataRepository`, the half inside the isolate: it sends each call to the host, which checks and
  * answers. Only what JSON would hide is caught here: `{ owner: undefined }` would arrive as `{}`
- * and find every document.
+ * and find every document, and so would a function.
  */
 import { failure } from "../../runtime/js/failure";
 import type { Receive } from "../../runtime/js/host";
 import type { Internals } from "../../runtime/js/internals";
 import { current, stringify } from "../../runtime/js/invocation";
-import { defineProperty, promiseReject } from "../../runtime/js/platform/primordials";
+import { PromiseCtor, accepts, defineProperty, getter, promiseReject } from "../../runtime/js/platform/primordials";
 import { statement } from "./sql";
 import { type Work, transaction } from "./transaction";
 
 const { keys } = Object;
 const { isArray } = Array;
+const { isFinite } = Number;
+const isRegExp = accepts(getter(RegExp.prototype, "source"));
 
 /** How a call is made, and how one is refused before it is made: with a promise, or at once. */
 export interface Way {
@@ -24,8 +26,12 @@ export interface Way {
 const OTHER_NAMES = {
   find: "query", findOne: "first", findById: "get", all: "list", getAll: "list", insert: "create", add: "create",
   insertMany: "createMany", save: "upsert", set: "upsert", put: "upsert", patch: "update", remove: "delete",
-  destroy: "delete", removeMany: "deleteMany",
+  destroy: "delete", removeMany: "deleteMany", insertOne: "create", findMany: "query", findFirst: "first", findUnique: "get",
+  updateOne: "update", findOneAndUpdate: "modify", increment: "modify", deleteOne: "delete", exists: "count", aggregate: "sql",
 };
+const WHOLE = "A transaction is DataRepository.transaction(async (tx) => { … }): done when its function returns, undone when it throws.";
+const OPTIONS = ["limit", "offset", "cursor", "sort", "fields"];
+const DEEPEST = 40; // of a filter; the host takes fewer levels
 const AT_TOP_LEVEL = "at the top level of a cell or file, or inside init()";
 
 /** What stands behind every repository: names that are no methods, and say which one is. */
@@ -38,6 +44,8 @@ function hints(owner: string): object {
     defineProperty(found, name, { value() { throw error(); }, configurable: true, writable: true });
   hint("transaction", () => unknown(`${owner} has no transaction`, "Use await DataRepository.transaction."));
   hint("define", () => unknown(`${owner} has no define`, `Use DataRepository.define, ${AT_TOP_LEVEL}.`));
+  hint("updateMany", () => unknown(`${owner} has no updateMany`, "Query the documents, and update each in DataRepository.transaction."));
+  for (const name of ["beginTransaction", "begin", "commit", "rollback"]) hint(name, () => unknown(`${owner} has no ${name}`, WHOLE));
   for (const [name, right] of Object.entries(OTHER_NAMES)) {
     hint(name, () => unknown(`${owner} has no ${name}`, `Use ${owner}.${right}.`));
   }
@@ -52,9 +60,11 @@ function unknown(message: string, hint: string): Error {
 function methods(way: Way, behind: object): object {
   const { call } = way;
   const filtered = (method: string, args: [unknown, unknown, ...unknown[]], receive?: Receive) => {
-    const error = undefinedIn(method, args[1]);
+    const error = hiddenIn(method, args[1]);
     return error === null ? call(method, args, receive) : way.refuse(error);
   };
+  const bare = (method: string, args: unknown[], options: unknown) =>
+    options === undefined ? call(method, args) : way.refuse(noOptions(method));
   return {
     __proto__: behind,
     create: (collection: string, doc: object) => call("create", [collection, doc]),
@@ -62,13 +72,13 @@ function methods(way: Way, behind: object): object {
     get: (collection: string, id: string) => call("get", [collection, id]),
     list: (collection: string, options?: object) => call("list", [collection, options], paged),
     query: (collection: string, filter?: object, options?: object) => filtered("query", [collection, filter, options], paged),
-    first: (collection: string, filter?: object) => filtered("first", [collection, filter]),
+    first: (collection: string, filter?: object, options?: object) => filtered("first", [collection, filter, options]),
     count: (collection: string, filter?: object) => filtered("count", [collection, filter]),
     update: (collection: string, id: string, patch: object, options?: object) => call("update", [collection, id, patch, options]),
     replace: (collection: string, id: string, doc: object, options?: object) => call("replace", [collection, id, doc, options]),
     upsert: (collection: string, doc: object) => call("upsert", [collection, doc]),
-    modify: (collection: string, id: string, change: object) => call("modify", [collection, id, change]),
-    delete: (collection: string, id: string) => call("delete", [collection, id]),
+    modify: (collection: string, id: string, change: object, options?: object) => bare("modify", [collection, id, change], options),
+    delete: (collection: string, id: string, options?: object) => bare("delete", [collection, id], options),
     deleteMany: (collection: string, filter: object) => filtered("deleteMany", [collection, filter]),
     sql: (strings: TemplateStringsArray, ...values: unknown[]) => {
       const args = statement(strings, values);
@@ -84,15 +94,50 @@ function paged(answer: any): unknown[] {
   return defineProperty(page, "cursor", { value: cursor, configurable: true, writable: true });
 }
 
-function undefinedIn(method: string, filter: any): Error | null {
-  if (typeof filter !== "object" || filter === null) return null;
-  for (const name of keys(filter)) {
-    if (filter[name] === undefined) {
-      return failure("Error", "invalid_filter", `"${name}" is undefined in the filter of DataRepository.${method}`,
-        "Check the variable, or write null to find documents without the field.", 400);
-    }
+/** What a filter would lose on its way as JSON, and then find other documents than was meant. */
+interface Hidden { place: string; what: string }
+
+function hiddenIn(method: string, filter: unknown): Error | null {
+  const optional = method === "query" || method === "first" ? OPTIONS : [];
+  const hidden = filter === undefined ? null : hiddenAt(filter, "", 0, optional);
+  if (hidden === null) return null;
+  const { place, what } = hidden;
+  const message = place === "" ? `The filter of DataRepository.${method} is ${what}` : `"${place}" is ${what} in the filter of DataRepository.${method}`;
+  return failure("Error", "invalid_filter", message, hintFor(what), 400);
+}
+
+function hiddenAt(value: any, place: string, depth: number, optional: string[] = []): Hidden | null {
+  switch (typeof value) {
+    case "undefined": return { place, what: "undefined" };
+    case "function": case "symbol": return { place, what: `a ${typeof value}` };
+    case "number": return isFinite(value) ? null : { place, what: `${value}` };
+    case "object": break;
+    default: return null;
+  }
+  if (value === null || depth > DEEPEST) return null;
+  if (isRegExp(value)) return { place, what: "a regular expression" };
+  if (value instanceof PromiseCtor) return { place, what: "a promise" };
+  if (typeof value.toJSON === "function") return null;
+  for (const name of keys(value)) {
+    if (depth === 0 && optional.includes(name)) continue;
+    const hidden = hiddenAt(value[name], place === "" ? name : `${place}.${name}`, depth + 1);
+    if (hidden !== null) return hidden;
   }
   return null;
+}
+
+function hintFor(what: string): string {
+  switch (what) {
+    case "a regular expression": return 'Write { name: { $like: "A%" } }, or $ilike for large and small letters alike.';
+    case "a function": return 'Write an object such as { status: "open", age: { $gte: 18 } }.';
+    case "a promise": return "Await it before.";
+    default: return "Check the variable, or write null to find documents without the field.";
+  }
+}
+
+function noOptions(method: string): Error {
+  return failure("TypeError", "invalid_argument", `DataRepository.${method} takes no options`,
+    "ifVersion is an option of update and replace. To delete what has not changed: get, compare and delete it in DataRepository.transaction.", 400);
 }
 
 type Call = Way["call"];

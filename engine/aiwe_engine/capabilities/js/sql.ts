@@ -3,7 +3,7 @@
  * values. What JSON has no form for is marked, so that the host can tell a Date from a string.
  */
 import { failure } from "../../runtime/js/failure";
-import { apply, isArray } from "../../runtime/js/platform/primordials";
+import { PromiseCtor, apply, isArray } from "../../runtime/js/platform/primordials";
 
 const { toISOString, getTime } = Date.prototype;
 const { isFinite } = Number;
@@ -48,12 +48,12 @@ function mark(value: any): unknown {
   if (hasSlot(getTime, value)) {
     return isFinite(apply(getTime as any, value, [])) ? { date: apply(toISOString as any, value, []) } : undefined;
   }
-  return { json: value };
+  return value instanceof PromiseCtor ? undefined : { json: value };
 }
 
 function unusable(value: unknown, number: number): Error {
   const what = value === undefined ? "undefined" : typeof value === "number" || typeof value === "function" || typeof value === "symbol"
-    ? String(value).slice(0, 40) : isArray(value) ? "an array that holds something which is no value" : "an invalid Date";
+    ? String(value).slice(0, 40) : value instanceof PromiseCtor ? "a promise: a value is awaited before, and a part of a statement is none" : isArray(value) ? "an array that holds something which is no value" : "an invalid Date";
   return failure("TypeError", "invalid_sql", `Value ${number} of DataRepository.sql is ${what}`,
     "Check the variable; null stands for no value, and is asked for with IS NULL.", 400);
 }

@@ -19,7 +19,7 @@ interface DataRepository {
   list<T>(collection: string, options?: QueryOptions): Promise<Page<Doc<T>>>;
   /** limit, offset, cursor, sort and fields may stand inside the filter, as { productId, limit: 5, sort: "recent" }; a field of such a name goes into $and. */
   query<T>(collection: string, filter?: Filter & QueryOptions, options?: QueryOptions): Promise<Page<Doc<T>>>;
-  first<T>(collection: string, filter?: Filter & QueryOptions): Promise<Doc<T> | null>;
+  first<T>(collection: string, filter?: Filter & QueryOptions, options?: QueryOptions): Promise<Doc<T> | null>;
   count(collection: string, filter?: Filter): Promise<number>;
   /** Shallow merge. `not_found` (HTTP 404) without such a document; `ifVersion` makes it compare-and-set: `version_conflict` (HTTP 409) otherwise. */
   update<T>(collection: string, id: string, patch: Partial<T>, options?: { ifVersion?: number }): Promise<Doc<T>>;
