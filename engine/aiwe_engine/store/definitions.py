@@ -26,6 +26,14 @@ MOST_UNIQUE, MOST_INDEXES, MOST_FIELDS = 16, 32, 8
 LONGEST_KEY = 500  # characters; beyond it, a digest stands for the values
 _ENGINE = ("id", "version", "createdAt", "updatedAt")
 _WORDS = ["schema", "unique", "index", "tenant", "owner"]
+# Words of JSON Schema: where none stands, fields may be standing in their place.
+_KEYWORDS = (
+    "type properties required additionalProperties patternProperties propertyNames "
+    "minProperties maxProperties dependentRequired dependentSchemas dependencies "
+    "unevaluatedProperties allOf anyOf oneOf not if enum const $ref $dynamicRef $recursiveRef "
+    "$schema $id $defs definitions $comment title description default examples items "
+    "prefixItems contains pattern format"
+)
 _EXAMPLES = {
     "schema": '{ type: "object", required: ["title"], properties: { title: { type: "string" } } }',
     "unique": '[["email"]]',
@@ -257,6 +265,17 @@ def _schema(collection: str, schema: Json) -> Schema | None:
         raise _invalid(
             f'The schema of "{collection}" is an object, not {_kind(schema)}',
             f"Write schema: {_EXAMPLES['schema']}.",
+        )
+    if schema and schema.keys().isdisjoint(_KEYWORDS.split()):
+        raise _invalid(
+            f'The schema of "{collection}" has no keyword of JSON Schema, so it would check nothing',
+            "Fields stand in properties, with their types: "
+            f"{{ schema: {{ properties: {{ {next(iter(schema))[:40]}: {{ type: … }} }} }} }}.",
+        )
+    if schema.get("type") in ("array", "string", "number", "integer", "boolean", "null"):
+        raise _invalid(
+            f'The schema of "{collection}" allows no document: its type is "{schema["type"]}"',
+            'A document is an object: type: "object".',
         )
     try:
         return Schema(schema)

@@ -260,3 +260,15 @@ async def test_fields_of_documents_of_an_older_version_are_found(tmp_path: Path)
     assert table.types == ("DOUBLE", "JSON", "VARCHAR", "BIGINT")
     assert orjson.loads(orjson.dumps(table.rows)) == [[1, {"x": 1}, None, 1], [2.5, None, "x", 1]]
     await store.close()
+
+
+async def test_a_value_that_should_order_is_told_how_a_column_is_chosen(
+    data: Documents, refused: Any
+) -> None:
+    await data.create("mine", {"price": 1})
+    error = await refused(
+        data.calls.sql(["SELECT * FROM mine ORDER BY ", ""], ["price"]), "invalid_sql"
+    )
+    assert "CASE" in error.hint
+    error = await refused(data.calls.sql(["SELECT * FROM order"], []), "invalid_sql")
+    assert '"order"' in error.hint

@@ -46,6 +46,9 @@ _WRITERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+_PARAMETER_IN_ORDER = "Parameter not supported in ORDER BY"
+
+
 def failure(
     error: Exception, statement: Statement, above: int, columns: list[str]
 ) -> AiweError | None:
@@ -65,9 +68,14 @@ def failure(
         return None
     faults = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError)
     refusals = (duckdb.PermissionException, duckdb.TransactionException)
+    text = str(error)
+    if _PARAMETER_IN_ORDER in text:  # an error of no class of its own
+        return invalid_sql(
+            "A value cannot say what to order by: every row has the same",
+            "Write the column in the text; to choose one: ORDER BY CASE ${sort} WHEN 'price' THEN price END.",
+        )
     if not isinstance(error, (*faults, *refusals)):
         return None
-    text = str(error)
     details = _place(text, statement, above)
     message = _KIND.sub("", _CANDIDATES.sub("", text.partition("\n\nLINE ")[0])).strip()
     hint = "See https://duckdb.org/docs/sql/introduction."

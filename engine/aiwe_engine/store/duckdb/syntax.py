@@ -126,7 +126,13 @@ class _Judge:
         message = str(tree["error_message"])
         if tree["error_type"] == "not implemented":
             return invalid_sql("Only SELECT statements can be asked", _ONLY_READS)
-        details, hint = None, "See https://duckdb.org/docs/sql/introduction."
+        details, hint = (
+            None,
+            (
+                'Names that are words of SQL, or have odd characters, go into double quotes: "order". '
+                "See https://duckdb.org/docs/sql/introduction."
+            ),
+        )
         position = str(tree.get("position", ""))
         if position.isdigit():
             offset = self._characters(int(position))
