@@ -25,7 +25,9 @@ def add_data(data: argparse.ArgumentParser) -> None:
     """Adds the subcommands."""
     data.epilog = _EPILOG
     data.formatter_class = argparse.RawDescriptionHelpFormatter
-    commands = data.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = data.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, prog="aiwe data"
+    )
 
     def command(name: str, meaning: str, usage: str) -> argparse.ArgumentParser:
         return commands.add_parser(
