@@ -153,6 +153,7 @@ class _Parser:
 
     def __init__(self) -> None:
         self._made = 0
+        self._values = 0  # in lists
 
     def filter(self, where: Json, depth: int) -> Condition:
         if not isinstance(where, dict):
@@ -204,6 +205,13 @@ class _Parser:
                 )
             hint = _ELSEWHERE.get(name) or nearest(name, FIELD_OPERATORS)
             raise invalid(f"{name} is not an operator", hint)
+        if isinstance(operand, list):
+            self._values += len(operand)
+            if self._values > MOST_VALUES:
+                raise invalid(
+                    f"$in and $nin of a filter take at most {MOST_VALUES:,} values together",
+                    "Ask in portions.",
+                )
         return make(path, name, operand)
 
     def _equal(self, path: Path, value: Json, depth: int) -> Condition:
@@ -255,8 +263,6 @@ def _compares(order: Order) -> Callable[[Path, str, Json], Condition]:
 def _one_of(path: Path, name: str, operand: Json) -> Condition:
     if not isinstance(operand, list) or any(isinstance(item, dict | list) for item in operand):
         raise _operand(path, name, "a list of plain values", f'{{ {name}: ["a", "b"] }}')
-    if len(operand) > MOST_VALUES:
-        raise invalid(f"{name} takes at most {MOST_VALUES:,} values", "Ask in portions.")
     found = OneOf(path, tuple(operand))
     return found if name == "$in" else Not(found)
 

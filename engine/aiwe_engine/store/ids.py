@@ -58,13 +58,18 @@ def check_collection(name: Any) -> str:
     )
 
 
+def is_id(value: str) -> bool:
+    """Whether a document can have this id."""
+    return 0 < len(value) <= LONGEST_ID and not _CONTROL.search(value)
+
+
 def check_id(value: Any) -> str:
     """The id itself.
 
     Raises:
         RequestError: `invalid_id`.
     """
-    if isinstance(value, str) and 0 < len(value) <= LONGEST_ID and not _CONTROL.search(value):
+    if isinstance(value, str) and is_id(value):
         return value
     hint = f"An id is a string of 1 to {LONGEST_ID} characters without control characters."
     if value is None:

@@ -16,6 +16,7 @@ import orjson
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope, Table
+from aiwe_engine.settings import MB
 from aiwe_engine.store.changes import Change, RowsOf
 from aiwe_engine.store.definitions import Definition
 from aiwe_engine.store.filters import Condition
@@ -30,6 +31,8 @@ from aiwe_engine.store.repository import (
 )
 from aiwe_engine.store.rows import CATALOG, TableRows
 from aiwe_engine.store.selection import Selection
+
+LARGEST = 64 * MB  # of documents that one transaction holds; the one that goes beyond is refused
 
 Result = TypeVar("Result")
 Submit: TypeAlias = Callable[[Change[None]], Awaitable[None]]
@@ -139,6 +142,7 @@ class Notes:
         self._rows: dict[str, TableRows] = {}
         self._asked: dict[str, int] = {}
         self._names: list[str] | None = None
+        self._held = 0  # bytes of documents
         self.ids: Ids = ground.ids
 
     @property
@@ -164,6 +168,7 @@ class Notes:
         rows = self._rows_of(scope, collection)
         if doc_id not in rows.after and doc_id not in rows.before:
             text = await self._ground.read(scope, collection, doc_id)
+            self._hold(len(text or b""))
             rows.before[doc_id] = text or b""
         return rows.get(doc_id)
 
@@ -199,6 +204,8 @@ class Notes:
         done = False
         try:
             result = change.run(tables.__getitem__)
+            put = [one for table in tables.values() for one in table.aside.values()]
+            self._hold(sum(len(document.text) for document in put if document is not None))
             done = True
         finally:
             for table in tables.values():
@@ -238,8 +245,20 @@ class Notes:
         for found in await self._ground.ask(question):
             doc_id = orjson.loads(found)["id"]
             rows.picked.append(doc_id)
-            if doc_id not in rows.after:
-                rows.before.setdefault(doc_id, found)
+            if doc_id not in rows.after and doc_id not in rows.before:
+                self._hold(len(found))
+                rows.before[doc_id] = found
+
+    def _hold(self, size: int) -> None:
+        """Counts what is to be kept until the end: memory of the host's, whoever's program it is."""
+        if self._held + size > LARGEST:
+            raise RequestError(
+                f"One transaction holds at most {LARGEST:,} bytes of documents",
+                code="transaction_too_large",
+                status=413,
+                hint="Do the work in several transactions, or read and write fewer documents in it.",
+            )
+        self._held += size
 
     def _rows_of(self, scope: Scope, collection: str) -> TableRows:
         rows = self._rows.get(collection)

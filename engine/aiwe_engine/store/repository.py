@@ -35,7 +35,7 @@ from aiwe_engine.store.documents import (
 )
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.guard import Guard, guard_of
-from aiwe_engine.store.ids import Ids, check_collection, check_id
+from aiwe_engine.store.ids import Ids, check_collection, check_id, is_id
 from aiwe_engine.store.modify import parse as parse_change
 from aiwe_engine.store.selection import Selection
 from aiwe_engine.types import Json
@@ -200,7 +200,7 @@ class Repository:
         place = cursor.read(chosen.cursor, chosen)
         if not isinstance(place, str):
             return place
-        text = await self._backend.read(self._scope, collection, place)
+        text = await self._backend.read(self._scope, collection, place) if is_id(place) else None
         if text is None or (guard is not None and not guard.holds(text)):
             raise cursor.gone(place)
         return cursor.position(chosen.order, orjson.loads(text))

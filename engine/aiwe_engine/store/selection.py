@@ -12,6 +12,7 @@ from aiwe_engine.types import Json
 OPTIONS = ("limit", "offset", "cursor", "sort", "fields")
 MOST = 1_000_000_000
 MOST_KEYS = 32
+MOST_FIELDS = 1_000
 _DIRECTION = re.compile(r"[-+]?(\S+?)(?:\s+|:)(asc|desc)", re.IGNORECASE)
 
 
@@ -146,6 +147,8 @@ def _key(name: str) -> SortKey:
 def _fields(value: Json) -> tuple[Path, ...] | None:
     if value is None:
         return None
+    if isinstance(value, list) and len(value) > MOST_FIELDS:
+        raise invalid(f"fields takes at most {MOST_FIELDS:,} names", "Leave fields out for all.")
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return tuple(path_of(str(name)) for name in value)
     raise invalid("fields takes a list of field names", 'Write fields: ["title", "price"].')

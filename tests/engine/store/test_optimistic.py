@@ -11,7 +11,7 @@ import pytest
 from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
-from aiwe_engine.store import floor
+from aiwe_engine.store import floor, optimistic
 from aiwe_engine.store.duckdb import DuckDBStore
 from tests.engine.store.conftest import Documents
 from tests.engine.store.test_transactions import Begun, Work, begin
@@ -171,6 +171,23 @@ async def test_what_is_loaded_or_cleared_meanwhile_is_noticed(data):
         await tx.create("notes", {"count": count})
         assert await lost(tx)
     assert await data.count("notes") == 0
+
+
+async def test_one_holds_so_much_and_no_more(data, refused, monkeypatch):
+    monkeypatch.setattr(optimistic, "LARGEST", 3_000)
+    await data.create_many("tasks", [{"id": f"t{n}", "text": "x" * 900} for n in range(4)])
+    writes, reads, picks = await begin(data), await begin(data), await begin(data)
+    for n in range(2):
+        await writes.create("tasks", {"id": f"w{n}", "text": "x" * 900})
+        await reads.get("tasks", f"t{n}")
+    error = await refused(writes.create("tasks", {"text": "x" * 2_000}), "transaction_too_large")
+    assert error.status == 413
+    assert "several transactions" in error.hint
+    await reads.get("tasks", "nothing")
+    await refused(reads.get("tasks", "t2"), "transaction_too_large")
+    await refused(picks.delete_many("tasks", {}), "transaction_too_large")
+    await writes.commit()
+    assert await data.count("tasks") == 6
 
 
 async def test_what_sql_has_found_must_hold(data):

@@ -134,6 +134,17 @@ async def test_a_wrong_filter_names_the_right_one(data, refused, where, told):
     assert error.status == 400
 
 
+async def test_what_no_id_can_be_finds_nothing(data, refused):
+    await data.create("people", {"id": "a"})
+    for id_ in ("\0", "a\0", "\1", "x" * 300):
+        assert await data.query("people", {"id": id_}) == []
+        assert await data.query("people", {"id": {"$in": [id_, "b"]}}) == []
+        assert await data.count("people", {"id": {"$gte": id_}}) == (id_ < "a")
+        assert await data.delete_many("people", {"id": id_}) == 0
+        error = await refused(data.query("people", cursor=id_), "invalid_cursor")
+        assert error.status == 400
+
+
 async def test_a_filter_has_its_limits(data, refused):
     deep: dict = {"a": 1}
     for _ in range(30):
@@ -142,6 +153,8 @@ async def test_a_filter_has_its_limits(data, refused):
     await refused(data.query("people", {str(n): n for n in range(201)}), "invalid_filter")
     assert await data.query("people", {str(n): n for n in range(200)}) == []
     await refused(data.query("people", {"a": {"$in": ["x"] * 10_001}}), "invalid_filter")
+    together = {"$or": [{"a": {"$in": ["x"] * 6_000}}, {"b": {"$nin": ["x"] * 6_000}}]}
+    await refused(data.query("people", together), "invalid_filter")
     assert await data.query("people", {"a": {"$in": [*range(5000), *map(str, range(5000))]}}) == []
 
 
@@ -209,6 +222,7 @@ async def test_only_the_named_fields_come(people):
         {"fields": "title"},
         {"fields": [5]},
         {"fields": [""]},
+        {"fields": ["a"] * 1_001},
         {"cursor": 5},
         {"cursor": ["x"]},
         {"limt": 5},

@@ -139,7 +139,7 @@ class _Statement:
     def _own_mark(self, path: Path, value: Json) -> str:
         if path == _CREATED:
             return self.mark(instant(value), "bigint")
-        return self.mark(value, "text")
+        return self.text_mark(str(value))
 
     def _plain_mark(self, value: Json) -> str:
         """The place of a value that is compared as `plain` gives it."""
@@ -165,7 +165,7 @@ class _Statement:
         return f"${len(self.values)}::{kind}"
 
     def text_mark(self, value: str) -> str:
-        """The place of a text that is compared with what a document holds."""
+        """The place of a text that is compared with what a document holds, or with its id."""
         return self.mark(text_for(value), "text")
 
     def json_mark(self, value: Json) -> str:
@@ -216,7 +216,7 @@ def _same(to: _Statement, path: Path, value: Scalar) -> str:
         return f"coalesce({field(path)} = '{str(value).lower()}', FALSE)"
     if isinstance(value, str):
         if path == _ID:
-            return f"(id = {to.mark(value, 'text')})"
+            return f"(id = {to.text_mark(value)})"
         exact = _is("string", path, f"{plain(path)} = {to.text_mark(value)}")
     else:
         mark = to.mark(float(value), "float8")
@@ -233,7 +233,7 @@ def _compares(to: _Statement, condition: Compares) -> str:
         mark = to.mark(float(value), "float8")
         exact = _is("number", path, f"{field(path)}::float8 {order} {mark}")
     elif path == _ID:
-        return f"(id {order} {to.mark(value, 'text')})"
+        return f"(id {order} {to.text_mark(value)})"
     else:
         exact = _is("string", path, f"{plain(path)} {order} {to.text_mark(value)}")
     first, last = KINDS[type(value) is str]
@@ -249,7 +249,8 @@ def _one_of(to: _Statement, condition: OneOf) -> str:
     rest = {value for value in condition.values if value is None or isinstance(value, bool)}
     parts = []
     if strings and path == _ID:
-        parts.append(f"(id = ANY({to.mark(strings, 'text[]')}))")
+        mark = to.mark([text_for(value) for value in strings], "text[]")
+        parts.append(f"(id = ANY({mark}))")
     elif strings:
         mark = to.mark([text_for(value) for value in strings], "text[]")
         exact = _is("string", path, f"{plain(path)} = ANY({mark})")
