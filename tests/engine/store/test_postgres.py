@@ -229,6 +229,7 @@ CALLS = [
     "SELECT * FROM dblink('x', 'y') AS t (a int)",
     "SELECT 'aiwe.documents_2'::regclass",
     "SELECT repeat('x', 1000000000)",
+    "SELECT array_fill(1, ARRAY[100000000])",
     "SELECT public.own()",
     "SELECT 1 OPERATOR(public.<+>) 2",
 ]
@@ -253,6 +254,7 @@ WRITES = [
 async def confined(host, fresh_database):
     data = host()
     await data.create("tasks", {"id": "a", "n": 1})
+    await data.calls.sql(["SELECT 1 FROM tasks"], [])  # from now on it has a schema of its own
     await Documents(data.store, Scope("other", "dev")).create("secret", {"id": "s"})
     with psycopg.connect(fresh_database, autocommit=True) as connection:
         connection.execute(
@@ -276,6 +278,23 @@ async def test_no_statement_gets_anywhere_else(confined):
         assert caught.value.hint
     assert (await confined.calls.sql(["SELECT id FROM tasks"], [])).rows == [("a",)]
     assert len(await confined.query("tasks")) == 1
+
+
+async def test_a_collection_with_the_name_of_a_catalog_answers_for_nothing(
+    confined, fresh_database
+):
+    tree = {"proname": "aiwe_statement", "prosqlbody": "{QUERY :commandType 1", "oid": 0}
+    with psycopg.connect(fresh_database, autocommit=True) as connection:
+        schemas = connection.execute("SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg_temp%'")
+        forged = [tree | {"pronamespace": oid} for (oid,) in schemas.fetchall()]
+    await confined.create_many("pg_proc", [tree | {"pronamespace": 0}, *forged])
+    await confined.create_many("pg_class", [{"oid": 1, "relname": "tasks", "relkind": "v"}])
+    for call in CALLS:
+        with pytest.raises(AiweError) as caught:
+            await confined.calls.sql([f"{call} /* pg_proc, pg_class */"], [])
+        assert (call, caught.value.code) == (call, "invalid_sql")
+    found = await confined.calls.sql(["SELECT oid FROM pg_class, tasks /* pg_proc */"], [])
+    assert found.rows == [(1,)]
 
 
 async def test_a_value_is_a_value_whatever_it_says(confined):

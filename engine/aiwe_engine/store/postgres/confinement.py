@@ -4,6 +4,8 @@ The statement becomes the body of a function that is never called, which has it 
 it resolved. Then it is known by number which relations, functions and operators it means. Relations are
 the views made for it; functions those of values, built in. The role under which it runs, which has no
 right but to read these views, and a transaction that only reads stand behind that.
+
+A collection may be called `pg_proc`: what is asked here of the catalog is named with its schema.
 """
 
 from __future__ import annotations
@@ -29,11 +31,11 @@ _PARAMETERS = re.compile(r":paramid (\d+)")
 # Whose value comes of their arguments alone, but for those that make a gigabyte of a few bytes; and some
 # more: what tells the time or depends on its zone, makes JSON, or is random.
 _REFUSED = """
-SELECT proname FROM pg_proc WHERE oid = ANY($1::oid[]) AND NOT (oid < $2::oid AND (
-    provolatile = 'i' AND proname <> ALL($3::text[]) OR proname = ANY($4::text[])
+SELECT proname FROM pg_catalog.pg_proc WHERE oid = ANY($1::pg_catalog.oid[]) AND NOT (oid < $2::pg_catalog.oid AND (
+    provolatile = 'i' AND proname <> ALL($3::pg_catalog.text[]) OR proname = ANY($4::pg_catalog.text[])
 )) LIMIT 1
 """
-_HEAVY = ["repeat", "lpad", "rpad", "format"]
+_HEAVY = ["array_fill", "repeat", "lpad", "rpad", "format"]
 _MORE = [
     "age",
     "clock_timestamp",
@@ -124,7 +126,7 @@ async def check(
     whole = f"{before(types)}{HEAD}{text}{TAIL}; END"
     await connection.execute(whole.encode(), prepare=True)  # which one statement only can be
     found = await connection.execute(
-        "SELECT prosqlbody::text FROM pg_proc WHERE proname = 'aiwe_statement' "
+        "SELECT prosqlbody::pg_catalog.text FROM pg_catalog.pg_proc WHERE proname = 'aiwe_statement' "
         "AND pronamespace = pg_my_temp_schema()"
     )
     row = await found.fetchone()
@@ -134,7 +136,9 @@ async def check(
     relations = {int(number) for number in _RELATIONS.findall(tree)} - {0}
     strange = sorted(relations - views.keys())
     if strange:
-        names = await connection.execute("SELECT relname FROM pg_class WHERE oid = $1", strange[:1])
+        names = await connection.execute(
+            "SELECT relname FROM pg_catalog.pg_class WHERE oid = $1", strange[:1]
+        )
         raise unknown_collection(str((await names.fetchone() or ("?",))[0]), known)
     await _check_calls(connection, tree)
     _check_values(statement, {int(number) for number in _PARAMETERS.findall(tree)})

@@ -173,7 +173,7 @@ class Selects:
                 await connection.execute(view.make(name, whole=whole).encode(), prepare=False)
                 await connection.execute(view.grant(name, ROLE).encode(), prepare=False)
         found = await connection.execute(
-            "SELECT oid, relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() "
+            "SELECT oid, relname FROM pg_catalog.pg_class WHERE relnamespace = pg_my_temp_schema() "
             "AND relkind = 'v'"
         )
         by_name = {view.collection[:63]: view.collection for view in views}
