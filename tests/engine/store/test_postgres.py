@@ -297,6 +297,20 @@ async def test_a_collection_with_the_name_of_a_catalog_answers_for_nothing(
     assert found.rows == [(1,)]
 
 
+async def test_long_statements_leave_connections_to_others(host):
+    data = host(data_connections=4, query_limit=2.0)
+    await data.create("tasks", {"id": "a"})
+    long = "SELECT count(*) FROM generate_series(1, 1000000000000)"
+    asked = [asyncio.ensure_future(data.calls.sql([long], [])) for _ in range(8)]
+    await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+    assert await data.get("tasks", "a")
+    await data.create("tasks", {"id": "b"})
+    assert not all(one.done() for one in asked)
+    for one in asked:
+        one.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+
+
 async def test_a_value_is_a_value_whatever_it_says(confined):
     for value in ("x' OR 'a' = 'a", "'; DROP TABLE aiwe.documents_1; --", "\\' OR 1=1 --", "a\0b"):
         found = await confined.calls.sql(["SELECT id FROM tasks WHERE id = ", ""], [value])

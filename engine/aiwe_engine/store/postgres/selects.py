@@ -7,6 +7,7 @@ what is from then on a transaction that only reads. At the end all of it is roll
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -53,6 +54,8 @@ class Selects:
     def __init__(self, connections: Connections, catalog: Catalog, settings: Settings) -> None:
         self._connections, self._catalog = connections, catalog
         self._has_role = False
+        # Long statements of one app leave connections to everybody's reads and writes.
+        self._free = asyncio.Semaphore(max(1, settings.data_connections // 4))
         self.configure(settings)
 
     def configure(self, settings: Settings) -> None:
@@ -70,7 +73,7 @@ class Selects:
         compose(texts, values, mark, NOTHING)  # what is plainly wrong needs no connection
         await self._make_role()
         try:
-            async with self._connections.one() as connection:
+            async with self._free, self._connections.one() as connection:
                 await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
                 return await self.run(connection, scope, texts, values)
         except Exception as error:
