@@ -138,6 +138,27 @@ async def test_what_a_program_does_wrong_is_an_error_with_code_and_hint(tmp_path
         assert await served.code("/unhandled") == (404, "not_found")
 
 
+FORGOTTEN = {
+    "json": "({ tasks: DataRepository.list('tasks') })",
+    "inside": "Response.json([{ n: DataRepository.count('tasks') }])",
+    "page": "html`<p>${DataRepository.count('tasks')}</p>`",
+    "text": "`There are ${DataRepository.count('tasks')}`",
+    "write": "DataRepository.create('tasks', { owner: DataRepository.get('people', 'ann') })",
+}
+
+
+async def test_a_call_that_stands_where_its_value_is_meant_is_told(tmp_path):
+    async with bench(tmp_path) as served:
+        routes = "".join(f'app.get("/{name}", () => {text});' for name, text in FORGOTTEN.items())
+        shown = 'app.get("/", async () => { console.log(DataRepository.count("tasks")); return "ok"; });'
+        await served.serve(f"{routes}{shown}")
+        for name in FORGOTTEN:
+            answer = await served.json(f"/{name}")
+            assert (name, answer["error"]["code"]) == (name, "not_awaited")
+            assert "await" in answer["error"]["hint"]
+        assert (await served.get("/")).body == b"ok"
+
+
 async def test_options_that_are_undefined_are_not_given_wherever_they_stand(tmp_path):
     async with bench(tmp_path) as served:
         await served.serve("""

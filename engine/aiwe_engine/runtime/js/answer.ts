@@ -1,5 +1,6 @@
 /** What a handler returned, as the message that carries it to the host. */
 import { failure } from "./failure";
+import { NOT_AWAITED } from "./host";
 import { pump } from "./bodies";
 import { type Invocation, emit, promiseThen, settings, slice, stringify, toBase64, wellFormed } from "./invocation";
 import { Html } from "./platform/html";
@@ -56,6 +57,7 @@ function json(value: unknown): string {
   try {
     text = stringify(value);
   } catch (error: any) {
+    if (error?.code === NOT_AWAITED) throw error;
     throw failure("TypeError", "answer_not_json", `The handler's answer cannot be written as JSON: ${error.message}`,
       "Return plain objects, arrays, strings and numbers, or a Response.");
   }

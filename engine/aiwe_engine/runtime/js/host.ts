@@ -12,6 +12,8 @@ import { indexOf } from "./platform/primordials";
 
 const { captureStackTrace } = Error as unknown as { captureStackTrace(object: object, below: Function): void };
 
+export const NOT_AWAITED = "not_awaited";
+
 /** Whose outcome the answer waits for; others are dropped with it. */
 const SETTLED = table<true>();
 SETTLED.data = SETTLED.files = SETTLED.auth = SETTLED.messages = SETTLED.session = true;
@@ -27,6 +29,9 @@ class HostCall extends Promise<any> {
     this.looked = true;
     return apply(contextual.then, this, args);
   }
+  /** In JSON or a text it would be `{}` or "[object Promise]", and nobody would know why. */
+  toJSON(): never { throw notAwaited(); }
+  override toString(): never { throw notAwaited(); }
 }
 Object.defineProperty(HostCall.prototype, "constructor", { value: HostCall, writable: true, configurable: true });
 /** `Promise.prototype.then` as programs see it, once the context is installed. */
@@ -105,9 +110,15 @@ function asText(capability: string, method: string, args: unknown[]): string {
   try {
     return `${stringify(capability)},${stringify(method)},${stringify(args)}`;
   } catch (error: any) {
+    if (error?.code === NOT_AWAITED) throw error;
     throw failure("TypeError", "not_json", `${capability}.${method} takes JSON values only: ${error.message}`,
       "Remove functions, BigInts and cycles from what you pass.", 400);
   }
+}
+
+function notAwaited(): Error {
+  return failure("TypeError", NOT_AWAITED, "A promise stands where its value is meant: the call has not been awaited.",
+    "Write await before the call, as in { tasks: await DataRepository.list(\"tasks\") }.");
 }
 
 function noInvocation(what: string): Error {
