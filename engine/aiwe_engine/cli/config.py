@@ -18,7 +18,7 @@ from aiwe_engine.configuration.values import written
 from aiwe_engine.settings import ROWS, Row, Settings
 
 _PASSWORD = re.compile(
-    r"((?<=://)[^:/@\"]*:)[^@\"]*(?=@)|((?<=[?&])\w*password=)[^&\"]*", re.IGNORECASE
+    r"((?<=://)[^:/@\"]*:)[^/?\"]*(?=@)|((?<=[?&])\w*password=)[^&\"]*", re.IGNORECASE
 )
 _HIDDEN = r"\1\2***"
 _WIDTH = 40  # of what stands before a comment, where it is not longer

@@ -377,6 +377,7 @@ def test_config_does_not_show_the_password_of_a_proxy(folder, monkeypatch):
     ("url", "shown"),
     [
         ("postgresql://me:s3cret@db.example/name", "postgresql://me:***@db.example/name"),
+        ("postgresql://me:s3c@s3cret@db.example/name", "postgresql://me:***@db.example/name"),
         ("postgresql:///name?user=me&password=s3cret&port=5", "user=me&password=***&port=5"),
         ("postgresql://db/name?sslpassword=s3cret", "sslpassword=***"),
     ],
