@@ -166,9 +166,7 @@ async def test_a_transaction_crosses_nothing(case: Case, refused: Refused) -> No
     assert await case.app.count(name) == 1
 
 
-async def test_sql_finds_ones_own_alone(case: Case, backend: str, refused: Refused) -> None:
-    if backend == "postgres":
-        pytest.skip("PostgreSQL refuses SQL so far")
+async def test_sql_finds_ones_own_alone(case: Case, refused: Refused) -> None:
     name = case.name
     for text in (
         f"SELECT id FROM {name}",

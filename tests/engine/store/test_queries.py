@@ -10,7 +10,13 @@ PEOPLE = [
     {"id": "bob", "age": "36", "city": "Ulm", "tags": [], "address": {"zip": "89073", "no": 5}},
     {"id": "cem", "age": 17.5, "city": None, "tags": ["maths", 7], "vip": False},
     {"id": "dea", "age": 70, "city": "Århus", "tags": "maths", "address": {"zip": 89073}},
-    {"id": "eve", "city": "Ulm%_'\"", "list": [{"a": 1}, {"a": 2}], "a/b": {"~c": 1}},
+    {
+        "id": "eve",
+        "city": "Ulm%_'\"",
+        "list": [{"a": 1}, {"a": 2}],
+        "a/b": {"~c": 1},
+        "nulls": [1, None],
+    },
 ]
 
 CASES = [
@@ -55,6 +61,9 @@ CASES = [
     ({"tags": {"$contains": "ath"}}, "dea"),
     ({"tags": {"$contains": 7}}, "cem"),
     ({"tags": {"$contains": "7"}}, ""),
+    ({"tags": {"$contains": 1e300}}, ""),
+    ({"tags": {"$contains": None}}, ""),
+    ({"nulls": {"$contains": None}}, "eve"),
     ({"city": {"$contains": "'\""}}, "eve"),
     ({"tags": []}, "bob"),
     ({"tags": ["maths", "poems"]}, "ada"),

@@ -362,10 +362,13 @@ def _contains(to: _Statement, condition: Contains) -> str:
         part = f"contains({to.plain(path)}, {to.mark(value)}) AND {to.is_string(path)}"
         return f"coalesce({part}, FALSE)"
     forms: list[Scalar] = [value]
-    if isinstance(value, int | float) and not isinstance(value, bool) and value == int(value):
-        forms = [int(value), float(value)]
+    if _is_number(value) and value == int(value):
+        whole = [int(value)] if -(1 << 63) <= value < 1 << 64 else []
+        forms = [*whole, float(value)]
     marks = ", ".join([to.json_mark(form) for form in forms])
     members = f"CAST(CAST({to.json(path)} AS JSON) AS JSON[])::VARCHAR[]"
+    if value is None:  # whose text is none
+        members = f"list_transform({members}, lambda x: coalesce(x, 'null'))"
     is_array = f"starts_with({to.json(path)}, '[')"
     text = f"coalesce(CASE WHEN {is_array} THEN list_has_any({members}, [{marks}]) END, FALSE)"
     if isinstance(value, str):
