@@ -491,3 +491,12 @@ async def test_an_engine_starts_without_its_database_and_says_so(own, tmp_path, 
     finally:
         own.stop()
         own.start()
+
+
+async def test_a_name_that_needs_quotes_in_sql_is_told_with_them(host, refused):
+    data = host()
+    await data.create("orders", {"customerId": "c1"})
+    error = await refused(data.calls.sql(["SELECT customerId FROM orders"], []), "invalid_sql")
+    assert '"customerId" in double quotes' in error.hint
+    found = await data.calls.sql(['SELECT "customerId" FROM orders'], [])
+    assert found.rows == [("c1",)]

@@ -128,6 +128,10 @@ def _said(
     if isinstance(error, errors.UndefinedColumn):
         quoted = re.search(r'column "?(.+?)"? does not exist', message)
         name = quoted[1].rpartition(".")[2] if quoted else "?"
+        meant = next((one for one in columns if one != name and one.lower() == name.lower()), None)
+        if meant is not None:
+            hint = f'Write "{meant}" in double quotes: other names are read in small letters.'
+            return f'There is no column "{name}"', hint
         close = nearest(name, columns)
         hint = "A column is a field that some document has, or one that define declares."
         return f'There is no column "{name}"', f"Did you mean {close}?" if close else hint

@@ -34,7 +34,10 @@ interface DataRepository {
    * `outside_transaction` and fetch is `fetch_in_transaction`. `transaction_conflict` (409) where it has lost too often.
    */
   transaction<R>(work: (tx: DataRepository) => Promise<R>): Promise<R>;
-  /** Parameterised only. Each collection is a view of the same name with its fields as columns. Read-only. */
+  /**
+   * Parameterised only. Each collection is a view of the same name with its fields as columns. Read-only. The dialect is the database's, DuckDB's
+   * by default; double quotes around names with large letters, as "createdAt", are understood by PostgreSQL too, which needs them.
+   */
   sql<R = any>(strings: TemplateStringsArray, ...values: unknown[]): Promise<R[]>;
   /**
    * Declares fields, unique keys and indexes; checked on write; migrations are recorded per version. At top level or in init(), not awaited.
