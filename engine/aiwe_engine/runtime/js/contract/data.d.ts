@@ -6,27 +6,27 @@ type Doc<T = any> = T & { id: string; version: number; createdAt: string; update
 
 /** { field: value } for equality, or { field: { $gt, $gte, $lt, $lte, $ne, $in, $nin, $like, $exists, $contains } }, $and, $or, $not. */
 type Filter = Record<string, any>;
-/** sort: "field", "-field", several with commas, { field: -1 }, or "recent" (= "-createdAt"); ties by id. */
+/** cursor: one string, as it stands in req.query. sort: "field", "-field", several with commas, { field: -1 }, or "recent" (= "-createdAt"); ties by id. */
 /** The array of a query has the `cursor` of the page after it, null on the last page; it is no part of its JSON. A page asked for with it begins there whatever was written meanwhile; a document's id does too. */
 type Page<T> = T[] & { readonly cursor: string | null };
-interface QueryOptions { limit?: number; offset?: number; cursor?: string; sort?: string | Record<string, 1 | -1>; fields?: string[] }
+interface QueryOptions { limit?: number; offset?: number; cursor?: string | string[] | null; sort?: string | Record<string, 1 | -1>; fields?: string[] }
 
 interface DataRepository {
   /** `already_exists` (409) where the id is taken. */
   create<T>(collection: string, doc: T & { id?: string }): Promise<Doc<T>>;
   createMany<T>(collection: string, docs: T[]): Promise<Doc<T>[]>;
-  get<T>(collection: string, id: string): Promise<Doc<T> | null>;
-  list<T>(collection: string, options?: QueryOptions): Promise<Page<Doc<T>>>;
+  get<T = any>(collection: string, id: string): Promise<Doc<T> | null>;
+  list<T = any>(collection: string, options?: QueryOptions): Promise<Page<Doc<T>>>;
   /** limit, offset, cursor, sort and fields may stand inside the filter, as { productId, limit: 5, sort: "recent" }; a field of such a name goes into $and. */
-  query<T>(collection: string, filter?: Filter & QueryOptions, options?: QueryOptions): Promise<Page<Doc<T>>>;
-  first<T>(collection: string, filter?: Filter & QueryOptions, options?: QueryOptions): Promise<Doc<T> | null>;
+  query<T = any>(collection: string, filter?: Filter & QueryOptions, options?: QueryOptions): Promise<Page<Doc<T>>>;
+  first<T = any>(collection: string, filter?: Filter & QueryOptions, options?: QueryOptions): Promise<Doc<T> | null>;
   count(collection: string, filter?: Filter): Promise<number>;
   /** Shallow merge. `not_found` (HTTP 404) without such a document; `ifVersion` makes it compare-and-set: `version_conflict` (HTTP 409) otherwise. */
-  update<T>(collection: string, id: string, patch: Partial<T>, options?: { ifVersion?: number }): Promise<Doc<T>>;
-  replace<T>(collection: string, id: string, doc: T, options?: { ifVersion?: number }): Promise<Doc<T>>;
+  update<T = any>(collection: string, id: string, patch: Partial<T>, options?: { ifVersion?: number }): Promise<Doc<T>>;
+  replace<T = any>(collection: string, id: string, doc: T, options?: { ifVersion?: number }): Promise<Doc<T>>;
   upsert<T>(collection: string, doc: T & { id: string }): Promise<Doc<T>>;
   /** Atomic { $inc, $push, $pull, $set, $unset, $min, $max } without a read. */
-  modify<T>(collection: string, id: string, change: Record<string, any>): Promise<Doc<T>>;
+  modify<T = any>(collection: string, id: string, change: Record<string, any>): Promise<Doc<T>>;
   delete(collection: string, id: string): Promise<boolean>;
   deleteMany(collection: string, filter: Filter): Promise<number>;
   /**
