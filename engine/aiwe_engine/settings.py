@@ -354,6 +354,9 @@ class Settings:
     document_cache: int = _size(
         "data", 32 * MB, "Documents kept in memory for reads by id", least=0, restart=True
     )
+    transaction_memory: int = _size(
+        "data", 256 * MB, "Documents that all open transactions together may hold in memory"
+    )
     database_memory: int = _size(
         "data", 1024 * MB, "Memory that the database may use", least=32 * MB, restart=True
     )

@@ -38,8 +38,42 @@ Result = TypeVar("Result")
 Submit: TypeAlias = Callable[[Change[None]], Awaitable[None]]
 
 
+class Budget:
+    """The memory that the open transactions of a store may hold together.
+
+    Args:
+        limit: bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def take(self, size: int) -> None:
+        """Takes so many bytes.
+
+        Raises:
+            RequestError: `transactions_full` (503).
+        """
+        if self.used + size > self.limit:
+            raise RequestError(
+                f"The transactions under way hold the {self.limit:,} bytes that they may",
+                code="transactions_full",
+                status=503,
+                hint="Try again when some have ended; let each read and write fewer documents, or "
+                "raise the setting data.transaction_memory.",
+            )
+        self.used += size
+
+    def give(self, size: int) -> None:
+        """Gives them back."""
+        self.used -= size
+
+
 class Ground(Backend, Protocol):
     """The store below a transaction."""
+
+    budget: Budget
 
     def changes(self, scope: Scope, collection: str) -> int:
         """How often a collection was changed so far."""
@@ -258,7 +292,14 @@ class Notes:
                 status=413,
                 hint="Do the work in several transactions, or read and write fewer documents in it.",
             )
+        self._ground.budget.take(size)
         self._held += size
+
+    def forget(self) -> None:
+        """Lets go of what was kept; nothing may be asked any more."""
+        self._ground.budget.give(self._held)
+        self._held = 0
+        self._rows, self._asked = {}, {}
 
     def _rows_of(self, scope: Scope, collection: str) -> TableRows:
         rows = self._rows.get(collection)
@@ -288,8 +329,14 @@ class OptimisticTransaction(Repository):
         Raises:
             RequestError: `transaction_conflict`, and nothing has happened.
         """
-        await self._notes.commit()
+        try:
+            await self._notes.commit()
+        finally:
+            self._notes.forget()
 
     async def rollback(self) -> bool:
         """Nothing of it happens; False where an error may come of reading what did not hold."""
-        return await self._notes.holds()
+        try:
+            return await self._notes.holds()
+        finally:
+            self._notes.forget()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -188,6 +189,24 @@ async def test_one_holds_so_much_and_no_more(data, refused, monkeypatch):
     await refused(picks.delete_many("tasks", {}), "transaction_too_large")
     await writes.commit()
     assert await data.count("tasks") == 6
+
+
+@pytest.mark.binds("transaction_memory")
+async def test_all_together_hold_so_much_and_it_is_free_again_at_their_end(tmp_path, refused):
+    settings = replace(Settings(), transaction_memory=5_000)
+    store = DuckDBStore(tmp_path / "data.duckdb", settings)
+    data = Documents(store, Scope("shop", "dev"))
+    first, second = await begin(data), await begin(data)
+    for tx in (first, second):
+        await tx.create("tasks", {"text": "x" * 2_000})
+    error = await refused(second.create("tasks", {"text": "x" * 2_000}), "transactions_full")
+    assert (error.status, "data.transaction_memory" in error.hint) == (503, True)
+    await first.rollback()
+    await second.create("tasks", {"text": "x" * 2_000})
+    await second.commit()
+    assert store.budget.used == 0
+    assert await data.count("tasks") == 2
+    await store.close()
 
 
 async def test_what_sql_has_found_must_hold(data):

@@ -40,7 +40,7 @@ from aiwe_engine.store.duckdb.writer import Writer
 from aiwe_engine.store.floor import Floors
 from aiwe_engine.store.ids import Ids, check_collection
 from aiwe_engine.store.loading import Clearing, Loading
-from aiwe_engine.store.optimistic import Commit, OptimisticTransaction
+from aiwe_engine.store.optimistic import Budget, Commit, OptimisticTransaction
 from aiwe_engine.store.repository import Answer, Overlays, Question, Repository
 from aiwe_engine.types import Json
 
@@ -62,6 +62,7 @@ class DuckDBStore:
         self._floors = Floors(self._writer.settle)
         self._reader = Reader(self._database, self._cache, settings)
         self._selects = Selects(self._database, settings)
+        self.budget = Budget(settings.transaction_memory)
         self.ids = Ids()
         self._opening: asyncio.Future[None] | None = None
         self._warming: Thread | None = None
@@ -70,6 +71,7 @@ class DuckDBStore:
     def configure(self, settings: Settings) -> None:
         """Other limits of documents, results and queries, from the next call on."""
         self._limit = settings.document_limit
+        self.budget.limit = settings.transaction_memory
         self._reader.configure(settings)
         self._selects.configure(settings)
 
