@@ -348,6 +348,9 @@ class Settings:
     data_limit: int = _size(
         "data", 20 * GB, "Bytes that the whole data folder may hold; 0: any number", least=0
     )
+    data_collections: int = _count(
+        "data", 1000, "Collections that one app may have in one environment", most=1_000_000
+    )
     document_limit: int = _size("data", 1 * MB, "Largest document")
     result_limit: int = _size("data", 32 * MB, "Bytes of documents that one query may find")
     query_limit: float = _time("data", 10.0, "Seconds that one query may take")

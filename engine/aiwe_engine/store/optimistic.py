@@ -197,6 +197,10 @@ class Notes:
         """What is declared of a collection."""
         return self._ground.definition(scope, collection)
 
+    def may_make(self, scope: Scope, collection: str) -> bool:
+        """Whether a collection is there, or one more may be made."""
+        return self._ground.may_make(scope, collection)
+
     async def read(self, scope: Scope, collection: str, doc_id: str) -> bytes | None:
         """A document as this transaction left it, else as it first saw it, else as it is."""
         rows = self._rows_of(scope, collection)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import orjson
 
+from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Page, Scope, Table
 from aiwe_engine.store import cursor, filters, selection
 from aiwe_engine.store.changes import (
@@ -113,6 +114,10 @@ class Backend(Protocol):
         """What is declared of a collection."""
         ...
 
+    def may_make(self, scope: Scope, collection: str) -> bool:
+        """Whether a collection is there, or one more may be made."""
+        ...
+
     def read(self, scope: Scope, collection: str, doc_id: str) -> Awaitable[bytes | None]:
         """A document by its id."""
         ...
@@ -154,6 +159,7 @@ class Repository:
         """New documents, all or none."""
         guard = await self._enter(collection)
         backend = self._backend
+        self._check_place(collection)
         now = timestamp()
         documents, given = [], []
         for doc in docs:
@@ -244,6 +250,7 @@ class Repository:
     async def upsert(self, collection: str, doc: dict[str, Any]) -> bytes:
         """Stores a document under its id, whether or not one is there."""
         guard = await self._enter(collection)
+        self._check_place(collection)
         doc_id = check_id(check_document(doc).get("id"))
         limit = self._backend.document_limit
         own = doc if guard is None else guard.stamp(doc)
@@ -301,6 +308,16 @@ class Repository:
             await backend.open()
         definition = backend.definition(self._scope, collection)
         return guard_of(definition, self._scope.caller, collection)
+
+    def _check_place(self, collection: str) -> None:
+        if not self._backend.may_make(self._scope, collection):
+            raise RequestError(
+                f'"{collection}" would be one collection more than an app may have',
+                code="too_many_collections",
+                status=507,
+                hint="Names of collections are words of the program: put what differs from request to "
+                "request into a field of the documents. Or raise the setting data.collections.",
+            )
 
 
 def _page(found: list[bytes], chosen: Selection) -> Page:

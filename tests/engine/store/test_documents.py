@@ -294,3 +294,20 @@ def _seconds(text):
     from datetime import datetime
 
     return datetime.fromisoformat(text).timestamp()
+
+
+@pytest.mark.binds("data_collections")
+async def test_an_app_has_so_many_collections_and_no_more(opened, refused):
+    store = opened(data_collections=3)
+    data = Documents(store, Scope("shop", "dev"))
+    for n in range(3):
+        await data.create(f"c{n}", {})
+    error = await refused(data.create("c3", {}), "too_many_collections")
+    assert (error.status, "data.collections" in error.hint) == (507, True)
+    await refused(data.upsert("c3", {"id": "a"}), "too_many_collections")
+    tx = await store.begin(Scope("shop", "dev"))
+    await refused(tx.create("c3", [{}]), "too_many_collections")
+    await tx.rollback()
+    await data.create("c0", {})
+    await Documents(store, Scope("shop", "staging")).create("c3", {})
+    assert await data.collections() == ["c0", "c1", "c2"]

@@ -56,6 +56,7 @@ class DuckDBStore:
 
     def __init__(self, path: Path, settings: Settings, room: Room | None = None) -> None:
         self._limit = settings.document_limit
+        self._most_collections = settings.data_collections
         self._database = Database(path, settings)
         self._cache = DocumentCache(settings.document_cache)
         self._writer = Writer(self._database, self._cache, room)
@@ -71,6 +72,7 @@ class DuckDBStore:
     def configure(self, settings: Settings) -> None:
         """Other limits of documents, results and queries, from the next call on."""
         self._limit = settings.document_limit
+        self._most_collections = settings.data_collections
         self.budget.limit = settings.transaction_memory
         self._reader.configure(settings)
         self._selects.configure(settings)
@@ -120,6 +122,12 @@ class DuckDBStore:
     def definition(self, scope: Scope, collection: str) -> Definition:
         """What is declared of a collection."""
         return self._database.definition((scope.app, scope.env, collection))
+
+    def may_make(self, scope: Scope, collection: str) -> bool:
+        """Whether a collection is there, or one more may be made."""
+        if self._database.table(scope, collection) is not None:
+            return True
+        return len(self._database.collections(scope)) < self._most_collections
 
     async def read(self, scope: Scope, collection: str, doc_id: str) -> bytes | None:
         """A document by its id, from memory if it is there."""

@@ -99,6 +99,13 @@ class Catalog:
         table = self._tables.get(place)
         return PLAIN if table is None else table.definition
 
+    def may_make(self, scope: Scope, collection: str, most: int) -> bool:
+        """Whether a collection is there, or there are fewer, as far as this process knows."""
+        owner = (scope.app, scope.env)
+        if (*owner, collection) in self._tables:
+            return True
+        return sum(place[:2] == owner for place in self._tables) < most
+
     async def see(
         self, connection: Connection, place: Place, lock: Literal["", "SHARE", "UPDATE"]
     ) -> Table | None:

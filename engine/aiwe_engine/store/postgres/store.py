@@ -50,6 +50,7 @@ class PostgresStore:
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._limit = settings.document_limit
+        self._most_collections = settings.data_collections
         self._connections = Connections(Address(url), settings.data_connections)
         self._transactions = asyncio.Semaphore(settings.data_connections // 2)
         self._catalog = Catalog()
@@ -64,6 +65,7 @@ class PostgresStore:
     def configure(self, settings: Settings) -> None:
         """Other limits of documents, results and queries, from the next call on."""
         self._limit = settings.document_limit
+        self._most_collections = settings.data_collections
         self._reader.configure(settings)
         self._selects.configure(settings)
 
@@ -129,6 +131,10 @@ class PostgresStore:
     def definition(self, scope: Scope, collection: str) -> Definition:
         """What is declared of a collection, as far as this process knows."""
         return self._catalog.definition((scope.app, scope.env, collection))
+
+    def may_make(self, scope: Scope, collection: str) -> bool:
+        """Whether a collection is there, or one more may be made."""
+        return self._catalog.may_make(scope, collection, self._most_collections)
 
     def read(self, scope: Scope, collection: str, doc_id: str) -> Awaitable[bytes | None]:
         """A document by its id."""

@@ -64,6 +64,10 @@ class Limits(Protocol):
         """Bytes of documents that one query may find."""
         ...
 
+    def may_make(self, scope: Scope, collection: str) -> bool:
+        """Whether a collection is there, or one more may be made."""
+        ...
+
 
 class Native:
     """The backend of one transaction. Its calls must follow one another.
@@ -117,6 +121,10 @@ class Native:
             found = self._catalog.definition(place)
         self._entered[place] = found
         return found
+
+    def may_make(self, scope: Scope, collection: str) -> bool:
+        """Whether a collection is there, or one more may be made."""
+        return self._limits.may_make(scope, collection)
 
     async def read(self, scope: Scope, collection: str, doc_id: str) -> bytes | None:
         """A document by its id."""
