@@ -42,7 +42,10 @@ _LARGEST = 1024 * GB
 
 
 def _row(section: str, default: object, meaning: str, **more: Any) -> Any:
-    return field(default=default, metadata={"section": section, "help": meaning, **more})
+    shown = more.pop("shown", True)  # whoever prints settings must not print passwords
+    return field(
+        default=default, repr=shown, metadata={"section": section, "help": meaning, **more}
+    )
 
 
 def _size(section: str, default: int, meaning: str, *, least: int = 1, **more: Any) -> Any:
@@ -287,7 +290,12 @@ class Settings:
     )
     fetch_connections: int = _count("fetch", 256, "Connections open at a time", app=True)
     fetch_proxy: str = _text(
-        "fetch", "", "Proxy: http://user:password@host:port", check=checks.proxy, app=True
+        "fetch",
+        "",
+        "Proxy: http://user:password@host:port",
+        check=checks.proxy,
+        app=True,
+        shown=False,
     )
     fetch_no_proxy: tuple[str, ...] = _list(
         "fetch",
@@ -336,6 +344,7 @@ class Settings:
         "empty: a file in the data folder",
         check=checks.database,
         restart=True,
+        shown=False,
     )
     data_connections: int = _count(
         "data",

@@ -373,6 +373,13 @@ def test_config_does_not_show_the_password_of_a_proxy(folder, monkeypatch):
         assert "s3cret" not in said
 
 
+def test_settings_that_somebody_prints_tell_no_password():
+    settings = Settings(
+        data_url="postgresql://me:s3cret@db/name", fetch_proxy="http://a:s3cret@p:1"
+    )
+    assert "s3cret" not in repr(settings)
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
