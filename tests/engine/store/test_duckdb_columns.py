@@ -14,7 +14,7 @@ from aiwe_engine.store.declared import wanted
 from aiwe_engine.store.definitions import parse
 from aiwe_engine.store.duckdb import DuckDBStore
 from aiwe_engine.store.duckdb.columns import Column
-from aiwe_engine.store.duckdb.question import count
+from aiwe_engine.store.duckdb.question import count, parses, stored
 from aiwe_engine.store.filters import parse as condition
 from tests.engine.store.conftest import Documents
 
@@ -106,7 +106,9 @@ def test_a_query_reads_no_document_whose_fields_are_all_in_exact_columns():
         Column("a.b", "JSON", "c3"),
     ]
     where = condition({"s": "x", "n": {"$gt": 1}, "a.b": {"$in": [1, True]}})
-    assert "json_extract" not in count(1, where, None, columns)[0]
+    assert "json_extract" not in count(stored(1, columns), where)[0]
+    assert not parses(stored(1, columns), where)
     lossy = [Column("s", "VARCHAR", "c1", exact=False)]
-    assert "c1" not in count(1, where, None, lossy)[0]
-    assert "json_extract" in count(1, where, None, lossy)[0]
+    assert "c1" not in count(stored(1, lossy), where)[0]
+    assert "json_extract" in count(stored(1, lossy), where)[0]
+    assert parses(stored(1, lossy), where)

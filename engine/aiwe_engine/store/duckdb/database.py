@@ -36,6 +36,9 @@ _SESSION = "SET enable_progress_bar = false; SET TimeZone = 'UTC'"
 # For what authors write: a name that is not of the statement itself is that of nothing stored here.
 _CONFINED = "; SET search_path = 'system.main'"
 _BLOCK = 64 * 1024  # a quarter of the default: a small collection costs 130 KB, not 520
+_UNDOING = (
+    "Failed to rollback transaction. Cannot continue operation.\nOriginal Error: Out of Memory"
+)
 _CATALOG = """
 CREATE TABLE IF NOT EXISTS collections (
     number INTEGER PRIMARY KEY, app VARCHAR, env VARCHAR, name VARCHAR, UNIQUE (app, env, name)
@@ -221,11 +224,12 @@ class Database:
             size = log.stat().st_size if log.exists() else 0
             if size > self._checkpoint_at:
                 self._checkpoint_at = size + LOG_LIMIT  # where it fails, it is not tried at once
+                if not self._wide:  # it cannot go on from one that ran out of memory
+                    self._allow(self.memory + 2 * size)
                 self.connection().execute("CHECKPOINT")
                 self._checkpoint_at = LOG_LIMIT
-                if self._wide:
-                    self._allow(self.memory)
-                    self._wide = False
+                self._allow(self.memory)
+                self._wide = False
         except Exception as error:  # noqa: BLE001  the log is whole: nobody need hear of it
             self.failure(error)
 
@@ -248,7 +252,23 @@ class Database:
         import duckdb
 
         kinds = (duckdb.DataError, duckdb.IntegrityError, duckdb.OutOfMemoryException)
-        return isinstance(error, kinds)
+        # A group without room to be undone breaks the database, but nothing of it is stored.
+        return isinstance(error, kinds) or _UNDOING in str(error)
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        """Whether a statement failed for memory alone."""
+        import duckdb
+
+        return isinstance(error, duckdb.OutOfMemoryException)
+
+    def check_open(self) -> None:
+        """For whoever runs many statements, of which `interrupt` may meet none.
+
+        Raises:
+            EngineError: `store_closed`.
+        """
+        if self._ending:
+            raise closed()
 
     def interrupt(self) -> None:
         """Ends the statements that are under way, since the store is to be closed."""
@@ -293,6 +313,8 @@ class Database:
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
             "checkpoint_threshold": "1TB",  # see `checkpoint`
+            # Of large texts it compresses a vector as one: to read one of them is to unpack them all.
+            "zstd_min_string_length": 1 << 40,
             # Lets a bulk form with this many ids use the index, as it would with a few.
             "dynamic_or_filter_threshold": 4096,
         }
@@ -348,14 +370,14 @@ def closed() -> EngineError:
     )
 
 
-def too_large() -> RequestError:
+def too_large(advice: str = "") -> RequestError:
     """The error for what the database has no memory for, nor room for temporary files."""
     return RequestError(
         "This needs more memory than the database may use",
         code="query_too_large",
         status=503,
-        hint="Filter or aggregate more, ask for less or write less at a time; or raise the settings "
-        "data.database_memory and data.database_temp.",
+        hint=f"{advice}Filter or aggregate more, ask for less or write less at a time; or raise the "
+        "settings data.database_memory and data.database_temp.",
     )
 
 

@@ -22,12 +22,14 @@ from aiwe_engine.store.definitions import Definition, not_unique, parse, unfit
 from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.columns import Column
 from aiwe_engine.store.duckdb.database import Database
+from aiwe_engine.store.duckdb.portions import parts
 from aiwe_engine.store.rows import Place
 from aiwe_engine.store.unique import stored_keys
 from aiwe_engine.types import Json
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection
+    from aiwe_engine.store.duckdb.sql import Sql
 
 FETCHED = 200  # documents at a time: they may be large
 PORTION = 5_000  # keys at a time
@@ -76,9 +78,10 @@ class Migration:
             for statement in sql.make(number, self.place):
                 connection.execute(*statement)
         self._said += definition.differences(before)
-        columns = self._columns(connection, number, database.columns(self.place), definition)
-        self._make_keys(connection, number, before, definition)
-        self._count_misfits(connection, number, before, definition)
+        cuts = parts(connection, number, database.memory)
+        columns = self._columns(connection, number, database.columns(self.place), definition, cuts)
+        self._make_keys(connection, number, before, definition, cuts)
+        self._count_misfits(connection, number, before, definition, cuts)
         self._record(connection, number, definition, columns)
         connection.execute("COMMIT")
         database.declare(self.place, number, definition, columns)
@@ -90,6 +93,7 @@ class Migration:
         number: int,
         present: tuple[Column, ...],
         definition: Definition,
+        cuts: list[Sql],
     ) -> tuple[Column, ...]:
         """Columns for what is declared, new ones filled. What is not declared any more is dropped.
 
@@ -114,27 +118,38 @@ class Migration:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column.column} {column.type}")
         if new:
             sets = ", ".join(f"{column.column} = {column.source}" for column in new)
-            connection.execute(f"UPDATE {table} SET {sets}")
+            for where, values in cuts:
+                connection.execute(f"UPDATE {table} SET {sets} WHERE {where}", values)
         columns = (*kept.values(), *new)
         for column in kept.values():
             drop = "DELETE FROM columns WHERE number = ? AND name = ?"
             connection.execute(drop, [number, column.column])
         connection.execute("UPDATE columns SET live = FALSE WHERE number = ?", [number])
-        return _examined(connection, table, columns)
+        return _examined(connection, table, columns, cuts)
 
     def _count_misfits(
-        self, connection: Connection, number: int, before: Definition, definition: Definition
+        self,
+        connection: Connection,
+        number: int,
+        before: Definition,
+        definition: Definition,
+        cuts: list[Sql],
     ) -> None:
         """Says how many stored documents do not fit a new schema."""
         if self._is_new or not definition.checks or definition.schema_text == before.schema_text:
             return
-        documents = _documents(connection, number)
+        documents = _documents(connection, number, cuts)
         misfits = sum(not definition.accepts(fields) for fields in documents)
         if misfits:
             self._said.append(unfit(misfits))
 
     def _make_keys(
-        self, connection: Connection, number: int, before: Definition, definition: Definition
+        self,
+        connection: Connection,
+        number: int,
+        before: Definition,
+        definition: Definition,
+        cuts: list[Sql],
     ) -> None:
         """Fills the table of unique keys anew, where they are others than before."""
         if (definition.unique, definition.tenant) == (before.unique, before.tenant):
@@ -145,7 +160,7 @@ class Migration:
         for statement in sql.make_keys(number):
             connection.execute(*statement)
         keys: list[tuple[str, str]] = []
-        for fields in () if self._is_new else _documents(connection, number):
+        for fields in () if self._is_new else _documents(connection, number, cuts):
             keys += [(key, fields["id"]) for key in stored_keys(definition, fields)]
             if len(keys) >= PORTION:
                 connection.execute(*sql.take_keys(number, keys))
@@ -186,13 +201,18 @@ class Migration:
 
 
 def _examined(
-    connection: Connection, table: str, columns: tuple[Column, ...]
+    connection: Connection, table: str, columns: tuple[Column, ...], cuts: list[Sql]
 ) -> tuple[Column, ...]:
     """The columns, with what is known of the documents that are there."""
 
     def is_exact(column: Column) -> bool:
-        text = f"SELECT count(*) FROM {table} WHERE {column.lost}"
-        return connection.execute(text).fetchone() == (0,)
+        return all(
+            connection.execute(
+                f"SELECT count(*) FROM {table} WHERE {where} AND {column.lost}", values
+            ).fetchone()
+            == (0,)
+            for where, values in cuts
+        )
 
     return tuple(
         column if column.kind == "JSON" else replace(column, exact=is_exact(column))
@@ -200,10 +220,11 @@ def _examined(
     )
 
 
-def _documents(connection: Connection, number: int) -> Iterator[dict[str, Any]]:
+def _documents(connection: Connection, number: int, cuts: list[Sql]) -> Iterator[dict[str, Any]]:
     """All stored documents, on a connection of their own: this one is about to write."""
     with closing(connection.cursor()) as reader:
-        reader.execute(f"SELECT data FROM documents_{number:d}")
-        while rows := reader.fetchmany(FETCHED):
-            for (data,) in rows:
-                yield orjson.loads(data)
+        for where, values in cuts:
+            reader.execute(f"SELECT data FROM documents_{number:d} WHERE {where}", values)
+            while rows := reader.fetchmany(FETCHED):
+                for (data,) in rows:
+                    yield orjson.loads(data)

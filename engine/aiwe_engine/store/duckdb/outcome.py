@@ -63,7 +63,10 @@ def failure(
     import duckdb
 
     if isinstance(error, duckdb.OutOfMemoryException):
-        return too_large()
+        return too_large(
+            "If documents are large, declare the fields that the statement names, with define and a "
+            "schema: then it parses none. "
+        )
     if isinstance(error, duckdb.FatalException | duckdb.InternalException):
         return None
     faults = (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError)

@@ -13,7 +13,8 @@ Field names travel as JSON pointers inside quoted literals, values as parameters
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeGuard
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeGuard
 
 import orjson
 
@@ -40,6 +41,9 @@ from aiwe_engine.store.repository import Overlay
 from aiwe_engine.store.selection import Selection, SortKey
 from aiwe_engine.types import Json
 
+Term: TypeAlias = tuple[str, bool]  # an expression, and whether it descends
+
+_ANY = Selection()
 _ID, _CREATED = ("id",), ("createdAt",)  # these have columns of their own
 
 #: What a column of a type is as a number and as a text.
@@ -57,19 +61,35 @@ _TEXTS = {
 }
 
 
-def find(
-    number: int | None,
-    condition: Condition,
-    selection: Selection,
-    overlay: Overlay | None = None,
-    columns: Sequence[Column] = (),
-) -> Sql:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is looked through: a table, or what stands in its place.
+
+    Attributes:
+        source: for `FROM`; it has id, created, data and the columns.
+        values: its parameters.
+        columns: those of declared fields.
+    """
+
+    source: str
+    values: list[Any]
+    columns: Sequence[Column] = ()
+
+
+def stored(
+    number: int | None, columns: Sequence[Column] = (), overlay: Overlay | None = None
+) -> Rows:
+    """All documents of a table, as a transaction sees them that has written."""
+    if overlay is None:
+        return Rows(f"documents_{number}", [], columns)
+    return Rows(*sql.overlaid(number, overlay.changed, overlay.documents))  # it has no columns
+
+
+def find(rows: Rows, condition: Condition, selection: Selection) -> Sql:
     """The texts of the chosen documents in their order."""
-    statement = _Statement(number, overlay, columns)
-    where = statement.expression(condition)
-    if selection.after is not None:
-        where = f"{where} AND {statement.after(selection.order, selection.after)}"
-    order = ", ".join(term for key in selection.order for term in statement.order(key))
+    statement = _Statement(rows)
+    where = statement.chosen(condition, selection)
+    order = ", ".join(map(_ordered, statement.terms(selection)))
     text = f"SELECT data FROM {statement.source()} WHERE {where} ORDER BY {order}"
     if selection.limit is not None:
         text += f" LIMIT {selection.limit:d}"
@@ -78,48 +98,66 @@ def find(
     return text, statement.all_values()
 
 
-def matching(number: int, condition: Condition, columns: Sequence[Column] = ()) -> Sql:
+def places(rows: Rows, condition: Condition, selection: Selection, most: int | None) -> Sql:
+    """The ids of what a query may find, with the terms that it sorts by: `directions` has their ways.
+
+    Of a count `most` the first ones, else all in no order. The offset is not heeded.
+    """
+    statement = _Statement(rows)
+    where = statement.chosen(condition, selection)
+    terms = statement.terms(selection)
+    listed = ", ".join(("id", *(text for text, _ in terms)))
+    text = f"SELECT {listed} FROM {statement.source()} WHERE {where}"
+    if most is not None:
+        text += f" ORDER BY {', '.join(map(_ordered, terms))} LIMIT {most:d}"
+    return text, statement.all_values()
+
+
+def directions(rows: Rows, selection: Selection) -> list[bool]:
+    """Which of the terms of `places` descend. NULL is greater than any value."""
+    return [descending for _, descending in _Statement(rows).terms(selection)]
+
+
+def matching(rows: Rows, condition: Condition) -> Sql:
     """Ids and texts of the documents that meet a condition, in no order."""
-    statement = _Statement(number, None, columns)
+    statement = _Statement(rows)
     where = statement.expression(condition)
-    return f"SELECT id, data FROM {statement.source()} WHERE {where}", statement.values
+    return f"SELECT id, data FROM {statement.source()} WHERE {where}", statement.all_values()
 
 
-def count(
-    number: int | None,
-    condition: Condition,
-    overlay: Overlay | None = None,
-    columns: Sequence[Column] = (),
-) -> Sql:
+def count(rows: Rows, condition: Condition) -> Sql:
     """How many documents meet a condition."""
-    statement = _Statement(number, overlay, columns)
+    statement = _Statement(rows)
     where = statement.expression(condition)
     return f"SELECT count(*) FROM {statement.source()} WHERE {where}", statement.all_values()
+
+
+def parses(rows: Rows, condition: Condition, selection: Selection | None = None) -> bool:
+    """Whether the documents must be parsed for an answer: not all that it asks for has columns."""
+    statement = _Statement(rows)
+    statement.chosen(condition, selection or _ANY)
+    if selection is not None:
+        statement.terms(selection)
+    return statement.takes_fields
 
 
 class _Statement:
     """One statement in the making: the fields it takes out, its parameters in order."""
 
-    def __init__(
-        self, number: int | None, overlay: Overlay | None, columns: Sequence[Column]
-    ) -> None:
-        self._table: str = f"documents_{number}"
-        self._laid_over: list[Any] = []
-        self._columns = {column.path: column for column in columns if column.exact}
-        if overlay is not None:
-            self._columns.clear()  # what is laid over has none
-            self._table, self._laid_over = sql.overlaid(number, overlay.changed, overlay.documents)
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._columns = {column.path: column for column in rows.columns if column.exact}
         self._json: dict[Path, int] = {}
         self._plain: dict[Path, int] = {}
         self.values: list[Any] = []  # of what follows the source
 
     def all_values(self) -> list[Any]:
         """The parameters of a statement that has the source before all else that has some."""
-        return [*self._laid_over, *self.values]
+        return [*self._rows.values, *self.values]
 
     def source(self) -> str:
         """What to select from, when all fields are known."""
-        source = self._table
+        source = self._rows.source
         if self._json:
             pointers = ", ".join(pointer(path) for path in self._json)
             taken = f"unnest([json_extract(data, [{pointers}])]) AS f"
@@ -129,30 +167,40 @@ class _Statement:
             source = f"(SELECT *, unnest([[{texts}]]) AS s FROM {source})"
         return source
 
+    @property
+    def takes_fields(self) -> bool:
+        """Whether it takes something out of the documents."""
+        return bool(self._json)
+
+    def chosen(self, condition: Condition, selection: Selection) -> str:
+        """What a query may find; never NULL."""
+        where = self.expression(condition)
+        if selection.after is not None:
+            where = f"{where} AND {self.after(selection.order, selection.after)}"
+        return where
+
+    def terms(self, selection: Selection) -> list[Term]:
+        """What a query sorts by."""
+        return [term for key in selection.order for term in self.order(key)]
+
     def expression(self, condition: Condition) -> str:
         """A condition; never NULL."""
         return _WRITERS[type(condition)](self, condition)
 
-    def order(self, key: SortKey) -> list[str]:
+    def order(self, key: SortKey) -> list[Term]:
         """Numbers before strings before the rest; what is missing or null last either way."""
-        way = "DESC" if key.descending else "ASC"
-        if key.path == _CREATED:
-            return [f"created {way}"]
-        if key.path == _ID:
-            return [f"id {way}"]
-        nulls = "FIRST" if key.descending else "LAST"
-        number = self.number(key.path)
-        typed = self.typed(key.path)
+        path, down = key.path, key.descending
+        if path in (_CREATED, _ID):
+            return [(self._own(path), down)]
+        absent = (self.absent(path), False)
+        number = self.number(path)
+        typed = self.typed(path)
         if typed is not None:
             own = number if typed.kind in ("DOUBLE", "BIGINT") else typed.column
-            return [self.absent(key.path), f"{own} {way}"]
-        plain = _unquoted(self._field(key.path))
-        return [
-            self.absent(key.path),
-            f"{number} {way} NULLS {nulls}",
-            # Equal numbers may be written differently.
-            f"CASE WHEN {number} IS NULL THEN {plain} END {way}",
-        ]
+            return [absent, (own, down)]
+        plain = _unquoted(self._field(path))
+        # Equal numbers may be written differently.
+        return [absent, (number, down), (f"CASE WHEN {number} IS NULL THEN {plain} END", down)]
 
     def after(self, order: tuple[SortKey, ...], place: tuple[Json, ...]) -> str:
         """Whether a document comes after a place in the order; never NULL."""
@@ -271,6 +319,11 @@ class _Statement:
     def json_mark(self, value: Scalar) -> str:
         """The place of a parameter that is compared as JSON text, written as DuckDB writes it."""
         return f"json_extract({self.mark(orjson.dumps(value).decode())}::JSON, '$')::VARCHAR"
+
+
+def _ordered(term: Term) -> str:
+    text, descending = term
+    return f"{text} {'DESC NULLS FIRST' if descending else 'ASC NULLS LAST'}"
 
 
 def _unquoted(field: str) -> str:

@@ -7,6 +7,8 @@ batch of them is under way. Equal queries that wait together are answered once.
 from __future__ import annotations
 
 from asyncio import Future, get_running_loop
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,13 +16,16 @@ from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache, Key
+from aiwe_engine.store.duckdb import question as statements
 from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.database import Database
-from aiwe_engine.store.duckdb.question import count, find
+from aiwe_engine.store.duckdb.portions import Sizes
+from aiwe_engine.store.duckdb.search import Search
 from aiwe_engine.store.lane import Lane, Outcome, deliver
 from aiwe_engine.store.repository import Question
 
 if TYPE_CHECKING:
+    from aiwe_engine.store.duckdb.columns import Column
     from aiwe_engine.store.duckdb.database import Connection
 
 MOST_GETS = 1_000  # by one statement
@@ -34,9 +39,12 @@ Get: TypeAlias = tuple[Scope, str, str, "Future[bytes | None]"]
 class Reader:
     """Threads that read what was committed."""
 
-    def __init__(self, database: Database, cache: DocumentCache, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, cache: DocumentCache, sizes: Sizes, settings: Settings
+    ) -> None:
         self._database = database
         self._cache = cache
+        self._sizes = sizes
         self.configure(settings)
         self._gets: Lane[Get] = Lane("store-get", self._read, most=MOST_GETS)
         self._queries: Lane[Question] = Lane("store-query", self._answer, threads=SCANNERS)
@@ -106,14 +114,15 @@ class Reader:
                 if future in waiting:
                     connection.interrupt()
         if not future.done():
-            future.set_exception(
-                RequestError(
-                    f"The query took over {self._time_limit:g} s",
-                    code="query_too_slow",
-                    status=503,
-                    hint="Ask for less: filter by fewer conditions, or for fewer documents.",
-                )
-            )
+            future.set_exception(self._too_slow())
+
+    def _too_slow(self) -> RequestError:
+        return RequestError(
+            f"The query took over {self._time_limit:g} s",
+            code="query_too_slow",
+            status=503,
+            hint="Ask for less: filter by fewer conditions, or for fewer documents.",
+        )
 
     def _answer(self, questions: list[Question]) -> None:
         for question in questions:
@@ -132,32 +141,82 @@ class Reader:
         number = self._database.table(question.scope, question.collection)
         place = (question.scope.app, question.scope.env, question.collection)
         columns = self._database.columns(place)
-        selection = question.selection
-        overlay = question.overlay
-        if number is None and overlay is None:
-            return 0 if selection is None else []
+        if number is None and question.overlay is None:
+            return 0 if question.selection is None else []
         running = (waiting, connection)
         with self._lock:
             self._running.append(running)
         try:
-            if selection is None:
-                connection.execute(*count(number, question.condition, overlay, columns))
-                return int((connection.fetchone() or (0,))[0])
-            connection.execute(*find(number, question.condition, selection, overlay, columns))
-            texts = self._fetch(connection)
+            if not self._is_large(connection, number, columns, question):
+                try:
+                    return self._at_once(connection, number, columns, question)
+                except Exception as error:
+                    if not self._database.is_out_of_memory(error):
+                        raise
+                    if number is not None and question.overlay is None:
+                        self._sizes.failed(number)
+            return self._in_portions(connection, number, columns, question, waiting)
         finally:
             with self._lock:
                 self._running.remove(running)
-        return texts
 
-    def _fetch(self, connection: Connection) -> list[bytes]:
+    def _is_large(
+        self,
+        connection: Connection,
+        number: int | None,
+        columns: tuple[Column, ...],
+        question: Question,
+    ) -> bool:
+        """Whether all at once is known to be too much."""
+        if number is None or not self._sizes.are_large(connection, number):
+            return False
+        rows = statements.stored(number, columns, question.overlay)
+        return question.selection is not None or statements.parses(rows, question.condition)
+
+    def _at_once(
+        self,
+        connection: Connection,
+        number: int | None,
+        columns: tuple[Column, ...],
+        question: Question,
+    ) -> list[bytes] | int:
+        rows = statements.stored(number, columns, question.overlay)
+        if question.selection is None:
+            connection.execute(*statements.count(rows, question.condition))
+            return int((connection.fetchone() or (0,))[0])
+        connection.execute(*statements.find(rows, question.condition, question.selection))
+        return self._within_limit(_texts(connection))
+
+    def _in_portions(
+        self,
+        connection: Connection,
+        number: int | None,
+        columns: tuple[Column, ...],
+        question: Question,
+        waiting: list[Future[Any]],
+    ) -> list[bytes] | int:
+        def check() -> None:
+            self._database.check_open()
+            if all(future.done() for future in waiting):
+                raise self._too_slow()
+
+        connection.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            memory = self._database.memory
+            search = Search(connection, number, columns, question.overlay, memory, check)
+            if question.selection is None:
+                return search.count(question.condition)
+            return self._within_limit(search.texts(question.condition, question.selection))
+        finally:
+            with suppress(Exception):  # a failed one has ended by itself
+                connection.execute("ROLLBACK")
+
+    def _within_limit(self, found: Iterable[bytes]) -> list[bytes]:
         texts: list[bytes] = []
         size = 0
-        while rows := connection.fetchmany(PORTION):
-            for (data,) in rows:
-                text = data.encode()
-                size += len(text)
-                texts.append(text)
+        for text in found:
+            size += len(text)
+            texts.append(text)
             if size > self._result_limit:
                 raise RequestError(
                     f"The query finds over {self._result_limit:,} bytes of documents",
@@ -165,3 +224,9 @@ class Reader:
                     hint="Page through them with limit and offset, or filter more.",
                 )
         return texts
+
+
+def _texts(connection: Connection) -> Iterator[bytes]:
+    while rows := connection.fetchmany(PORTION):
+        for (data,) in rows:
+            yield data.encode()

@@ -20,6 +20,7 @@ from aiwe_engine.protocols import Held
 from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.history import read_migrations
+from aiwe_engine.store.duckdb.portions import VECTOR, cut, longest
 from aiwe_engine.types import Json
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PORTION = 1_000  # documents fetched at a time
-VECTOR = 2_048  # rows
-MOST_BY_ID = 200
 
 
 class DuckDBSnapshot:
@@ -90,13 +89,12 @@ class DuckDBSnapshot:
         """What gives the next portion of a table each time; none at its end."""
         assert self._connection is not None
         memory = self._database.memory
-        longest = _longest(self._connection, number)
-        if longest * VECTOR <= memory // 4:
+        length = longest(self._connection, number)
+        if length * VECTOR <= memory // 4:
             self._connection.execute(f"SELECT data FROM documents_{number:d} {order}")
             return self._next
         ids = self._connection.execute(f"SELECT id FROM documents_{number:d} {order}").fetchall()
-        size = max(1, min(memory // 8 // longest, MOST_BY_ID))
-        groups = ([doc_id for (doc_id,) in ids[at : at + size]] for at in range(0, len(ids), size))
+        groups = cut([doc_id for (doc_id,) in ids], memory, length)
         return partial(self._next_by_id, number, groups)
 
     def _next(self) -> list[bytes]:
@@ -115,10 +113,3 @@ class DuckDBSnapshot:
                 self._connection.execute("ROLLBACK")
         with suppress(Exception):
             self._database.release()
-
-
-def _longest(connection: Connection, number: int) -> int:
-    """Bytes of the longest document of a table, or more; the database knows it without reading one."""
-    table = f"documents_{number:d}"
-    text = f"SELECT stats(data).max_string_length FROM {table} WHERE id = (SELECT min(id) FROM {table})"
-    return int((connection.execute(text).fetchone() or (0,))[0] or 0)

@@ -112,6 +112,11 @@ def overlaid(
     return f"({stored} UNION ALL {added})", [changed, *values]
 
 
+def among(number: int, ids: list[str]) -> Sql:
+    """A table for `FROM`: the stored documents with these ids."""
+    return f"(SELECT * FROM documents_{number:d} WHERE id IN (SELECT unnest(?::VARCHAR[])))", [ids]
+
+
 def make_keys(number: int) -> list[Sql]:
     """The statements that make the table of a collection's unique keys.
 

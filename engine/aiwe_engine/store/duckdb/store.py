@@ -33,6 +33,7 @@ from aiwe_engine.store.definitions import Definition
 from aiwe_engine.store.duckdb.database import Database, closed
 from aiwe_engine.store.duckdb.history import History
 from aiwe_engine.store.duckdb.migration import Migration
+from aiwe_engine.store.duckdb.portions import Sizes
 from aiwe_engine.store.duckdb.reader import Reader
 from aiwe_engine.store.duckdb.selects import Selects
 from aiwe_engine.store.duckdb.snapshot import DuckDBSnapshot
@@ -59,9 +60,10 @@ class DuckDBStore:
         self._most_collections = settings.data_collections
         self._database = Database(path, settings)
         self._cache = DocumentCache(settings.document_cache)
-        self._writer = Writer(self._database, self._cache, room)
+        sizes = Sizes(self._database)
+        self._writer = Writer(self._database, self._cache, sizes, room)
         self._floors = Floors(self._writer.settle)
-        self._reader = Reader(self._database, self._cache, settings)
+        self._reader = Reader(self._database, self._cache, sizes, settings)
         self._selects = Selects(self._database, settings)
         self.budget = Budget(settings.transaction_memory)
         self.ids = Ids()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from aiwe_engine.store.documents import Document
 from aiwe_engine.store.duckdb.database import Database
+from aiwe_engine.store.duckdb.portions import VECTOR
 
-_VECTOR = 2_048  # rows
 _GROUP = 122_880
 
 
@@ -31,7 +31,7 @@ class Weight:
             self._bytes += len(document.text)
             self._longest = max(self._longest, len(document.text))
         self._rows += len(documents)
-        if self._longest * _VECTOR > self._database.memory // 4:
+        if self._longest * VECTOR > self._database.memory // 4:
             self._database.widen(2 * self._bytes)
         elif self._rows > _GROUP:  # they were small, and are written down
             self._bytes = self._rows = 0

@@ -24,6 +24,8 @@ from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.fields import Note
 from aiwe_engine.store.duckdb.history import History
 from aiwe_engine.store.duckdb.migration import Migration
+from aiwe_engine.store.duckdb.portions import Sizes
+from aiwe_engine.store.duckdb.search import Search
 from aiwe_engine.store.duckdb.weight import Weight
 from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.lane import Lane, Outcome, deliver
@@ -45,9 +47,11 @@ MOST_CHANGES = 1_000  # in one group: what comes later waits for the next
 class Writer:
     """A thread with the one connection that writes."""
 
-    def __init__(self, database: Database, cache: DocumentCache, room: Room | None) -> None:
+    def __init__(
+        self, database: Database, cache: DocumentCache, sizes: Sizes, room: Room | None
+    ) -> None:
         self._database, self._room = database, room
-        self._cache = cache
+        self._cache, self._sizes = cache, sizes
         self._lane: Lane[Waiting] = Lane("store-writer", self._work, most=MOST_CHANGES)
         self._made: dict[Place, int] = {}  # tables of the series under way
         self._notes: list[Note] = []  # of fields that nobody knew, until they are committed
@@ -111,10 +115,18 @@ class Writer:
             self._store(connection, [table for table in tables.values() if table.after])
         except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
             self._roll_back()
+            told = self._database.failure(error)  # lets go of a broken one, if need be
             if len(group) > 1 and self._database.blames_a_change(error):
-                return [self._commit([job])[0] for job in group]
-            told = self._database.failure(error)
+                return self._commit_singly(group)
             return [(future, None, told) for _, future in group]
+        return outcomes
+
+    def _commit_singly(self, group: list[Job]) -> list[Outcome]:
+        """Each by itself, so that what cannot be done fails alone."""
+        outcomes = []
+        for job in group:
+            self._database.checkpoint()  # what is in the log is in memory too
+            outcomes += self._commit([job])
         return outcomes
 
     def _commit_series(self, series: Series[Any], future: Future[Any]) -> Outcome:
@@ -181,8 +193,7 @@ class Writer:
                     continue
                 condition = change.where()
                 if condition is not None:
-                    columns = self._database.columns(table.place)
-                    found = _find(connection, table.number, condition, columns)
+                    found = self._find(connection, table.place, table.number, condition)
                     table.before.update(found)
                     table.picked = list(found)
                 for doc_id in ids:
@@ -197,6 +208,24 @@ class Writer:
                 table.before.update(sql.read(connection, table.number, list(wanted)))
         _expect(group, tables)
         return tables
+
+    def _find(
+        self, connection: Connection, place: Place, number: int, condition: Condition
+    ) -> dict[str, bytes]:
+        """The documents that a change is for, by id."""
+        columns = self._database.columns(place)
+        if not self._sizes.are_large(connection, number):
+            try:
+                rows = question.stored(number, columns)
+                found = connection.execute(*question.matching(rows, condition)).fetchall()
+                return {doc_id: data.encode() for doc_id, data in found}
+            except Exception as error:
+                if not self._database.is_out_of_memory(error):
+                    raise
+                self._sizes.failed(number)
+        check = self._database.check_open
+        search = Search(connection, number, columns, None, self._database.memory, check)
+        return search.matching(condition)
 
     def _table(
         self, tables: dict[Place, TableRows], change: Change[Any], collection: str
@@ -359,10 +388,3 @@ def _expect(group: list[Job], tables: dict[Place, TableRows]) -> None:
         unique = tables[place].unique
         if unique is not None:
             unique.expect(documents)
-
-
-def _find(
-    connection: Connection, number: int, condition: Condition, columns: tuple[Column, ...]
-) -> dict[str, bytes]:
-    rows = connection.execute(*question.matching(number, condition, columns)).fetchall()
-    return {doc_id: data.encode() for doc_id, data in rows}
