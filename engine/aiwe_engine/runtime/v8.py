@@ -157,7 +157,8 @@ class V8Isolate:
         return lambda: self._run(code)
 
     def resume(self) -> Evaluation:
-        """Goes on after a turn that was cut."""
+        """Goes on after a turn that was cut; what was cut may have filled the heap."""
+        self._context.low_memory_notification()
         return lambda: self._run("__aiwe_resume()")
 
     async def _run(self, code: str) -> str:

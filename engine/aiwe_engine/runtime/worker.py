@@ -49,6 +49,7 @@ class Tenant:
         self.wait_cpu = self.wait_wall = 0.0  # when the isolate began to wait for its host
         self.cut_at = 0.0  # when the step that is running was cut
         self.cutting = False  # the task is being cancelled for that
+        self.was_cut = False  # something of the turn that runs was stopped already
         self.task = worker.loop.create_task(self._work())
 
     def put(self, op: int, number: int, body: bytes) -> None:
@@ -128,7 +129,7 @@ class Tenant:
 
     async def _evaluate(self, evaluation: Evaluation) -> str:
         """Runs one evaluation under the CPU limit; a cut one is resumed with the blame given."""
-        self.evaluating, self.step, self.cut_at = True, -1, 0.0
+        self.evaluating, self.step, self.cut_at, self.was_cut = True, -1, 0.0, False
         self.worker.watch()
         try:
             while True:
@@ -137,7 +138,7 @@ class Tenant:
                 except asyncio.CancelledError:
                     if not self.cutting:
                         raise
-                    self.cutting = False
+                    self.cutting, self.was_cut = False, True
                     self.task.uncancel()
                     assert self.isolate is not None
                     evaluation = self.isolate.resume()
@@ -168,6 +169,10 @@ class Tenant:
     def _told(self, reason: str, message: str) -> bytes:
         """Why this isolate is lost, who was running, and how many messages the turn had."""
         running = self.isolate.running() if self.isolate is not None else 0
+        if reason == "oom" and self.was_cut:
+            running = (
+                0  # it may have met the heap that another one had filled before it was stopped
+            )
         report = {"reason": reason, "message": message, "running": running, "turn": self.consumed}
         return orjson.dumps(report)
 
