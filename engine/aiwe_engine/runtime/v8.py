@@ -157,8 +157,7 @@ class V8Isolate:
         return lambda: self._run(code)
 
     def resume(self) -> Evaluation:
-        """Goes on after a turn that was cut; what was cut may have filled the heap."""
-        self._context.low_memory_notification()
+        """Goes on after a turn that was cut."""
         return lambda: self._run("__aiwe_resume()")
 
     async def _run(self, code: str) -> str:
