@@ -15,7 +15,8 @@ NPM = PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm
 # Jupyter wants to be told that root is meant, as in a container.
 LAB = $(if $(filter 0,$(shell id -u)),-- --allow-root)
 ifneq ($(shell command -v uv),)
-INSTALL = uv pip install --quiet --python $(PY)
+# Told to, as uv sees no change in TypeScript.
+INSTALL = uv pip install --quiet --python $(PY) --reinstall-package aiwe
 else
 INSTALL = $(PY) -m pip install --quiet
 endif
