@@ -15,8 +15,7 @@ NPM = PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm
 # Jupyter wants to be told that root is meant, as in a container.
 LAB = $(if $(filter 0,$(shell id -u)),-- --allow-root)
 ifneq ($(shell command -v uv),)
-# Told to, as uv sees no change in TypeScript.
-INSTALL = uv pip install --quiet --python $(PY) --reinstall-package aiwe
+INSTALL = uv pip install --quiet --python $(PY)
 else
 INSTALL = $(PY) -m pip install --quiet
 endif
