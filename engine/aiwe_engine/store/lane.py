@@ -72,10 +72,11 @@ def deliver(outcomes: list[Outcome]) -> None:
     """Settles futures of one loop from a lane's thread, by one call."""
     if outcomes:
         with suppress(RuntimeError):  # the loop is gone, and with it whoever waited
-            outcomes[0][0].get_loop().call_soon_threadsafe(_settle, outcomes)
+            outcomes[0][0].get_loop().call_soon_threadsafe(settle, outcomes)
 
 
-def _settle(outcomes: list[Outcome]) -> None:
+def settle(outcomes: list[Outcome]) -> None:
+    """Tells whoever still waits what came of it. On the loop only."""
     for future, result, error in outcomes:
         if future.done():
             continue

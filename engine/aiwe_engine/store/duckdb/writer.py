@@ -18,7 +18,6 @@ from aiwe_engine.errors import AiweError
 from aiwe_engine.protocols import Room
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
-from aiwe_engine.store.documents import Document
 from aiwe_engine.store.duckdb import question, sql
 from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.fields import Note
@@ -28,6 +27,7 @@ from aiwe_engine.store.duckdb.portions import Sizes
 from aiwe_engine.store.duckdb.search import Search
 from aiwe_engine.store.duckdb.weight import Weight
 from aiwe_engine.store.filters import Condition
+from aiwe_engine.store.group import apply, brought, effect
 from aiwe_engine.store.lane import Lane, Outcome, deliver
 from aiwe_engine.store.loading import Empty, Portion, Series
 from aiwe_engine.store.rows import Place, TableRows
@@ -290,19 +290,12 @@ class Writer:
     def _apply(
         self, change: Change[Any], tables: dict[Place, TableRows], future: Future[Any]
     ) -> Outcome:
-        scope = change.scope
-        reached = {name: tables[scope.app, scope.env, name] for name in change.reach()}
-        result, failed = None, None
         try:
             if self._room is not None and change.grows:
                 self._room.admit()
-            result = change.run(reached.__getitem__)
-            for table in reached.values():
-                table.check()
         except AiweError as error:
-            failed = error
-        for table in reached.values():
-            table.settle(done=failed is None)
+            return future, None, error
+        result, failed = apply(change, tables)
         return future, result, failed
 
     def _accept_notes(self) -> None:
@@ -340,19 +333,10 @@ def _stored(table: TableRows) -> int:
 
 
 def _statements(table: TableRows, number: int, columns: tuple[Column, ...]) -> list[Sql]:
-    new: list[Document] = []
-    changed: list[Document] = []
-    moved: list[Document] = []  # changed, with another createdAt
-    gone: list[str] = []
-    for doc_id, document in table.after.items():
-        was_there = bool(table.before.get(doc_id))
-        if document is None:
-            if was_there:
-                gone.append(doc_id)
-        elif not was_there:
-            new.append(document)
-        else:
-            (changed if document.created is None else moved).append(document)
+    found = effect(table)
+    new, gone = found.new, found.gone
+    changed = [document for document in found.changed if document.created is None]
+    moved = [document for document in found.changed if document.created is not None]
     statements = []
     if new:
         statements.append(sql.insert(number, new, columns))
@@ -379,12 +363,7 @@ def _key_statements(table: TableRows, number: int) -> list[Sql]:
 
 def _expect(group: list[Job], tables: dict[Place, TableRows]) -> None:
     """Has the unique keys looked up that a group will need, as far as it can say so."""
-    coming: dict[Place, list[dict[str, Any]]] = {}
-    for change, _ in group:
-        brought = change.brings()
-        for name in change.reach() if brought else ():
-            coming.setdefault((change.scope.app, change.scope.env, name), []).extend(brought)
-    for place, documents in coming.items():
+    for place, documents in brought(change for change, _ in group).items():
         unique = tables[place].unique
         if unique is not None:
             unique.expect(documents)

@@ -23,6 +23,7 @@ from psycopg import errors
 
 from aiwe_engine.errors import AiweError
 from aiwe_engine.store.changes import Change, Result
+from aiwe_engine.store.lane import Outcome, settle
 from aiwe_engine.store.postgres import question, statements
 from aiwe_engine.store.postgres.bulk import Bulk
 from aiwe_engine.store.postgres.catalog import Catalog
@@ -47,7 +48,6 @@ Job: TypeAlias = tuple[Change[Any], "Future[Any]"]
 Work: TypeAlias = "Change[Any] | Migration | Bulk"
 Waiting: TypeAlias = tuple[Work, "Future[Any]"]
 Begin: TypeAlias = Callable[[Connection], Native]
-Outcome: TypeAlias = tuple["Future[Any]", Any, Exception | None]
 
 MOST_CHANGES = 1_000  # in one transaction: what comes later waits for the next
 ATTEMPTS = 50  # of one transaction
@@ -101,7 +101,7 @@ class Writer:
             else:
                 group = _stretch(jobs)
                 length, outcomes = len(group), await self._commit(group)
-            _settle(outcomes)
+            settle(outcomes)
             del jobs[:length]
 
     async def _commit(self, group: list[Job]) -> list[Outcome]:
@@ -278,13 +278,3 @@ def _places(group: list[Job]) -> list[Place]:
 async def _send(connection: Connection, sql: Sql) -> Cursor:
     """Sends a statement of a pipeline. Unprepared: where a pipeline fails, psycopg loses count."""
     return await connection.execute(sql[0].encode(), sql[1], prepare=False)
-
-
-def _settle(outcomes: list[Outcome]) -> None:
-    for future, result, error in outcomes:
-        if future.done():
-            continue
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
