@@ -1,6 +1,6 @@
 """From a request to its answer: the steps that every request to an app takes, in their order.
 
-    route → limits → session → body → invocation → answer, or the error that says why there is none
+    route → caller → limits → body → invocation → answer, or the error that says why there is none
 
 This file knows the order; each step is done elsewhere. It reads no bytes and writes none.
 """
@@ -26,12 +26,13 @@ from aiwe_engine.http.kept import Wanted, kept_answer, names_file
 from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
 from aiwe_engine.http.streaming import Told
+from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
 from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.rates.limits import Rates
 from aiwe_engine.routing.table import Match
 from aiwe_engine.runtime.isolate import Flight
-from aiwe_engine.types import Invocation, LogLine, Request, Response, Route, Visit
+from aiwe_engine.types import Caller, Invocation, LogLine, Request, Response, Route, User, Visit
 from aiwe_engine.visits import Visits
 
 _WITH_CHANGES = 5  # members of a raw answer that changes the session; else it has one less
@@ -50,6 +51,7 @@ class Answering:
         assets: answers for what stands below /assets/.
         rates: how often callers have asked.
         visits: the sessions of visitors.
+        identity: tells who sends a request.
         log: where failures are told.
         env: the environment that is served.
         reference: what the engine says of an app by itself.
@@ -62,6 +64,7 @@ class Answering:
         assets: AssetPages,
         rates: Rates,
         visits: Visits,
+        identity: Identity,
         log: Log,
         env: str,
         reference: Reference,
@@ -69,6 +72,7 @@ class Answering:
         self._live, self._files, self._assets = live, files, assets
         self._log, self._env = log, env
         self._rates, self._visits, self._reference = rates, visits, reference
+        self._identity = identity
         self._told: set[str] = set()  # versions whose authors know that a session is not kept
         self._finishes: dict[str, Finish] = {}
 
@@ -88,15 +92,16 @@ class Answering:
             if response is None:
                 match, missing = self._match(release, request, public=public)
                 route = match.route.path
+                visit, user = await self._identity.find(
+                    release.scope, release.settings, request, session=release.uses_sessions
+                )
                 general = release.settings.rate_limit
                 if (general or "limits" in match.route.info) and request.method != "OPTIONS":
                     standing = await self._admit(release, match, general, request)
-                visit = uploads = None
-                if release.uses_sessions:
-                    visit = await self._visits.find(release.scope, release.settings, request)
+                uploads = None
                 if missing is None and (request.arrival is not None or request.body):
                     uploads = await take_in(request, match.route, release.settings, self._files)
-                response = await self._run(release, request, match, missing, uploads, visit)
+                response = await self._run(release, request, match, missing, uploads, visit, user)
         except AiweError as error:
             response = self._refuse(release, error, request, public=public)
         response.headers += standing
@@ -169,6 +174,7 @@ class Answering:
         missing: Response | None,
         uploads: Uploads | None,
         visit: Visit | None,
+        user: User | None,
     ) -> Response:
         deployment, settings, handler = release.deployment, release.settings, match.route.handler
         loop = release.serving.loop
@@ -181,10 +187,14 @@ class Answering:
             handler,
             deadline=loop.time() + settings.deadline,
         )
-        invocation.uploads, invocation.visit = uploads, visit
+        invocation.uploads, invocation.visit, invocation.request = uploads, visit, request
+        if user is not None:
+            invocation.user, invocation.caller = user, Caller(user.id, user.tenant)
         values = payload(request, match, settings)
         if visit is not None:
             values["session"] = visit.values
+        if user is not None:
+            values["user"] = user
         if missing is not None:
             values["missing"] = [missing.status, missing.headers, missing.body.decode()]
         elif "stream" in values:

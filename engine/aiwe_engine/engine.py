@@ -37,8 +37,10 @@ from aiwe_engine.deployments.session import Session
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.assets import AssetPages
+from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
 from aiwe_engine.openapi.reference import Reference
+from aiwe_engine.people.directory import Directory
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import check_name, read_app, slug
@@ -102,6 +104,7 @@ class Engine:
             self._space.spare = self._store.spare
         self.managed_data = ManagedData(self._store, env)
         self._visits = Visits(self._store)
+        self._directory = Directory(self._store)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)
@@ -135,6 +138,7 @@ class Engine:
             pages,
             self._rates,
             self._visits,
+            Identity(self._visits, self._directory),
             self.log,
             env,
             self._reference,

@@ -66,6 +66,11 @@ class Scope:
     env: str
     caller: Caller | None = None
 
+    @property
+    def own(self) -> Scope:
+        """Where the engine keeps what it keeps for an app: no app has a name with a tilde in it."""
+        return Scope(f"~{self.app}", self.env)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:

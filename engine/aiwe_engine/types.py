@@ -15,6 +15,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 Json: TypeAlias = bool | int | float | str | list[Any] | dict[str, Any] | None
 
 Environment: TypeAlias = Literal["dev", "staging", "production"]
+#: How a caller proved who they are.
+Via: TypeAlias = Literal["session", "jwt", "api_key", "oidc", "jupyter"]
 Kind: TypeAlias = Literal["http", "cell", "load", "live", "test"]
 
 
@@ -117,6 +119,26 @@ class Route:
     info: dict[str, Json] = field(default_factory=dict)  # RouteInfo of aiwe.d.ts
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who uses an app, as a program sees them: `User` of aiwe.d.ts.
+
+    Attributes:
+        id: stays the same for as long as the account is there.
+        roles: the application's own, not the engine's.
+        via: how they proved who they are.
+        claims: what their profile and their token say besides.
+    """
+
+    id: str
+    username: str
+    email: str | None = None
+    roles: tuple[str, ...] = ()
+    via: Via = "session"
+    claims: dict[str, Json] = field(default_factory=dict)
+    tenant: str | None = None
+
+
 @dataclass(slots=True)
 class Visit:
     """The session of the visitor whose request is answered: `req.session`.
@@ -128,6 +150,10 @@ class Visit:
         secure: the request came by https.
         stale: it is to be noted that the session is in use.
         ended: the program has destroyed it.
+        cookie: the header by which the browser learns of a session that has begun.
+        user: id of the person who is signed in; None: nobody is.
+        epoch: of that person's credentials, when they signed in: see `people`.
+        via: how they signed in.
     """
 
     key: str | None = None
@@ -136,6 +162,10 @@ class Visit:
     secure: bool = False
     stale: bool = False
     ended: bool = False
+    cookie: tuple[str, str] | None = None
+    user: str | None = None
+    epoch: int = 0
+    via: Via = "session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +214,9 @@ class Invocation:
     transactions: Any = None  # that it has begun: capabilities.transactions.Begun
     over: bool = False  # its flight has ended
     caller: Caller | None = ANONYMOUS  # for whom data is asked; None: the app itself
+    user: User | None = None  # who sent its request, where that is known
+    request: Request | None = None  # that it answers
+    isolate: int = 0  # where it runs: a number that no other isolate of this engine ever has
 
 
 @dataclass(slots=True)

@@ -24,7 +24,7 @@ import orjson
 from aiwe_engine.errors import AiweError, EngineError, ProgramError
 from aiwe_engine.protocols import Scope, Store
 from aiwe_engine.settings import Settings
-from aiwe_engine.types import Json, Request, Visit
+from aiwe_engine.types import Json, Request, Via, Visit
 
 COOKIE = "aiwe_session"
 SECURE_COOKIE = (
@@ -68,7 +68,7 @@ class Visits:
             return visit
         self._used[scope] = settings
         key = _hashed(given)
-        text = await self._store.within(_own(scope)).get(_COLLECTION, key)
+        text = await self._store.within(scope.own).get(_COLLECTION, key)
         if text is None:
             return visit
         stored = orjson.loads(text)
@@ -76,6 +76,8 @@ class Visits:
         if _expired(stored, settings, now):
             return visit
         visit.key = key
+        visit.user, visit.epoch = stored.get("user"), stored.get("epoch", 0)
+        visit.via = stored.get("via", "session")
         visit.values = {_name(field): value for field, value in stored["values"].items()}
         visit.stale = now - stored["seen"] > settings.session_idle * _STALE
         return visit
@@ -107,7 +109,7 @@ class Visits:
                 if put or gone or visit.stale:
                     await self._change(scope, visit.key, put, gone)
             elif put:
-                return [await self._begin(scope, settings, put, secure=visit.secure)]
+                await self._begin(scope, settings, visit, put)
         except AiweError as error:
             if error.code == "document_too_large":  # with what others set at the same time
                 raise _too_large(settings.session_limit) from error
@@ -115,14 +117,36 @@ class Visits:
                 raise
             # Destroyed meanwhile, as by a logout in another tab: it does not come back to life.
             visit.ended = True
-        return [_cookie("", 0, secure=visit.secure)] if visit.ended else []
+        return _sent(visit)
+
+    async def sign_in(
+        self, scope: Scope, settings: Settings, visit: Visit, user: str, epoch: int, via: Via
+    ) -> None:
+        """Begins the session of a person, durably, under a new id, which `keep` gives them.
+
+        What the visitor had in their session goes with them, and its old id leads nowhere any more:
+        nobody can know the id of a session before its owner signs in.
+
+        Args:
+            scope: app and environment.
+            settings: those of the app.
+            visit: becomes theirs.
+            user: their id.
+            epoch: of their credentials.
+            via: how they proved who they are.
+        """
+        before = visit.key
+        visit.user, visit.epoch, visit.via = user, epoch, via
+        await self._begin(scope, settings, visit, visit.values)
+        if before is not None:
+            await self._store.within(scope.own).delete(_COLLECTION, before)
 
     async def end(self, scope: Scope, visit: Visit) -> None:
         """Deletes a session at once; what is set after that begins another one."""
         key, visit.key = visit.key, None
-        visit.ended, visit.values = True, {}
+        visit.ended, visit.values, visit.user = True, {}, None
         if key is not None:
-            await self._store.within(_own(scope)).delete(_COLLECTION, key)
+            await self._store.within(scope.own).delete(_COLLECTION, key)
 
     async def sweep(self) -> int:
         """Deletes what has expired; returns how many there were."""
@@ -130,7 +154,7 @@ class Visits:
         for scope, settings in list(self._used.items()):
             idle, age = settings.session_idle, settings.session_lifetime
             expired = {"$or": [{"seen": {"$lt": now - idle}}, {"began": {"$lt": now - age}}]}
-            count += await self._store.within(_own(scope)).delete_many(_COLLECTION, expired)
+            count += await self._store.within(scope.own).delete_many(_COLLECTION, expired)
         return count
 
     async def run(self) -> None:
@@ -140,23 +164,31 @@ class Visits:
             await self.sweep()
 
     async def _begin(
-        self, scope: Scope, settings: Settings, put: dict[str, Json], *, secure: bool
-    ) -> Header:
+        self, scope: Scope, settings: Settings, visit: Visit, put: dict[str, Json]
+    ) -> None:
         """A session of its own id, whatever id the browser came with."""
         given = secrets.token_urlsafe(_ID_BYTES)
         now = self._clock()
-        values = {_field(name): value for name, value in put.items()}
-        document = {"id": _hashed(given), "began": now, "seen": now, "values": values}
+        document: dict[str, Any] = {
+            "id": _hashed(given),
+            "began": now,
+            "seen": now,
+            "values": {_field(name): value for name, value in put.items()},
+        }
+        if visit.user is not None:
+            document |= {"user": visit.user, "epoch": visit.epoch, "via": visit.via}
         self._used[scope] = settings
-        await self._store.within(_own(scope)).create(_COLLECTION, [document])
-        return _cookie(given, math.ceil(settings.session_lifetime), secure=secure)
+        await self._store.within(scope.own).create(_COLLECTION, [document])
+        visit.key, visit.ended = document["id"], False
+        age = math.ceil(settings.session_lifetime)
+        visit.cookie = _cookie(given, age, secure=visit.secure)
 
     async def _change(self, scope: Scope, key: str, put: dict[str, Json], gone: list[str]) -> None:
         fields = {f"values.{_field(name)}": value for name, value in put.items()}
         change: dict[str, Any] = {"$set": {"seen": self._clock(), **fields}}
         if gone:
             change["$unset"] = [f"values.{_field(name)}" for name in gone]
-        await self._store.within(_own(scope)).modify(_COLLECTION, key, change)
+        await self._store.within(scope.own).modify(_COLLECTION, key, change)
 
 
 def _expired(stored: dict[str, Any], settings: Settings, now: float) -> bool:
@@ -190,11 +222,6 @@ def _too_many() -> ProgramError:
         hint="Keep what belongs together under one name, and end a session with "
         "req.session.destroy().",
     )
-
-
-def _own(scope: Scope) -> Scope:
-    """Where the sessions of an app are: no app has a name with a tilde in it."""
-    return Scope(f"~{scope.app}", scope.env)
 
 
 def _hashed(given: str) -> str:
@@ -234,6 +261,13 @@ def _take(request: Request, wanted: str) -> str | None:
 def _cookie(value: str, age: int, *, secure: bool) -> Header:
     name, more = (SECURE_COOKIE, "; Secure") if secure else (COOKIE, "")
     return "set-cookie", f"{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{more}"
+
+
+def _sent(visit: Visit) -> list[Header]:
+    """What the browser is told of its session."""
+    if visit.ended:
+        return [_cookie("", 0, secure=visit.secure)]
+    return [visit.cookie] if visit.cookie is not None else []
 
 
 def _checked(changes: Any) -> tuple[dict[str, Json], list[str]]:

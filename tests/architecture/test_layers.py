@@ -30,7 +30,7 @@ LAYERS = [
         "space",
         "state",
     ],
-    ["capabilities", "runtime", "data", "transfer"],
+    ["capabilities", "runtime", "data", "transfer", "identity"],
     ["deployments"],
     ["http", "graphql", "mcp", "openapi"],
     ["answering"],

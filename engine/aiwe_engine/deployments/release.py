@@ -161,7 +161,7 @@ class Release:
         self._registered: list[dict[str, Any]] = []
         self._prefixes: list[list[str]] = []  # of its middleware, in segments
         self._names = {name for piece in program.pieces for name in piece.names}
-        self.uses_sessions = names_session(self._names)
+        self.uses_sessions = names_session(self._names) or "Auth" in self._names
 
     @property
     def scope(self) -> Scope:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from itertools import islice
+from itertools import count, islice
 from typing import Any
 
 import orjson
@@ -29,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 HostCall = Callable[[Invocation, str, str, list[Any]], Awaitable[Any]]
 LogSink = Callable[[Invocation | None, str, str], None]
 Display = Callable[[Any], None]
+_SERIALS = count(1)
 CALL_BITS = 0xFFFFFFFF  # of a call's number, as far as a frame's header has them
 OPEN_CALLS = 10_000  # host calls that an invocation may have under way
 
@@ -134,6 +135,7 @@ class Isolate:
         on_lost: Callable[[Isolate, str, list[Flight], list[Flight]], None],
     ) -> None:
         self.process = process
+        self.serial = next(_SERIALS)  # of all isolates of this process, ever
         self.cpu_limit: float = config["cpu_limit"]
         self._stream_timeout: float = config["stream_timeout"]
         self.flights: dict[int, Flight] = {}
@@ -158,6 +160,7 @@ class Isolate:
         self._last = number = self._last + 1
         self.flights[number] = flight
         flight.isolate, flight.number = self, number
+        flight.invocation.isolate = self.serial
         letter, *rest = flight.message
         self._message(number, orjson.dumps([letter, number, *rest]))
         return number

@@ -26,6 +26,9 @@ export interface Limit { rule: string; at: string }
 /** A route, or a hook of the app, as the host is told of it. */
 export interface Registration { method: string; path: string; handler: string; info: object; limits: Limit[]; at: string }
 
+/** Who uses the app: `User` of aiwe.d.ts. */
+export interface User { id: string; username: string; email: string | null; roles: string[]; via: string; claims: Record<string, unknown>; tenant: string | null }
+
 export class Invocation {
   /** Host calls whose outcome the answer must wait for (data, auth, messages). */
   unsettled = 0;
@@ -51,6 +54,8 @@ export class Invocation {
   controller: AbortController | null = null;
   /** Made when the program first asks for it. */
   session: Session | null = null;
+  /** Who sent the request, where that is known. */
+  user: User | null = null;
   /** The piece that is loading, while registering is allowed. */
   piece: string | null = null;
   /** What the piece registered so far. */

@@ -3,7 +3,7 @@ import { failure } from "./failure";
 import { type Described, UploadedFile } from "../../capabilities/js/files";
 import { REQUEST, readable } from "./bodies";
 import { fieldsOf, parseQuery } from "./form";
-import { type Invocation, fromBase64, parse, resolved, settings, slice } from "./invocation";
+import { type Invocation, type User, fromBase64, parse, resolved, settings, slice } from "./invocation";
 import type { Internals } from "./internals";
 import { AbortController, type AbortSignal } from "./platform/abort";
 import { type Body, bodyOf, consume, decode, encode, streamOf } from "./platform/body";
@@ -26,6 +26,8 @@ export interface Payload {
   stream?: boolean;
   /** Where no route matched: the status, headers and body with which the engine answers. */
   missing?: [status: number, headers: [string, string][], body: string];
+  /** Who sent it, where that is known. */
+  user?: User;
   /** What the visitor's session holds, where there is one. */
   session?: Record<string, unknown>;
 }
@@ -63,7 +65,7 @@ export class AppRequest {
   readonly ip: string;
   readonly env: string;
   readonly files: UploadedFile[];
-  readonly user = null;
+  readonly user: User | null;
   body: any;
   #payload: Payload;
   #invocation: Invocation;
@@ -82,6 +84,7 @@ export class AppRequest {
     this.headers = payload.headers;
     this.ip = payload.ip;
     this.env = settings.env;
+    this.user = invocation.user = payload.user ?? null;
     this.body = payload.base64 !== undefined ? fromBase64(payload.base64) : payload.form !== undefined ? fieldsOf(payload.form) : payload.body;
     this.files = payload.files === undefined ? [] : payload.files.map((file, place) => new UploadedFile(file, place, invocation));
     this.#payload = payload;

@@ -1,0 +1,1 @@
+"""The people who use apps: accounts, passwords, tokens, keys."""

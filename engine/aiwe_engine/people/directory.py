@@ -1,0 +1,93 @@
+"""The accounts of all apps of an engine, as documents in scopes that no program has.
+
+A name is taken whatever its capitals: the store keeps one account for each folded name, so that two
+requests at the same time cannot both have it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import orjson
+
+from aiwe_engine.errors import RequestError
+from aiwe_engine.people.person import Person
+from aiwe_engine.protocols import Scope, Store
+
+PEOPLE = "people"
+_DEFINITION = {"unique": [["name"]], "index": [["identities"]]}
+
+
+class Directory:
+    """Finds, makes and changes accounts.
+
+    Args:
+        store: where they are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._declared: set[Scope] = set()
+
+    async def find(self, scope: Scope, person: str) -> Person | None:
+        """The account with this id."""
+        text = await self._store.within(scope.own).get(PEOPLE, person)
+        return Person.read(orjson.loads(text)) if text is not None else None
+
+    async def named(self, scope: Scope, username: str) -> Person | None:
+        """The account with this name, whatever its capitals."""
+        return await self._first(scope, {"name": folded(username)})
+
+    async def known(self, scope: Scope, identity: str) -> Person | None:
+        """The account that is linked with an identity of elsewhere."""
+        return await self._first(scope, {"identities": {"$contains": identity}})
+
+    async def create(self, scope: Scope, username: str, fields: dict[str, Any]) -> Person:
+        """A new account.
+
+        Args:
+            scope: app and environment.
+            username: as its owner wrote it.
+            fields: the others of `Person`.
+
+        Raises:
+            RequestError: `username_taken` (409).
+        """
+        await self._declare(scope)
+        document = {**fields, "username": username, "name": folded(username)}
+        try:
+            [text] = await self._store.within(scope.own).create(PEOPLE, [document])
+        except RequestError as error:
+            if error.code != "already_exists":
+                raise
+            raise RequestError(
+                "This username is taken.",
+                code="username_taken",
+                status=409,
+                hint="Choose another one.",
+            ) from None
+        return Person.read(orjson.loads(text))
+
+    async def change(self, scope: Scope, person: str, change: dict[str, Any]) -> Person:
+        """Changes an account by the operators of `modify`; others may change it at the same time.
+
+        Raises:
+            RequestError: `not_found`.
+        """
+        text = await self._store.within(scope.own).modify(PEOPLE, person, change)
+        return Person.read(orjson.loads(text))
+
+    async def _first(self, scope: Scope, where: dict[str, Any]) -> Person | None:
+        found = await self._store.within(scope.own).query(PEOPLE, where, {"limit": 1})
+        return Person.read(orjson.loads(found[0])) if found else None
+
+    async def _declare(self, scope: Scope) -> None:
+        if scope not in self._declared:
+            await self._store.define(scope.own, PEOPLE, _DEFINITION, "")
+            self._declared.add(scope)
+
+
+def folded(username: str) -> str:
+    """A name as it is compared: NFKC, without capitals or outer spaces."""
+    return unicodedata.normalize("NFKC", username).casefold().strip()

@@ -1,0 +1,1 @@
+"""Secrets: kept encrypted, put in on the way out, redacted wherever they would come back."""
