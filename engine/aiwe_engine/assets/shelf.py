@@ -153,7 +153,7 @@ class Shelf:
         try:
             if not self._names.is_dir():
                 self._contents.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._names.mkdir(mode=0o700)
+                self._names.mkdir(mode=0o700, exist_ok=True)  # uploads may begin together
                 for above in (self._folder, *list(self._folder.parents)[:3]):
                     _sync(above)
             return Part(self._contents / f"{uuid4().hex}{_PART}", limit)

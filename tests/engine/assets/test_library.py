@@ -308,3 +308,10 @@ async def test_a_large_upload_is_not_held_in_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     library.close()
     assert peak < 8 * MB
+
+
+async def test_the_first_uploads_of_an_app_may_begin_together(library: Library) -> None:
+    names = [f"{number}.txt" for number in range(16)]
+    for app in (f"app{number}" for number in range(20)):
+        await asyncio.gather(*(library.receive(app, name, Pieces(b"one"), 3) for name in names))
+        assert {found.path for found in await library.list(app, "1")} == set(names)
