@@ -217,6 +217,7 @@ class Invocation:
     user: User | None = None  # who sent its request, where that is known
     request: Request | None = None  # that it answers
     isolate: int = 0  # where it runs: a number that no other isolate of this engine ever has
+    references: Any = None  # to secrets, that it has asked for: vault.references
 
 
 @dataclass(slots=True)
