@@ -11,7 +11,7 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 LAYERS = [
     ["types"],
     ["errors", "checks", "swap"],
-    ["rates"],
+    ["rates", "origins"],
     ["protocols", "settings", "bundles", "wire", "state"],
     ["configuration"],
     [
@@ -25,6 +25,7 @@ LAYERS = [
         "logs",
         "people",
         "vault",
+        "csrf",
         "streams",
         "visits",
         "space",
@@ -48,6 +49,7 @@ VENDORS = {
     "jsonschema_rs": ("aiwe_engine.store.schemas",),
     "psycopg": ("aiwe_engine.store.postgres",),
     "py_mini_racer": ("aiwe_engine.runtime", "aiwe_engine.programs"),
+    "joserfc": ("aiwe_engine.people",),
     "limits": ("aiwe_engine.rates",),
     "uvicorn": ("aiwe_engine.http", "aiwe_engine.serve"),
     "tornado": ("aiwe_server_extension",),

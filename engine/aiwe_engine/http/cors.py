@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import re
 
-from aiwe_engine import checks
 from aiwe_engine.errors import EngineError, RequestError
+from aiwe_engine.origins import ANY, Origins
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Response
 
-ANY = "*"
-
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _TOKENS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
 _GRANT = "access-control-allow-origin"
 
@@ -33,16 +30,13 @@ class Cors:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._any = ANY in settings.cors_origins
-        if self._any and settings.cors_credentials:
+        origins = Origins(settings.cors_origins)
+        if origins.any and settings.cors_credentials:
             raise _invalid(
                 "cors.credentials with * in cors.origins would let every site act for a user.",
                 "Name the origins.",
             )
-        self._exact: set[str] = set()
-        self._below: list[tuple[str, str]] = []  # what an origin starts and ends with
-        for origin in settings.cors_origins:
-            self._add(origin)
+        self._any, self.allows = origins.any, origins.has
         self._methods = ", ".join(settings.cors_methods)
         self._names = ", ".join(settings.cors_headers)
         self._age = str(int(settings.cors_max_age))
@@ -50,36 +44,6 @@ class Cors:
         if settings.cors_credentials:
             self._common.append(("access-control-allow-credentials", "true"))
         self._exposed = ", ".join(settings.cors_expose)
-
-    def _add(self, origin: str) -> None:
-        text = origin.strip().lower()
-        if text in {ANY, "null"}:
-            self._exact.add(text)
-            return
-        found = checks.ORIGIN.fullmatch(text)
-        if not found:
-            raise _invalid(f"cors.origins: {checks.origin(origin)}.", "Mend or remove it.")
-        scheme, wildcard, host, port = found.groups()
-        port = "" if port in {None, _DEFAULT_PORTS.get(scheme)} else port
-        if wildcard:
-            self._below.append((f"{scheme}://", f".{host}{port}"))
-        else:
-            self._exact.add(f"{scheme}://{host}{port}")
-
-    def allows(self, origin: str) -> bool:
-        """Whether pages of this origin may read answers."""
-        text = origin.lower()
-        return (
-            self._any
-            or text in self._exact
-            or any(
-                text.startswith(start)
-                and text.endswith(end)
-                and len(text) > len(start) + len(end)
-                and checks.ORIGIN.fullmatch(text)
-                for start, end in self._below
-            )
-        )
 
     def preflight(self, origin: str, asked: str) -> Response:
         """The answer to a browser that asks before it sends.
