@@ -41,7 +41,11 @@ def committed() -> list[Path]:
     )
     if listed.returncode:
         pytest.skip("not a git checkout")
-    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+    return [
+        path
+        for name in listed.stdout.split("\0")
+        if name and ((path := ROOT / name).is_file() or path.is_symlink())
+    ]
 
 
 def third_party_imports() -> set[str]:
