@@ -191,7 +191,7 @@ class Answering:
         if user is not None:
             invocation.user, invocation.caller = user, Caller(user.id, user.tenant)
         values = payload(request, match, settings)
-        if visit is not None:
+        if visit is not None and release.uses_sessions:
             values["session"] = visit.values
         if user is not None:
             values["user"] = user
@@ -204,8 +204,8 @@ class Answering:
         try:
             raw = await flight.future
         except AiweError as error:
-            raise release.explain(error) from error
-        if visit is None:
+            raise _with_headers(release.explain(error)) from error
+        if invocation.visit is None:
             return await self._response(release, request, flight, raw)
         changes = raw.pop() if type(raw) is list and len(raw) == _WITH_CHANGES else None
         response = await self._response(release, request, flight, raw)
@@ -270,6 +270,17 @@ class Answering:
         release = self._live.get(app)
         version = release.deployment.version if release is not None else ""
         self._log.write(LogLine(time.time(), app, self._env, version, "warn", text, request.id))
+
+
+def _with_headers(error: AiweError) -> AiweError:
+    """An error of a program with the headers that its status wants: errors come out of V8 without any."""
+    there = {name for name, _ in error.headers}
+    wait = error.details.get("retry_after") if isinstance(error.details, dict) else None
+    if error.status in {429, 503} and isinstance(wait, int) and "retry-after" not in there:
+        error.headers.append(("retry-after", str(wait)))
+    if error.status == 401 and "www-authenticate" not in there:  # RFC 9110 wants it of every 401
+        error.headers.append(("www-authenticate", "Bearer"))
+    return error
 
 
 def _in_public(error: AiweError) -> AiweError:

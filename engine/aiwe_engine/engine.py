@@ -23,6 +23,7 @@ from aiwe_engine import __version__
 from aiwe_engine.answering import Answering
 from aiwe_engine.assets.library import Library
 from aiwe_engine.capabilities.assets import Assets
+from aiwe_engine.capabilities.auth import Auth
 from aiwe_engine.capabilities.body import Body
 from aiwe_engine.capabilities.data import Data
 from aiwe_engine.capabilities.fetch import Fetch
@@ -40,7 +41,9 @@ from aiwe_engine.http.assets import AssetPages
 from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
 from aiwe_engine.openapi.reference import Reference
+from aiwe_engine.people.accounts import Accounts
 from aiwe_engine.people.directory import Directory
+from aiwe_engine.people.passwords import Passwords
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import check_name, read_app, slug
@@ -105,6 +108,8 @@ class Engine:
         self.managed_data = ManagedData(self._store, env)
         self._visits = Visits(self._store)
         self._directory = Directory(self._store)
+        self._passwords = Passwords(lambda: self.settings.auth_password_queue)
+        self._accounts = Accounts(self._directory, self._passwords, self.settings_of)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)
@@ -121,6 +126,7 @@ class Engine:
             self._fetch,
             Files(self._files, self.settings_of),
             SessionCalls(self._visits),
+            Auth(self._accounts, self._visits, self.settings_of, self.log),
             Assets(self._library),
         ]
         self._workshop = Workshop(
@@ -183,6 +189,7 @@ class Engine:
         for release in [*self._live.values(), *self._leaving]:
             await release.serving.close()
         await self._fetch.close()
+        self._passwords.close()
         await self._pool.close()
         await self._compiler.close()
         if self._language is not None:

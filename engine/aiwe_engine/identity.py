@@ -35,19 +35,19 @@ class Identity:
             scope: app and environment.
             settings: those of the app.
             request: loses the cookie of its session.
-            session: the app wants to know of the visit, whether or not there is one.
+            session: the app wants to know of the visit, whether or not there is one yet.
         """
         came = any(name == "cookie" and COOKIE in value for name, value in request.headers)
         if not came and not session:
             return None, None
         visit = await self._visits.find(scope, settings, request)
-        return (visit if session else None), await self._visitor(scope, visit)
+        return visit, await self._visitor(scope, visit)
 
     async def _visitor(self, scope: Scope, visit: Visit) -> User | None:
         if visit.user is None:
             return None
         person = await self._directory.find(scope, visit.user)
         if person is None or person.disabled or person.epoch != visit.epoch:
-            visit.user = None
+            await self._visits.end(scope, visit)  # all of it: what it holds was theirs
             return None
         return person.user(visit.via)

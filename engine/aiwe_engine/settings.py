@@ -30,6 +30,7 @@ SECTIONS = {
     "runtime": "Workers and isolates",
     "fetch": "Requests of programs to other servers",
     "session": "What `req.session` keeps of a visitor",
+    "auth": "People who use apps",
     "rate": "How often somebody may call",
     "log": "What programs write to the log",
     "files": "What programs keep of uploads",
@@ -318,6 +319,13 @@ class Settings:
         "session", 14 * 86_400.0, "Seconds after which a session ends in any case", app=True
     )
     session_limit: int = _size("session", 64 * KB, "Bytes that one session may hold", app=True)
+
+    auth_password_queue: int = _count(
+        "auth",
+        100,
+        "Passwords that may be checked or wait for it at a time; who comes then is answered 503",
+        most=100_000,
+    )
 
     rate_limit: str = _text(
         "rate",

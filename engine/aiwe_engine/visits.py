@@ -121,7 +121,7 @@ class Visits:
 
     async def sign_in(
         self, scope: Scope, settings: Settings, visit: Visit, user: str, epoch: int, via: Via
-    ) -> None:
+    ) -> float:
         """Begins the session of a person, durably, under a new id, which `keep` gives them.
 
         What the visitor had in their session goes with them, and its old id leads nowhere any more:
@@ -134,12 +134,16 @@ class Visits:
             user: their id.
             epoch: of their credentials.
             via: how they proved who they are.
+
+        Returns:
+            When it ends in any case, in seconds since the epoch.
         """
         before = visit.key
         visit.user, visit.epoch, visit.via = user, epoch, via
         await self._begin(scope, settings, visit, visit.values)
         if before is not None:
             await self._store.within(scope.own).delete(_COLLECTION, before)
+        return self._clock() + settings.session_lifetime
 
     async def end(self, scope: Scope, visit: Visit) -> None:
         """Deletes a session at once; what is set after that begins another one."""

@@ -21,7 +21,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEPENDENCIES = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["dependencies"])}
 
 # Where an import and its distribution differ in name, and what comes with another one of ours.
-DISTRIBUTIONS = {"backports": "backports-zstd", "py-mini-racer": "mini-racer"}
+DISTRIBUTIONS = {
+    "argon2": "argon2-cffi",
+    "backports": "backports-zstd",
+    "py-mini-racer": "mini-racer",
+}
 COMES_WITH = {
     "certifi": "httpx",
     "yarl": "aiohttp",

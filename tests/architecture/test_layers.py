@@ -42,6 +42,7 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 VENDORS = {
+    "argon2": ("aiwe_engine.people.passwords",),
     "aiohttp": ("aiwe_engine.outbound",),
     "backports": ("aiwe_engine.http",),
     "brotli": ("aiwe_engine.http",),

@@ -61,12 +61,7 @@ class Directory:
         except RequestError as error:
             if error.code != "already_exists":
                 raise
-            raise RequestError(
-                "This username is taken.",
-                code="username_taken",
-                status=409,
-                hint="Choose another one.",
-            ) from None
+            raise taken() from None
         return Person.read(orjson.loads(text))
 
     async def change(self, scope: Scope, person: str, change: dict[str, Any]) -> Person:
@@ -86,6 +81,16 @@ class Directory:
         if scope not in self._declared:
             await self._store.define(scope.own, PEOPLE, _DEFINITION, "")
             self._declared.add(scope)
+
+
+def taken() -> RequestError:
+    """The refusal of a name that somebody has."""
+    return RequestError(
+        "This username is taken.",
+        code="username_taken",
+        status=409,
+        hint="Choose another one.",
+    )
 
 
 def folded(username: str) -> str:

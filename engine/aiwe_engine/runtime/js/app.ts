@@ -2,6 +2,7 @@
 import { described } from "./description";
 import { DISPLAY } from "./display";
 import { failure, notAvailable } from "./failure";
+import { require, rolesOf } from "./guard";
 import { type Invocation, type Limit, type Table, current, defineProperty, note, settings, stringify, table } from "./invocation";
 import { type Handler, onError, use } from "./middleware";
 import type { Promised } from "./validation";
@@ -27,12 +28,20 @@ function route(method: string, path: unknown, chain: unknown[]): object {
   for (const one of chain) {
     if (typeof one !== "function" && typeof one !== "string") throw missing(call, path, one === null ? "null" : typeof one);
   }
+  if (rolesOf(chain[chain.length - 1]) !== null) throw missing(call, path, "Auth.require alone");
   const key = `${method} ${path}`;
   const registered: Registered = { path: key, chain: chain as Handler[] };
   handlers[key] = registered;
   const info: Record<string, unknown> = { __proto__: null } as any;
+  for (const one of chain) demand(info, one);
   const { limits } = note(invocation, method, path, key, info);
   return handle(info, registered, limits, invocation);
+}
+
+/** Notes what a guard of the route asks for. */
+function demand(info: Record<string, unknown>, run: unknown): void {
+  const roles = rolesOf(run);
+  if (roles !== null) info.requires = [...(info.requires as unknown[] | undefined ?? []), roles];
 }
 
 function missing(call: string, path: string, got: string): Error {
@@ -42,6 +51,11 @@ function missing(call: string, path: string, got: string): Error {
 
 /** What a registration returns: describe, limit and require chain. */
 function handle(info: Record<string, unknown>, registered: Registered, limits: Limit[], invocation: Invocation): object {
+  const open = (name: "limit" | "require"): void => {
+    if (current() === invocation && invocation.piece !== null) return;
+    throw failure("Error", "registration_closed", `${name} was called after the route had been registered.`,
+      `Write it behind the route: app.get("/tasks", list).${name}(${name === "limit" ? '"100/min"' : ""}).`);
+  };
   const self = {
     describe(more: Record<string, unknown>) {
       if (typeof more !== "object" || more === null) {
@@ -55,19 +69,21 @@ function handle(info: Record<string, unknown>, registered: Registered, limits: L
         throw failure("TypeError", "invalid_limit", `limit takes a rule such as "100/min", not ${rule === null ? "null" : typeof rule}.`,
           'Write .limit("100/min"), or .limit("1000/day per key").');
       }
-      if (current() !== invocation || invocation.piece === null) {
-        throw failure("Error", "registration_closed", "limit was called after the route had been registered.",
-          'Write it behind the route: app.get("/tasks", list).limit("100/min").');
-      }
+      open("limit");
       limits[limits.length] = { rule, at: new Error().stack ?? "" };
       return self;
     },
-    require() { throw notAvailable("require()"); },
+    require(...roles: unknown[]) {
+      open("require");
+      const guard = require(...roles);
+      registered.chain = [guard, ...registered.chain];
+      demand(info, guard);
+      return self;
+    },
   };
   // A cell that ends in a registration shows what went live, not this object.
   return defineProperty(self, DISPLAY, { value: () => null });
 }
-
 
 const LATER = [
   "action", "registerWebStream", "sendStreamMessage", "registerWebSocket", "registerGraphQLQuery",
@@ -76,7 +92,6 @@ const LATER = [
   "schedule", "test", "describe", "beforeEach", "expect",
 ];
 const LATER_OBJECTS: Record<string, string[]> = {
-  Auth: ["register", "login", "logout", "changePassword", "user", "require", "issueToken", "verifyToken", "createApiKey", "setRoles", "users"],
   Secrets: ["get", "basic", "hmac", "matches", "exists", "list"],
   Presence: ["register", "members"],
   SharedDocs: ["register", "text"],

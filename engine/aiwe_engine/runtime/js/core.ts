@@ -4,6 +4,7 @@
  * that a program finds none of them.
  */
 import { installAssets } from "../../capabilities/js/assets";
+import { installAuth } from "../../capabilities/js/auth";
 import { installData } from "../../capabilities/js/data";
 import { installFiles } from "../../capabilities/js/files";
 import { installFetch } from "../../capabilities/js/fetch";
@@ -47,6 +48,7 @@ installApp();
 installRequest(I);
 installValidation(I);
 installData(I);
+installAuth(I);
 installFiles(I);
 installAssets(I);
 installFetch(I);

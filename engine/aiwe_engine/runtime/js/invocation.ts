@@ -8,7 +8,7 @@
  */
 import type { AbortController } from "./platform/abort";
 import type { Session } from "./visit";
-import { create, uncurry } from "./platform/primordials";
+import { create, jsonParse, jsonStringify, uncurry } from "./platform/primordials";
 
 export {
   PromiseCtor, apply, defineProperty, jsonParse as parse, jsonStringify as stringify,
@@ -56,12 +56,22 @@ export class Invocation {
   session: Session | null = null;
   /** Who sent the request, where that is known. */
   user: User | null = null;
+  /** The same as the program has it: a copy, made when it first asks. */
+  known: User | null = null;
+  /** Its visitor's session was ended: what came with the request is not theirs any more. */
+  forgot = false;
   /** The piece that is loading, while registering is allowed. */
   piece: string | null = null;
   /** What the piece registered so far. */
   readonly routes: Registration[] = [];
 
   constructor(readonly n: number, readonly kind: string, readonly id: string) {}
+}
+
+/** Who sent a request, for the program; null where nobody knows. */
+export function userOf(invocation: Invocation): User | null {
+  if (invocation.user === null) return null;
+  return (invocation.known ??= jsonParse(jsonStringify(invocation.user)) as User);
 }
 
 /** Tells the host of a registration: a route, or a hook of the app ("use", "onError"). */

@@ -3,7 +3,7 @@ import { failure } from "./failure";
 import { type Described, UploadedFile } from "../../capabilities/js/files";
 import { REQUEST, readable } from "./bodies";
 import { fieldsOf, parseQuery } from "./form";
-import { type Invocation, type User, fromBase64, parse, resolved, settings, slice } from "./invocation";
+import { type Invocation, type User, fromBase64, parse, resolved, settings, slice, userOf } from "./invocation";
 import type { Internals } from "./internals";
 import { AbortController, type AbortSignal } from "./platform/abort";
 import { type Body, bodyOf, consume, decode, encode, streamOf } from "./platform/body";
@@ -65,11 +65,11 @@ export class AppRequest {
   readonly ip: string;
   readonly env: string;
   readonly files: UploadedFile[];
-  readonly user: User | null;
   body: any;
   #payload: Payload;
   #invocation: Invocation;
   #query: Record<string, string | string[]> | undefined;
+  #user: User | null | undefined;
   #cookies: Record<string, string> | undefined;
   #accepted: { value: unknown } | undefined;
   /** The body as it streams in, where it does. */
@@ -84,7 +84,7 @@ export class AppRequest {
     this.headers = payload.headers;
     this.ip = payload.ip;
     this.env = settings.env;
-    this.user = invocation.user = payload.user ?? null;
+    invocation.user = payload.user ?? null;
     this.body = payload.base64 !== undefined ? fromBase64(payload.base64) : payload.form !== undefined ? fieldsOf(payload.form) : payload.body;
     this.files = payload.files === undefined ? [] : payload.files.map((file, place) => new UploadedFile(file, place, invocation));
     this.#payload = payload;
@@ -96,12 +96,14 @@ export class AppRequest {
   set query(own: Record<string, string | string[]>) { this.#query = own; } // middleware may, as it may every other field
   get cookies(): Record<string, string> { return (this.#cookies ??= parseCookies(this.headers.cookie)); }
   set cookies(own: Record<string, string>) { this.#cookies = own; }
+  get user(): User | null { return this.#user === undefined ? userOf(this.#invocation) : this.#user; }
+  set user(own: User | null) { this.#user = own; } // as other middleware knows them; the engine's guards ask the engine
   get signal(): AbortSignal { return (this.#invocation.controller ??= new AbortController()).signal; }
   get session(): Session {
     if (!settings.sessions) throw unseen();
     const invocation = this.#invocation;
     if (invocation.session === null) {
-      invocation.session = new Session(invocation, this.#payload.session ?? null);
+      invocation.session = new Session(invocation, invocation.forgot ? null : this.#payload.session ?? null);
       if (invocation.begun) Session.close(invocation.session); // first named by what streams: too late to be kept
     }
     return invocation.session;

@@ -101,6 +101,15 @@ export class Session {
     if (session !== null && session.#changed) session.#restore();
   }
 
+  /** What the visitor had is gone: the host has ended their session. */
+  static forget(invocation: Invocation): void {
+    const { session } = invocation;
+    invocation.forgot = true;
+    if (session === null) return;
+    session.#held = null;
+    session.#restore();
+  }
+
   /** The changes as JSON text, for the answer that leaves now; null where there are none, or they have left. */
   static close(session: Session | null): string | null {
     if (session === null || session.#closed) return null;

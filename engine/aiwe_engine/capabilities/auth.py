@@ -1,0 +1,194 @@
+"""`Auth`: people of an app register, come in, leave, and get roles.
+
+Checks what a program passes, names the mistake, and asks `people`. Who comes in or leaves is from that
+moment the caller of the invocation, for whom data is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aiwe_engine.errors import ProgramError, RequestError
+from aiwe_engine.logs import Log
+from aiwe_engine.people.accounts import Accounts
+from aiwe_engine.protocols import Method, Scope
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import ANONYMOUS, Caller, Invocation, Json, User, Visit
+from aiwe_engine.visits import Visits
+
+_READ, _WRITE = Method(), Method(write=True, outside=True)
+
+
+class Auth:
+    """The host half of `Auth`; `js/auth.ts` is the other.
+
+    Args:
+        accounts: what happens with accounts.
+        visits: the sessions of visitors.
+        settings_of: tells the settings of an app.
+        log: where a program is told what it may not have meant.
+    """
+
+    name = "auth"
+    methods: Mapping[str, Method] = {
+        "register": _WRITE,
+        "login": _WRITE,
+        "logout": _WRITE,
+        "changePassword": _WRITE,
+        "setRoles": _WRITE,
+    }
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        visits: Visits,
+        settings_of: Callable[[str], Settings],
+        log: Log,
+    ) -> None:
+        self._accounts, self._visits, self._settings_of = accounts, visits, settings_of
+        self._log = log
+        self._do: dict[str, Callable[[Invocation, list[Any]], Awaitable[Any]]] = {
+            "register": self._register,
+            "login": self._login,
+            "logout": self._logout,
+            "changePassword": self._change_password,
+            "setRoles": self._set_roles,
+        }
+
+    async def call(self, invocation: Invocation, method: str, args: list[Any]) -> Any:
+        """Runs one method of `Auth`."""
+        return await self._do[method](invocation, [*args, *[None] * 3])
+
+    async def _register(self, invocation: Invocation, args: list[Any]) -> Json | User:
+        username = _text("register", "a username", args[0])
+        password = _text("register", "a password", args[1])
+        profile = args[2] if args[2] is not None else {}
+        if not isinstance(profile, dict):
+            raise _invalid("register", "an object as its profile", profile)
+        scope = _scope(invocation)
+        person, left = await self._accounts.register(scope, username, password, profile)
+        self._tell_left(invocation, left)
+        return person.user("session")
+
+    def _tell_left(self, invocation: Invocation, left: list[str]) -> None:
+        """Says in dev which fields of a profile were not taken over."""
+        if left and invocation.env == "dev":
+            names = ", ".join(name[:40] for name in left[:10])
+            text = (
+                f"Auth.register left out of the profile: {names}. Who registers writes their profile: it gives "
+                "no rights, and holds no password. Auth.setRoles gives roles."
+            )
+            self._log.program(invocation, "warn", text, _owner(invocation))
+
+    async def _login(self, invocation: Invocation, args: list[Any]) -> Any:
+        username = _text("login", "a username", args[0])
+        password = _text("login", "a password", args[1])
+        if invocation.request is None:
+            raise _no_request("login")
+        scope, settings = _scope(invocation), self._settings_of(invocation.app)
+        person = await self._accounts.check(scope, username, password)
+        visit = _visit(invocation)
+        fresh = visit.user not in {None, person.id}
+        if fresh:
+            await self._visits.end(scope, visit)  # what was another person's is not theirs
+        ends = await self._visits.sign_in(
+            scope, settings, visit, person.id, person.epoch, "session"
+        )
+        user = person.user("session")
+        _become(invocation, user)
+        return {"user": user, "expiresAt": _iso(ends), "fresh": fresh}
+
+    async def _logout(self, invocation: Invocation, args: list[Any]) -> None:  # noqa: ARG002
+        if invocation.request is None:
+            raise _no_request("logout")
+        _become(invocation, None)
+        await self._visits.end(_scope(invocation), _visit(invocation))
+
+    async def _change_password(self, invocation: Invocation, args: list[Any]) -> None:
+        current = _text("changePassword", "the current password", args[0])
+        following = _text("changePassword", "the next password", args[1])
+        user = invocation.user
+        if user is None:
+            raise not_authenticated()
+        scope, settings = _scope(invocation), self._settings_of(invocation.app)
+        person = await self._accounts.change_password(scope, user.id, current, following)
+        visit = _visit(invocation)
+        if visit.user == person.id:
+            await self._visits.sign_in(scope, settings, visit, person.id, person.epoch, visit.via)
+
+    async def _set_roles(self, invocation: Invocation, args: list[Any]) -> User:
+        person_id = _text("setRoles", "a user's id", args[0])
+        roles = args[1]
+        if not isinstance(roles, list) or not all(isinstance(one, str) for one in roles):
+            raise _invalid("setRoles", "a list of roles", roles)
+        person = await self._accounts.set_roles(_scope(invocation), person_id, roles)
+        return person.user("session")
+
+
+def not_authenticated() -> RequestError:
+    """The refusal of somebody whom nobody knows."""
+    return RequestError(
+        "This is for people who are signed in.",
+        code="not_authenticated",
+        status=401,
+        hint="Sign in first: Auth.login(username, password) begins a session.",
+    )
+
+
+def _become(invocation: Invocation, user: User | None) -> None:
+    """Makes somebody, or nobody, the one for whom an invocation works."""
+    invocation.user = user
+    invocation.caller = Caller(user.id, user.tenant) if user is not None else ANONYMOUS
+
+
+def _scope(invocation: Invocation) -> Scope:
+    return Scope(invocation.app, invocation.env)
+
+
+def _owner(invocation: Invocation) -> tuple[str, str, str]:
+    return invocation.app, invocation.env, invocation.version
+
+
+def _visit(invocation: Invocation) -> Visit:
+    """The visit of a request, which has one where its program may sign somebody in."""
+    request = invocation.request
+    if invocation.visit is None:
+        assert request is not None
+        invocation.visit = Visit(kept=request.keeps_cookies, secure=request.scheme == "https")
+    return invocation.visit
+
+
+def _iso(seconds: float) -> str:
+    return (
+        datetime.fromtimestamp(seconds, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
+
+
+def _text(method: str, wanted: str, given: Any) -> str:
+    if isinstance(given, str):
+        return given
+    raise _invalid(method, wanted, given)
+
+
+def _invalid(method: str, wanted: str, given: Any) -> RequestError:
+    got = {type(None): "nothing", list: "a list", dict: "an object", bool: "true or false"}
+    return RequestError(
+        f"Auth.{method} needs {wanted}.",
+        code="invalid_argument",
+        status=400,
+        hint=f"It got {got.get(type(given), 'a number' if isinstance(given, int | float) else 'a text')} there. "
+        "Check what the request brought, or describe the route's input.",
+    )
+
+
+def _no_request(method: str) -> ProgramError:
+    return ProgramError(
+        f"Auth.{method} was called where no request is answered, so there is no browser to tell.",
+        code="no_request",
+        status=400,
+        hint="Call it in a handler; in a notebook, a %%http cell sends the request.",
+    )

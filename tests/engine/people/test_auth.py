@@ -1,0 +1,149 @@
+"""People register, come in, leave and get roles: `Auth` the whole way to the store and back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.engine.people.browser import ADA, PROGRAM, Browser
+from tests.engine.runtime.bench import Bench, Open
+
+UC_004 = """
+// AI generates secure registration
+function register(req) {
+  const { username, password } = req.body;
+  // Engine ensures password is hashed automatically
+  Auth.register(username, password);
+  return Response.json({ success: true });
+}
+"""
+
+
+@pytest.fixture
+async def browser(bench: Bench) -> Browser:
+    await bench.serve(PROGRAM)
+    return Browser(bench)
+
+
+async def test_who_registers_can_sign_in_and_is_known_until_they_leave(browser: Browser) -> None:
+    registered = await browser.post(
+        "/register", {**ADA, "email": "ada@example.org", "city": "London"}
+    )
+    ada = {
+        "id": registered["id"],
+        "username": "Ada",
+        "email": "ada@example.org",
+        "roles": [],
+        "via": "session",
+        "claims": {"city": "London"},
+        "tenant": None,
+    }
+    assert registered == ada
+    assert browser.cookies == {}  # registering signs nobody in
+    assert await browser.get("/private") == "not_authenticated"
+    signed_in = await browser.post("/login", ADA)
+    assert signed_in["user"] == ada
+    assert signed_in["expiresAt"].endswith("Z")
+    assert list(browser.cookies) == ["aiwe_session"]
+    assert await browser.get("/me") == {"user": ada, "same": True}
+    answer = await browser.ask("GET", "/private")
+    assert (answer.status, answer.body) == (200, b"Ada")
+    cookies = dict(browser.cookies)
+    await browser.post("/logout")
+    assert browser.cookies == {}
+    browser.cookies = cookies  # a thief's copy
+    assert await browser.get("/me") == {"user": None, "same": True}
+
+
+async def test_the_program_of_uc_004_runs_as_it_is(bench: Bench) -> None:
+    await bench.serve(UC_004 + 'app.post("/register", register);')
+    browser = Browser(bench)
+    assert await browser.post("/register", ADA) == {"success": True}
+    # It does not await what it asks for, and still its answer is the failure.
+    assert await browser.post("/register", ADA) == "username_taken"
+
+
+async def test_roles_decide_who_passes(browser: Browser) -> None:
+    ada = await browser.post("/register", ADA)
+    for path in ("/private", "/admin", "/either"):
+        answer = await browser.ask("GET", path)
+        assert answer.status == 401
+        assert ("www-authenticate", "Bearer") in answer.headers
+    await browser.post("/login", ADA)
+    assert await browser.get("/admin") == "role_needed"
+    assert await browser.get("/either") == "role_needed"
+    await browser.post("/roles", {"id": ada["id"], "roles": ["editor"]})
+    assert await browser.get("/admin") == "role_needed"
+    assert (await browser.ask("GET", "/either")).body == b"either"
+    await browser.post("/roles", {"id": ada["id"], "roles": ["admin"]})
+    assert (await browser.ask("GET", "/admin")).body == b"admin"
+    await browser.post("/roles", {"id": ada["id"], "roles": []})
+    assert (await browser.ask("GET", "/admin")).status == 403
+
+
+async def test_what_a_program_writes_into_its_user_gives_nobody_a_role(bench: Bench) -> None:
+    await bench.serve(
+        PROGRAM
+        + """
+    app.use("/forged", async (req, next) => {
+      Object.assign(req.user, { roles: ["admin"] });
+      Auth.user().roles.push("admin");
+      req.user = { roles: ["admin"] };
+      return next();
+    });
+    app.get("/forged", Auth.require("admin"), () => "in");
+    """
+    )
+    browser = Browser(bench)
+    await browser.post("/register", ADA)
+    await browser.post("/login", ADA)
+    assert await browser.get("/forged") == "role_needed"
+
+
+PROFILES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "rights": (
+        {"role": "admin", "isAdmin": True, "permissions": ["*"], "city": "x"},
+        {"city": "x"},
+    ),
+    "names as they are written": ({"IS_ADMIN": 1, "Role-s": ["a"], "tenant_id": "t"}, {}),
+    "what the account is": ({"id": "1", "epoch": 9, "disabled": False, "claims": {"a": 1}}, {}),
+    "the password by other names": (
+        {"again": ADA["password"], "nested": {"deep": [ADA["password"]]}, "Password2": "other"},
+        {},
+    ),
+    "the password as a name": ({ADA["password"]: 1}, {}),
+    "plain claims": (
+        {"name": "Ada L.", "age": 36, "tags": ["a"]},
+        {"name": "Ada L.", "age": 36, "tags": ["a"]},
+    ),
+    "keys of the store": (
+        {"$set": {"roles": ["admin"]}, "a.b": 1},
+        {"$set": {"roles": ["admin"]}, "a.b": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROFILES)
+async def test_a_profile_gives_no_right_and_holds_no_password(browser: Browser, case: str) -> None:
+    profile, claims = PROFILES[case]
+    roles = {"roles": ["admin"], "tenant": "acme"}
+    user = await browser.post("/register", {**ADA, **profile, **roles})
+    assert user["claims"] == claims
+    assert (user["roles"], user["tenant"]) == ([], None)
+    await browser.post("/login", ADA)
+    assert await browser.get("/admin") == "role_needed"
+    assert (await browser.get("/me"))["user"] == user
+
+
+@pytest.mark.binds("auth_password_queue")
+async def test_more_people_than_may_wait_are_told_to_come_back(open_bench: Open) -> None:
+    bench: Bench = await open_bench(auth_password_queue=2)
+    await bench.serve(PROGRAM)
+    await Browser(bench).post("/register", ADA)
+    answers = await asyncio.gather(*(Browser(bench).ask("POST", "/login", ADA) for _ in range(4)))
+    assert sorted(answer.status for answer in answers) == [200, 200, 503, 503]
+    busy = next(answer for answer in answers if answer.status == 503)
+    assert ("retry-after", "2") in busy.headers
+    assert b'"code":"busy"' in busy.body
