@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 from aiwe_engine.configuration.values import written
+from aiwe_engine.permissions import MEANINGS, PERMISSIONS, ROLES
 from aiwe_engine.settings import ROWS, SECTIONS, Row
 
 HERE = Path(__file__).parent
@@ -87,7 +88,32 @@ def platform() -> str:
     return page
 
 
-PAGES = {"settings.md": settings, "web-platform.md": platform}
+ROLES_HEAD = """\
+# Roles
+
+Generated from `aiwe_engine/permissions.py` by `python docs/generate.py`; a test compares them.
+
+Whoever manages an engine (in JupyterLab, with a kernel, on the command line, as an assistant with a token) has a role of the engine, and each call
+of the [management API](management.md) needs one permission. Roles are a table and no ladder: what one has says nothing of another.
+They have nothing to do with the roles of an app's own users.
+
+A call without its permission is 403 `not_permitted`, before anything of its body is read; the error names the permission and the roles that have it.
+
+"""
+
+
+def roles() -> str:
+    """The page of roles: what each is for, and which permissions it has."""
+    page = ROLES_HEAD
+    page += "".join(f"- **{role}** {MEANINGS[role]}.\n" for role in ROLES)
+    page += f"\n| permission | meaning | {' | '.join(ROLES)} |\n|---|---|{':-:|' * len(ROLES)}\n"
+    for name, meaning in PERMISSIONS.items():
+        has = " | ".join("yes" if name in allowed else "" for allowed in ROLES.values())
+        page += f"| `{name}` | {meaning} | {has} |\n"
+    return page
+
+
+PAGES = {"roles.md": roles, "settings.md": settings, "web-platform.md": platform}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -376,7 +376,7 @@ class Engine:
             session, notebook = found
             cell.app, notebook.path = notebook.app, path
             return found
-        name = cell.app or (slug(Path(path).stem) if path else "notebook")
+        name = cell.app or self._name_of(path)
         check_name(name, Path(path or name))
         notebook = self._notebooks.get(name) or Notebook(
             self._workshop, self._compiler, name, self.env, self.root, self._go_live
@@ -394,6 +394,21 @@ class Engine:
         session = Session(self._workshop, cell.session, name, self.env)
         self._sessions[cell.session] = session, notebook
         return session, notebook
+
+    def _name_of(self, path: str | None) -> str:
+        return slug(Path(path).stem) if path else "notebook"
+
+    async def app_of(self, session: str | None, path: str | None, app: str = "") -> str:
+        """The app that a session's notebook is, or will be once a cell of it runs."""
+        if session is not None:
+            if session in self._sessions:
+                return self._sessions[session][1].app
+            if self._locate is not None:
+                path = await self._locate(session) or path
+        if app:
+            return app
+        live = (one.app for one in self.deployments() if path and one.path == path)
+        return next(live, None) or self._name_of(path)
 
     async def interrupt(self, session: str) -> bool:
         """Stops the cell that runs in this session. False: none did."""

@@ -399,6 +399,16 @@ class Management(Protocol):
 
     async def interrupt(self, session: str) -> bool: ...
     async def end_session(self, session: str) -> None: ...
+    async def app_of(self, session: str | None, path: str | None, app: str = "") -> str:
+        """The app that a session's notebook is or will be: its own, or that of a notebook's path.
+
+        Args:
+            session: a kernel's id; None for that of the path alone.
+            path: of the notebook, for who knows it better than nobody.
+            app: the name that it will have where it has none yet.
+        """
+        ...
+
     async def arrange(self, app: str, path: str | None, cells: list[str], *, saved: bool) -> None:
         """The notebook's cells in document order; with `saved`, cells not named leave the draft."""
         ...

@@ -78,10 +78,20 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `roles` are the engine's (viewer … admin), not the application's."""
+    """Who manages an engine. `roles` are the engine's (viewer … admin), not the application's.
+
+    Attributes:
+        name: of a person or a token, for people.
+        app: the one app that they may have to do with; None for every app.
+        session: the one notebook's session that they may have to do with: a kernel's own.
+        path: of the notebook of that session, as the kernel knows it.
+    """
 
     name: str
     roles: frozenset[str] = frozenset()
+    app: str | None = None
+    session: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 LAYERS = [
     ["types"],
     ["errors", "checks", "swap"],
-    ["rates", "origins"],
+    ["rates", "permissions", "origins"],
     ["protocols", "settings", "bundles", "wire", "state"],
     ["configuration"],
     [

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl
 import orjson
 
 from aiwe_engine.errors import RequestError
+from aiwe_engine.http.arrival import Message
+from aiwe_engine.types import Principal
 
 T = TypeVar("T")
 
@@ -26,6 +28,7 @@ class Ask:
     params: Mapping[str, str]
     query: dict[str, str]
     body: dict[str, Any] = field(default_factory=dict)
+    who: Principal = field(default_factory=lambda: Principal("nobody"))
 
     def need(self, name: str, kind: type[T]) -> T:
         """A field of the body that must be there."""
@@ -58,15 +61,19 @@ class Ask:
         return int(text)
 
 
-def read_ask(params: Mapping[str, str], query: str, content_type: str, body: bytes) -> Ask:
-    """The request as an `Ask`.
+def query_of(scope: Message) -> dict[str, str]:
+    """The query's fields; of those that stand in it twice, the last."""
+    return dict(parse_qsl(scope["query_string"].decode("latin-1")))
+
+
+def read_body(content_type: str, body: bytes) -> dict[str, Any]:
+    """The body's fields.
 
     Raises:
         RequestError: `json_only` (415), `invalid_json`, or `invalid_input` where it is no object.
     """
-    ask = Ask(params, dict(parse_qsl(query)))
     if not body:
-        return ask
+        return {}
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise RequestError(
             "The management routes take JSON only.",
@@ -82,8 +89,7 @@ def read_ask(params: Mapping[str, str], query: str, content_type: str, body: byt
         ) from None
     if not isinstance(value, dict):
         raise invalid("", "must be an object")
-    ask.body = value
-    return ask
+    return value
 
 
 def invalid(path: str, message: str) -> RequestError:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 
 from aiwe_engine.http.ask import Ask, invalid
+from aiwe_engine.http.call import About, Answered, Calls
 from aiwe_engine.http.refusal import JSON
 from aiwe_engine.protocols import DataManagement
 from aiwe_engine.types import Json, Response
 
 T = TypeVar("T", dict[str, Any], list[Any])
-Handler: TypeAlias = Callable[[Ask], Awaitable[Response]]
 
 MOST = {"limit": 1000, "offset": 1_000_000_000}
 _DEFAULT = 50
@@ -26,16 +25,16 @@ class DataRoutes:
         data: who knows.
 
     Attributes:
-        answers: what answers, by method and path below the management API.
+        calls: what can be asked, by method and path below the management API.
     """
 
     def __init__(self, data: DataManagement) -> None:
         self._data = data
-        self.answers: dict[str, Handler] = {
-            "GET /data/:app": self._collections,
-            "GET /data/:app/:collection": self._page,
-            "GET /data/:app/:collection/:id": self._document,
-            "POST /data/:app/sql": self._sql,
+        self.calls: Calls = {
+            "GET /data/:app": Answered("data.read", About.PATH, self._collections),
+            "GET /data/:app/:collection": Answered("data.read", About.PATH, self._page),
+            "GET /data/:app/:collection/:id": Answered("data.read", About.PATH, self._document),
+            "POST /data/:app/sql": Answered("data.read", About.PATH, self._sql, quiet=True),
         }
 
     async def _collections(self, ask: Ask) -> Response:

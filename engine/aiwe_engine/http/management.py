@@ -10,25 +10,28 @@ import base64
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import orjson
 
 from aiwe_engine.errors import AiweError, EngineError
+from aiwe_engine.http.access import Access
 from aiwe_engine.http.arrival import UNKNOWN, Arrival, ClientGone, Message, Receive, Send, whole
 from aiwe_engine.http.asgi import decline
-from aiwe_engine.http.ask import Ask, invalid, read_ask
+from aiwe_engine.http.ask import Ask, invalid, query_of, read_body
 from aiwe_engine.http.assets import not_found
+from aiwe_engine.http.call import About, Answered, Received, Streamed, declared
 from aiwe_engine.http.data import DataRoutes
 from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.sending import Joined
 from aiwe_engine.http.streaming import stream, whole_body
-from aiwe_engine.http.transfers import Receiver, TransferRoutes
+from aiwe_engine.http.transfers import TransferRoutes
 from aiwe_engine.http.writing import write
+from aiwe_engine.permissions import require
 from aiwe_engine.protocols import Management
 from aiwe_engine.routing.table import RouteTable
 from aiwe_engine.settings import MB, Settings
@@ -44,9 +47,6 @@ from aiwe_engine.types import (
     Where,
 )
 
-Handler: TypeAlias = Callable[[Ask], Awaitable[Response]]
-Streamer: TypeAlias = Callable[[Ask], AsyncIterator[bytes]]
-
 API = "/aiwe/api"
 MOST_LINES = 1000
 MOST_SHOWN = 10 * MB  # of the body of an answer that a person tries
@@ -55,6 +55,8 @@ MOST_UPLOADED = 1 << 60  # who takes a body as it comes has limits of its own
 LANGUAGE = frozenset({"complete", "hover", "diagnostics", "complete_check"})
 
 _LOG = logging.getLogger("aiwe.http")
+_EVENTS, _HERE = b"text/event-stream", b": still here\n\n"
+_LINES = b"application/x-ndjson"
 _NO_STORE = ("cache-control", "no-store")
 _PATH = "/%:@!$&'()*+,;=~-._"  # what may stand in a path beside letters and digits
 
@@ -72,31 +74,31 @@ class ManagementFace:
         self._management = management
         self._settings = settings
         self._guard = Guard(token)
-        transfers = TransferRoutes(management.transfers)
-        self._answers: dict[str, Handler] = {
-            "GET /status": self._status,
-            "GET /apps": self._apps,
-            "GET /logs": self._logs,
-            "POST /cells/interrupt": self._interrupt,
-            "DELETE /sessions/:session": self._end_session,
-            "PUT /documents": self._arrange,
-            "GET /assets/:app": self._assets,
-            "DELETE /assets/:app/*path": self._delete_asset,
-            "POST /live": self._live,
-            "POST /try": self._try,
-            "POST /language/:operation": self._language,
-            **DataRoutes(management.managed_data).answers,
-            **transfers.answers,
-        }
-        self._streams: dict[str, tuple[Streamer, bytes, bytes | None]] = {
-            "GET /events": (self._events, b"text/event-stream", b": still here\n\n"),
-            "POST /cells/run": (self._run, b"application/x-ndjson", None),
-        }
-        self._receivers: dict[str, Receiver] = {
-            "PUT /assets/:app/*path": self._put_asset,
-            **transfers.receivers,
-        }
-        lines = [key.split(" ") for key in (*self._answers, *self._streams, *self._receivers)]
+        self._access = Access(management)
+        about = About
+        self.calls = declared(
+            {
+                "GET /status": Answered("read", about.NOTHING, self._status),
+                "GET /apps": Answered("read", about.QUERY, self._apps),
+                "GET /logs": Answered("read", about.QUERY, self._logs),
+                "GET /events": Streamed("read", about.QUERY, self._events, _EVENTS, _HERE),
+                "POST /language/:operation": Answered(
+                    "read", about.NOTHING, self._language, quiet=True
+                ),
+                "POST /cells/run": Streamed("develop", about.SESSION, self._run, _LINES),
+                "POST /cells/interrupt": Answered("develop", about.SESSION, self._interrupt),
+                "DELETE /sessions/:session": Answered("develop", about.SESSION, self._end_session),
+                "PUT /documents": Answered("develop", about.DOCUMENT, self._arrange),
+                "POST /live": Answered("develop", about.BODY, self._live),
+                "POST /try": Answered("test", about.BODY, self._try),
+                "GET /assets/:app": Answered("read", about.PATH, self._assets),
+                "PUT /assets/:app/*path": Received("assets", about.PATH, self._put_asset),
+                "DELETE /assets/:app/*path": Answered("assets", about.PATH, self._delete_asset),
+                **DataRoutes(management.managed_data).calls,
+                **TransferRoutes(management.transfers).calls,
+            }
+        )
+        lines = [key.split(" ") for key in self.calls]
         self._table = RouteTable(Route(one, API + path, f"{one} {path}") for one, path in lines)
 
     def configure(self, settings: Settings) -> None:
@@ -112,20 +114,23 @@ class ManagementFace:
         request = Request(scope["method"], scope["raw_path"].decode("latin-1"))
         request.id = secrets.token_hex(10)
         try:
-            self._guard.identify(scope)
+            who = self._guard.identify(scope)
             match = self._table.match(request.method, request.path)
-            receiver = self._receivers.get(match.route.handler)
-            if receiver is not None:
-                await self._receive(receiver, match.params, request, scope, receive, send)
+            call = self.calls[match.route.handler]
+            require(who, call.permission)
+            ask = Ask(match.params, query_of(scope), who=who)
+            await self._access.admit(call, ask)
+            if isinstance(call, Received):
+                await self._receive(call, ask, request, scope, receive, send)
                 return
-            ask = await self._read(match.params, scope, receive)
-            streamed = self._streams.get(match.route.handler)
-            if streamed is not None:
-                streamer, kind, silence = streamed
-                beat = (BEAT, silence) if silence else None
-                await stream(receive, send, streamer(ask), _streaming(kind, request), beat=beat)
+            await self._read(ask, scope, receive)
+            await self._access.confine(call, ask)
+            if isinstance(call, Streamed):
+                beat = (BEAT, call.silence) if call.silence else None
+                head = _streaming(call.kind, request)
+                await stream(receive, send, call.streamer(ask), head, beat=beat)
                 return
-            response = await self._answers[match.route.handler](ask)
+            response = await call.handler(ask)
         except ClientGone:
             return
         except AiweError as error:
@@ -146,7 +151,7 @@ class ManagementFace:
         expect = [("expect", headers.get(b"expect", b"").decode("latin-1").lower())]
         return Arrival(receive, length, expect, self._settings) if length else None
 
-    async def _read(self, params: Any, scope: Message, receive: Receive) -> Ask:
+    async def _read(self, ask: Ask, scope: Message, receive: Receive) -> None:
         arrival = self._arrival(scope, receive)
         body = b""
         if arrival is not None:
@@ -156,12 +161,12 @@ class ManagementFace:
                 await arrival.close()
                 raise
         kind = dict(scope["headers"]).get(b"content-type", b"").decode("latin-1")
-        return read_ask(params, scope["query_string"].decode("latin-1"), kind, body)
+        ask.body = read_body(kind, body)
 
     async def _receive(
         self,
-        receiver: Receiver,
-        params: Mapping[str, str],
+        call: Received,
+        ask: Ask,
         request: Request,
         scope: Message,
         receive: Receive,
@@ -174,8 +179,7 @@ class ManagementFace:
             arrival.limit = MOST_UPLOADED
             size = None if arrival.length == UNKNOWN else arrival.length
         try:
-            ask = read_ask(params, scope["query_string"].decode("latin-1"), "", b"")
-            response = await receiver(ask, arrival or Joined(()), size)
+            response = await call.receiver(ask, arrival or Joined(()), size)
         except AiweError as error:
             response = refuse(error, request, public=False)
         if arrival is not None and not arrival.finished:
@@ -189,8 +193,10 @@ class ManagementFace:
     async def _status(self, _: Ask) -> Response:
         return _json(self._management.status())
 
-    async def _apps(self, _: Ask) -> Response:
-        return _json({"apps": [_deployment(one) for one in self._management.deployments()]})
+    async def _apps(self, ask: Ask) -> Response:
+        app = ask.query.get("app")
+        live = [one for one in self._management.deployments() if app in {None, one.app}]
+        return _json({"apps": [_deployment(one) for one in live]})
 
     async def _logs(self, ask: Ask) -> Response:
         after = ask.number("after", 0, most=2**53)

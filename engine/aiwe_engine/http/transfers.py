@@ -6,23 +6,20 @@ Bodies and answers are as large as what they carry, so both pass through piece b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any
 
 import orjson
 
 from aiwe_engine.configuration.given import ENVIRONMENTS
 from aiwe_engine.errors import AiweError
 from aiwe_engine.http.ask import Ask, invalid
+from aiwe_engine.http.call import About, Answered, Calls, Received
 from aiwe_engine.http.refusal import JSON
 from aiwe_engine.protocols import Scope, Transfers
 from aiwe_engine.types import ByteSource, Json, Response
-
-Handler: TypeAlias = Callable[[Ask], Awaitable[Response]]
-#: Takes a request, its body and how many bytes that has, where that is known.
-Receiver: TypeAlias = Callable[[Ask, ByteSource, int | None], Awaitable[Response]]
 
 TAKEN = ("fail", "skip", "replace")
 _NO_STORE = ("cache-control", "no-store")
@@ -38,19 +35,18 @@ class TransferRoutes:
         transfers: who does it.
 
     Attributes:
-        answers: what answers, by method and path below the management API.
-        receivers: the same, of those who take a body as it comes.
+        calls: what can be asked, by method and path below the management API.
     """
 
     def __init__(self, transfers: Transfers) -> None:
         self._transfers = transfers
-        self.answers: dict[str, Handler] = {
-            "GET /transfer/collections": self._collections,
-            "GET /transfer/export": self._export,
-            "GET /transfer/backup": self._backup,
-            "POST /transfer/reset": self._reset,
+        self.calls: Calls = {
+            "GET /transfer/collections": Answered("data.read", About.ENGINE, self._collections),
+            "GET /transfer/export": Answered("data.read", About.QUERY, self._export),
+            "GET /transfer/backup": Answered("admin", About.ENGINE, self._backup),
+            "POST /transfer/reset": Answered("admin", About.ENGINE, self._reset),
+            "POST /transfer/import": Received("data.write", About.QUERY, self._import),
         }
-        self.receivers: dict[str, Receiver] = {"POST /transfer/import": self._import}
 
     async def _collections(self, _: Ask) -> Response:
         return _json({"collections": [asdict(one) for one in await self._transfers.collections()]})
