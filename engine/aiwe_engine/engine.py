@@ -42,7 +42,9 @@ from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
 from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.people.accounts import Accounts
+from aiwe_engine.people.devices import Devices
 from aiwe_engine.people.directory import Directory
+from aiwe_engine.people.lockout import Lockout
 from aiwe_engine.people.passwords import Passwords
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
@@ -109,7 +111,14 @@ class Engine:
         self._visits = Visits(self._store)
         self._directory = Directory(self._store)
         self._passwords = Passwords(lambda: self.settings.auth_password_queue)
-        self._accounts = Accounts(self._directory, self._passwords, self.settings_of)
+        self.lockout = Lockout()
+        self._accounts = Accounts(
+            self._directory,
+            self._passwords,
+            Devices(self._store),
+            self.lockout,
+            self.settings_of,
+        )
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)

@@ -12,7 +12,7 @@ from aiwe_engine.people.directory import Directory
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Request, User, Visit
-from aiwe_engine.visits import COOKIE, Visits
+from aiwe_engine.visits import Visits, brings_cookies
 
 
 class Identity:
@@ -37,7 +37,7 @@ class Identity:
             request: loses the cookie of its session.
             session: the app wants to know of the visit, whether or not there is one yet.
         """
-        came = any(name == "cookie" and COOKIE in value for name, value in request.headers)
+        came = brings_cookies(request)
         if not came and not session:
             return None, None
         visit = await self._visits.find(scope, settings, request)

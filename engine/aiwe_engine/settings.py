@@ -320,6 +320,16 @@ class Settings:
     )
     session_limit: int = _size("session", 64 * KB, "Bytes that one session may hold", app=True)
 
+    auth_password_length: int = _count(
+        "auth", 8, "Characters that a password must have", most=256, app=True
+    )
+    auth_lockout: float = _time(
+        "auth",
+        900.0,
+        "Seconds that somebody waits at most between two tries, after many that failed",
+        least=1,
+        app=True,
+    )
     auth_password_queue: int = _count(
         "auth",
         100,

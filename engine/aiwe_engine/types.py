@@ -164,6 +164,8 @@ class Visit:
         user: id of the person who is signed in; None: nobody is.
         epoch: of that person's credentials, when they signed in: see `people`.
         via: how they signed in.
+        device: the cookie by which the device is known again, as it came.
+        device_cookie: the header by which the browser learns of another one.
     """
 
     key: str | None = None
@@ -176,6 +178,8 @@ class Visit:
     user: str | None = None
     epoch: int = 0
     via: Via = "session"
+    device: str | None = None
+    device_cookie: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

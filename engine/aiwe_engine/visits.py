@@ -30,7 +30,11 @@ COOKIE = "aiwe_session"
 SECURE_COOKIE = (
     "__Host-aiwe_session"  # browsers take it over https only, for one host and all paths
 )
-_NAMES = (COOKIE, SECURE_COOKIE)
+DEVICE = "aiwe_device"  # by which a device is known again: see `people.devices`
+SECURE_DEVICE = "__Host-aiwe_device"
+_NAMES = frozenset({COOKIE, SECURE_COOKIE, DEVICE, SECURE_DEVICE})
+_OURS = "aiwe_"
+_DEVICE_AGE = 365 * 86_400
 _COLLECTION = "sessions"
 _ID_BYTES = 32
 _ID_LENGTH = 43  # of its text
@@ -63,7 +67,9 @@ class Visits:
         """
         secure = request.scheme == "https"
         visit = Visit(kept=request.keeps_cookies, secure=secure)
-        given = _take(request, SECURE_COOKIE if secure else COOKIE)
+        found = _take(request)
+        given = found.get(SECURE_COOKIE if secure else COOKIE)
+        visit.device = found.get(SECURE_DEVICE if secure else DEVICE)
         if given is None or len(given) != _ID_LENGTH:
             return visit
         self._used[scope] = settings
@@ -185,7 +191,7 @@ class Visits:
         await self._store.within(scope.own).create(_COLLECTION, [document])
         visit.key, visit.ended = document["id"], False
         age = math.ceil(settings.session_lifetime)
-        visit.cookie = _cookie(given, age, secure=visit.secure)
+        visit.cookie = _session_cookie(given, age, secure=visit.secure)
 
     async def _change(self, scope: Scope, key: str, put: dict[str, Json], gone: list[str]) -> None:
         fields = {f"values.{_field(name)}": value for name, value in put.items()}
@@ -241,37 +247,54 @@ def _name(field: str) -> str:
     return unquote(field[1:])
 
 
-def _take(request: Request, wanted: str) -> str | None:
-    """The value of our cookie, which the program does not get to see and so cannot give away."""
-    found = None
+def brings_cookies(request: Request) -> bool:
+    """Whether cookies of ours come with a request."""
+    return any(name == "cookie" and _OURS in value for name, value in request.headers)
+
+
+def know_device(visit: Visit, value: str) -> None:
+    """Lets the answer give the browser a cookie by which its device is known again."""
+    name = SECURE_DEVICE if visit.secure else DEVICE
+    if visit.kept:
+        visit.device_cookie = _cookie(name, value, _DEVICE_AGE, secure=visit.secure)
+
+
+def _take(request: Request) -> dict[str, str]:
+    """Our cookies by name, which the program does not get to see and so cannot give away."""
+    found: dict[str, str] = {}
     headers = []
     for header in request.headers:
-        if header[0] != "cookie" or COOKIE not in header[1]:
+        if header[0] != "cookie" or _OURS not in header[1]:
             headers.append(header)
             continue
         others = []
         for pair in header[1].split(";"):
             name, _, value = pair.strip().partition("=")
-            if name not in _NAMES:
+            if name in _NAMES:
+                found.setdefault(name, value)
+            else:
                 others.append(pair.strip())
-            elif name == wanted and found is None:
-                found = value
         if others:
             headers.append(("cookie", "; ".join(others)))
     request.headers = headers
     return found
 
 
-def _cookie(value: str, age: int, *, secure: bool) -> Header:
-    name, more = (SECURE_COOKIE, "; Secure") if secure else (COOKIE, "")
+def _cookie(name: str, value: str, age: int, *, secure: bool) -> Header:
+    more = "; Secure" if secure else ""
     return "set-cookie", f"{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{more}"
 
 
+def _session_cookie(value: str, age: int, *, secure: bool) -> Header:
+    return _cookie(SECURE_COOKIE if secure else COOKIE, value, age, secure=secure)
+
+
 def _sent(visit: Visit) -> list[Header]:
-    """What the browser is told of its session."""
+    """What the browser is told of its session, and of its device."""
+    device = [visit.device_cookie] if visit.device_cookie is not None else []
     if visit.ended:
-        return [_cookie("", 0, secure=visit.secure)]
-    return [visit.cookie] if visit.cookie is not None else []
+        return [_session_cookie("", 0, secure=visit.secure), *device]
+    return [*([visit.cookie] if visit.cookie is not None else []), *device]
 
 
 def _checked(changes: Any) -> tuple[dict[str, Json], list[str]]:

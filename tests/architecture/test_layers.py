@@ -53,6 +53,7 @@ VENDORS = {
     "joserfc": ("aiwe_engine.people",),
     "limits": ("aiwe_engine.rates",),
     "uvicorn": ("aiwe_engine.http", "aiwe_engine.serve"),
+    "zxcvbn": ("aiwe_engine.people.policy",),
     "tornado": ("aiwe_server_extension",),
     "jupyter_server": ("aiwe_server_extension",),
     "IPython": ("aiwe_kernel",),

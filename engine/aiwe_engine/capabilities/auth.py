@@ -12,12 +12,16 @@ from typing import Any
 
 from aiwe_engine.errors import ProgramError, RequestError
 from aiwe_engine.logs import Log
-from aiwe_engine.people.accounts import Accounts
+from aiwe_engine.people.accounts import Accounts, Origin
 from aiwe_engine.protocols import Method, Scope
+from aiwe_engine.rates.subjects import address
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import ANONYMOUS, Caller, Invocation, Json, User, Visit
-from aiwe_engine.visits import Visits
+from aiwe_engine.visits import Visits, know_device
 
+MOST_ROLES, ROLE_LONGEST = 100, 100
+_ADMIN = "admin"
+_MOST_TOLD = 1_000  # versions of which it is known what was told
 _READ, _WRITE = Method(), Method(write=True, outside=True)
 
 
@@ -38,6 +42,7 @@ class Auth:
         "logout": _WRITE,
         "changePassword": _WRITE,
         "setRoles": _WRITE,
+        "users": _READ,
     }
 
     def __init__(
@@ -49,12 +54,14 @@ class Auth:
     ) -> None:
         self._accounts, self._visits, self._settings_of = accounts, visits, settings_of
         self._log = log
+        self._told: set[tuple[str, ...]] = set()
         self._do: dict[str, Callable[[Invocation, list[Any]], Awaitable[Any]]] = {
             "register": self._register,
             "login": self._login,
             "logout": self._logout,
             "changePassword": self._change_password,
             "setRoles": self._set_roles,
+            "users": self._users,
         }
 
     async def call(self, invocation: Invocation, method: str, args: list[Any]) -> Any:
@@ -72,6 +79,40 @@ class Auth:
         self._tell_left(invocation, left)
         return person.user("session")
 
+    async def _users(self, invocation: Invocation, args: list[Any]) -> Any:
+        users, cursor = await self._accounts.query(_scope(invocation), args[0], args[1])
+        return users if cursor is None else {"page": users, "cursor": cursor}
+
+    def _tell_once(self, invocation: Invocation, what: str, text: str) -> None:
+        """Warns the author, once for each version of the app."""
+        key = (*_owner(invocation), what)
+        if key not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(key)
+            self._log.program(invocation, "warn", text, _owner(invocation))
+
+    def _tell_not_kept(self, invocation: Invocation) -> None:
+        text = (
+            "Auth.login was called where browsers keep no cookies: the next request will not know who signed "
+            "in. Open the app at an address of its own."
+        )
+        self._tell_once(invocation, "kept", text)
+
+    def _tell_unguarded(self, invocation: Invocation) -> None:
+        """Says in dev that somebody gives roles who is no administrator."""
+        user, request = invocation.user, invocation.request
+        if (
+            invocation.env != "dev"
+            or request is None
+            or (user is not None and _ADMIN in user.roles)
+        ):
+            return
+        who = f"{user.username}, who has not the role admin" if user is not None else "a stranger"
+        text = (
+            f"Auth.setRoles was called for {who} ({request.method} {request.path}). Who gives roles can give "
+            'them to themselves: guard the route with .require("admin").'
+        )
+        self._tell_once(invocation, f"roles {request.path}", text)
+
     def _tell_left(self, invocation: Invocation, left: list[str]) -> None:
         """Says in dev which fields of a profile were not taken over."""
         if left and invocation.env == "dev":
@@ -88,8 +129,12 @@ class Auth:
         if invocation.request is None:
             raise _no_request("login")
         scope, settings = _scope(invocation), self._settings_of(invocation.app)
-        person = await self._accounts.check(scope, username, password)
         visit = _visit(invocation)
+        origin = _origin(invocation)
+        person = await self._accounts.check(scope, username, password, origin)
+        know_device(visit, await self._accounts.remember(scope, person.id, origin))
+        if not visit.kept:
+            self._tell_not_kept(invocation)
         fresh = visit.user not in {None, person.id}
         if fresh:
             await self._visits.end(scope, visit)  # what was another person's is not theirs
@@ -113,7 +158,9 @@ class Auth:
         if user is None:
             raise not_authenticated()
         scope, settings = _scope(invocation), self._settings_of(invocation.app)
-        person = await self._accounts.change_password(scope, user.id, current, following)
+        person = await self._accounts.change_password(
+            scope, user.id, current, following, _origin(invocation)
+        )
         visit = _visit(invocation)
         if visit.user == person.id:
             await self._visits.sign_in(scope, settings, visit, person.id, person.epoch, visit.via)
@@ -121,10 +168,15 @@ class Auth:
     async def _set_roles(self, invocation: Invocation, args: list[Any]) -> User:
         person_id = _text("setRoles", "a user's id", args[0])
         roles = args[1]
-        if not isinstance(roles, list) or not all(isinstance(one, str) for one in roles):
-            raise _invalid("setRoles", "a list of roles", roles)
+        if not isinstance(roles, list) or not all(map(_is_role, roles)) or len(roles) > MOST_ROLES:
+            raise _invalid("setRoles", f"a list of at most {MOST_ROLES} names of roles", roles)
+        self._tell_unguarded(invocation)
         person = await self._accounts.set_roles(_scope(invocation), person_id, roles)
         return person.user("session")
+
+
+def _is_role(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= ROLE_LONGEST and value == value.strip()
 
 
 def not_authenticated() -> RequestError:
@@ -158,6 +210,12 @@ def _visit(invocation: Invocation) -> Visit:
         assert request is not None
         invocation.visit = Visit(kept=request.keeps_cookies, secure=request.scheme == "https")
     return invocation.visit
+
+
+def _origin(invocation: Invocation) -> Origin:
+    request, visit = invocation.request, invocation.visit
+    client = request.client if request is not None else ""
+    return Origin(address(client), visit.device if visit is not None else None)
 
 
 def _iso(seconds: float) -> str:

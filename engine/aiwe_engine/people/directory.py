@@ -73,6 +73,28 @@ class Directory:
         text = await self._store.within(scope.own).modify(PEOPLE, person, change)
         return Person.read(orjson.loads(text))
 
+    async def renew(self, scope: Scope, person: Person, password: str) -> Person:
+        """Another hash of the same password; nothing where the account was changed meanwhile."""
+        documents, patch = self._store.within(scope.own), {"password": password}
+        try:
+            text = await documents.update(PEOPLE, person.id, patch, person.version)
+        except RequestError as error:
+            if error.code not in {"version_conflict", "not_found"}:
+                raise
+            return person
+        return Person.read(orjson.loads(text))
+
+    async def query(
+        self, scope: Scope, where: Any, options: Any
+    ) -> tuple[list[Person], str | None]:
+        """The accounts that fit, and the cursor of the next page; `listing` has checked the question."""
+        page = await self._store.within(scope.own).query(PEOPLE, where, options)
+        return [Person.read(orjson.loads(text)) for text in page], page.cursor
+
+    async def remove(self, scope: Scope, person: str) -> bool:
+        """Deletes an account. False: there is none."""
+        return await self._store.within(scope.own).delete(PEOPLE, person)
+
     async def _first(self, scope: Scope, where: dict[str, Any]) -> Person | None:
         found = await self._store.within(scope.own).query(PEOPLE, where, {"limit": 1})
         return Person.read(orjson.loads(found[0])) if found else None

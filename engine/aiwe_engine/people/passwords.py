@@ -35,11 +35,14 @@ class Passwords:
 
     Args:
         queue: tells how many may wait or be worked on at a time.
+
+    Attributes:
+        waiting: how many do.
     """
 
     def __init__(self, queue: Callable[[], int]) -> None:
         self._queue = queue
-        self._waiting = 0
+        self.waiting = 0
         self._threads: ThreadPoolExecutor | None = None
         self._nobody: str | None = None
 
@@ -82,15 +85,15 @@ class Passwords:
         return False
 
     async def _run(self, work: Callable[[], _Made]) -> _Made:
-        if self._waiting >= self._queue():
+        if self.waiting >= self._queue():
             raise _busy()
         if self._threads is None:
             self._threads = ThreadPoolExecutor(THREADS, "passwords", initializer=_give_way)
-        self._waiting += 1
+        self.waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
 
 def prepared(password: str) -> bytes:

@@ -23,6 +23,8 @@ class Person:
         epoch: counts up when every session, token and key of theirs is to end.
         disabled: they may not come in.
         identities: who they are elsewhere, as "issuer subject" (OpenID Connect).
+        version: counts the changes of the account.
+        created: when, as ISO 8601.
     """
 
     id: str
@@ -35,6 +37,8 @@ class Person:
     epoch: int = 0
     disabled: bool = False
     identities: tuple[str, ...] = ()
+    version: int = 0
+    created: str = ""
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Person:
@@ -50,6 +54,8 @@ class Person:
             document.get("epoch", 0),
             document.get("disabled", False),
             tuple(document.get("identities", ())),
+            document.get("version", 0),
+            document.get("createdAt", ""),
         )
 
     def user(self, via: Via, claims: dict[str, Json] | None = None) -> User:

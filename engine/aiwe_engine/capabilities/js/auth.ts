@@ -3,6 +3,7 @@
  * logout; passwords, sessions and accounts are the host's. What `Auth.user()` gives is a copy: what a
  * program writes into it gives nobody a role.
  */
+import { hiddenIn, paged } from "./data";
 import { failure, notAvailable } from "../../runtime/js/failure";
 import { require } from "../../runtime/js/guard";
 import type { Internals } from "../../runtime/js/internals";
@@ -44,7 +45,7 @@ function signing(call: Call): object {
   };
 }
 
-const LATER = ["issueToken", "verifyToken", "createApiKey", "users"];
+const LATER = ["issueToken", "verifyToken", "createApiKey"];
 
 export function installAuth(I: Internals): void {
   const call: Call = (method, args, receive) => I.host.call("auth", method, args, receive);
@@ -56,6 +57,10 @@ export function installAuth(I: Internals): void {
     user: () => { const invocation = current(); return invocation === null ? null : userOf(invocation); },
     require,
     setRoles: (user: unknown, roles: unknown) => call("setRoles", [user, roles]),
+    users: (filter?: unknown, options?: unknown) => {
+      const error = hiddenIn("Auth.users", filter, true);
+      return error === null ? call("users", [filter ?? {}, options ?? {}], paged) : promiseReject(error);
+    },
     ...later,
   });
   defineProperty(globalThis, "Auth", { value, configurable: true, writable: true });

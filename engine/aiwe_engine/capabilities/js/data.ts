@@ -60,7 +60,7 @@ function unknown(message: string, hint: string): Error {
 function methods(way: Way, behind: object): object {
   const { call } = way;
   const filtered = (method: string, args: [unknown, unknown, ...unknown[]], receive?: Receive) => {
-    const error = hiddenIn(method, args[1]);
+    const error = hiddenIn(`DataRepository.${method}`, args[1], method === "query" || method === "first");
     return error === null ? call(method, args, receive) : way.refuse(error);
   };
   const bare = (method: string, args: unknown[], options: unknown) =>
@@ -89,7 +89,7 @@ function methods(way: Way, behind: object): object {
 }
 
 /** The documents of a page; its `cursor` asks for the next one, and is null on the last. */
-function paged(answer: any): unknown[] {
+export function paged(answer: any): unknown[] {
   const { page, cursor } = isArray(answer) ? { page: answer, cursor: null } : answer;
   return defineProperty(page, "cursor", { value: cursor, configurable: true, writable: true });
 }
@@ -97,12 +97,12 @@ function paged(answer: any): unknown[] {
 /** What a filter would lose on its way as JSON, and then find other documents than was meant. */
 interface Hidden { place: string; what: string }
 
-function hiddenIn(method: string, filter: unknown): Error | null {
-  const optional = method === "query" || method === "first" ? OPTIONS : [];
-  const hidden = filter === undefined ? null : hiddenAt(filter, "", 0, optional);
+/** The refusal of such a filter; `options` may stand inside it and be undefined. */
+export function hiddenIn(call: string, filter: unknown, options: boolean): Error | null {
+  const hidden = filter === undefined ? null : hiddenAt(filter, "", 0, options ? OPTIONS : []);
   if (hidden === null) return null;
   const { place, what } = hidden;
-  const message = place === "" ? `The filter of DataRepository.${method} is ${what}` : `"${place}" is ${what} in the filter of DataRepository.${method}`;
+  const message = place === "" ? `The filter of ${call} is ${what}` : `"${place}" is ${what} in the filter of ${call}`;
   return failure("Error", "invalid_filter", message, hintFor(what), 400);
 }
 

@@ -1,0 +1,81 @@
+"""Which usernames and passwords may be chosen, as NIST SP 800-63B has it.
+
+A password must be long enough, and none that everybody tries first. There are no rules of which characters
+it must have: they make passwords no better, and people write them down.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from itertools import pairwise
+
+from aiwe_engine.errors import RequestError
+from aiwe_engine.people.passwords import LONGEST, prepared
+
+_NAME_LONGEST = 128
+_INVISIBLE = ("C", "Zl", "Zp")  # categories: controls, formats, line separators
+
+
+def username_of(given: str) -> str:
+    """A username as it is kept: NFKC.
+
+    Raises:
+        RequestError: `invalid_username` (422).
+    """
+    name = unicodedata.normalize("NFKC", given)
+    if not 1 <= len(name) <= _NAME_LONGEST:
+        raise _no_name(f"A username has 1 to {_NAME_LONGEST} characters.")
+    if any(unicodedata.category(char).startswith(_INVISIBLE) for char in name):
+        raise _no_name("A username has no line breaks and no invisible characters.")
+    if name != name.strip():
+        raise _no_name("A username neither begins nor ends with a space.")
+    return name
+
+
+def check_password(password: str, least: int, about: Iterable[str | None]) -> None:
+    """Refuses a password that is easily guessed.
+
+    Args:
+        password: as it is to be.
+        least: characters that it must have.
+        about: what others know of its owner: username, e-mail address, the app's name.
+
+    Raises:
+        RequestError: `password_too_weak` (422), and its hint says why.
+    """
+    text = prepared(password).decode("utf-8", "surrogatepass")
+    plain = text.casefold()
+    if len(text) < least:
+        raise _weak(f"It has fewer than {least} characters. A few words are easy to keep in mind.")
+    if len(prepared(password)) > LONGEST:
+        raise _weak(f"It has more than {LONGEST:,} bytes.")
+    known = {word.casefold() for word in about if word}
+    known |= {word.partition("@")[0] for word in known}
+    if plain in known:
+        raise _weak("It is what others know of its owner: a name or an address.")
+    if len({ord(after) - ord(before) for before, after in pairwise(plain)}) <= 1:
+        raise _weak("It is one character over and over, or a row of them.")
+    if plain in _common():
+        raise _weak("It is among those that are tried first, since many people have it.")
+
+
+@cache
+def _common() -> frozenset[str]:
+    """The passwords that are most often found where they were stolen, from zxcvbn."""
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # large, and needed when somebody registers
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
+
+
+def _no_name(message: str) -> RequestError:
+    return RequestError(
+        message, code="invalid_username", status=422, hint="Choose another username."
+    )
+
+
+def _weak(why: str) -> RequestError:
+    return RequestError(
+        "The password is too easily guessed.", code="password_too_weak", status=422, hint=why
+    )
