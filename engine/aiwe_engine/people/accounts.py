@@ -210,8 +210,9 @@ class Accounts:
         device = None
         if person is not None:
             device = await self._devices.known(scope, origin.device, person.id)
-        longest = self._settings_of(scope.app).auth_lockout
+        settings = self._settings_of(scope.app)
         kept = person.password if person is not None and not person.disabled else None
+        longest = settings.auth_lockout
         async with self._lockout.trying(scope, name, origin.address, device, longest) as tried:
             tried.success = await self._passwords.matches(kept, password)
         if not tried.success or person is None or kept is None:
@@ -230,8 +231,8 @@ class Accounts:
     def _check_password(
         self, scope: Scope, password: str, username: str, email: str | None
     ) -> None:
-        least = self._settings_of(scope.app).auth_password_length
-        check_password(password, least, [username, email, scope.app])
+        settings = self._settings_of(scope.app)
+        check_password(password, settings.auth_password_length, [username, email, scope.app])
 
     async def _change(self, scope: Scope, person_id: str, change: dict[str, Any]) -> Person:
         try:
