@@ -69,6 +69,9 @@ from aiwe_engine.types import (
     Response,
     Source,
 )
+from aiwe_engine.vault.cipher import KeyedCipher
+from aiwe_engine.vault.keyring import Keyring
+from aiwe_engine.vault.vault import Vault
 from aiwe_engine.visits import Visits
 
 _LOG = logging.getLogger(__name__)
@@ -109,6 +112,11 @@ class Engine:
             self._space.spare = self._store.spare
         self.managed_data = ManagedData(self._store, env)
         self._visits = Visits(self._store)
+        self._database = None if self.settings.data_url else data / "data.duckdb"
+        self.cipher = KeyedCipher(Keyring(data))
+        self.vault = Vault(
+            self._store, self.cipher, lambda: self.settings, is_empty=self._stores_nothing
+        )
         self._directory = Directory(self._store)
         self._passwords = Passwords(lambda: self.settings.auth_password_queue)
         self.lockout = Lockout()
@@ -182,6 +190,7 @@ class Engine:
         self._tasks.append(asyncio.create_task(self._watch()))
         self._tasks.append(asyncio.create_task(self._visits.run()))
         self._tasks.append(asyncio.create_task(self._space.run()))
+        self._tasks.append(asyncio.create_task(self.vault.run(shared=bool(self.settings.data_url))))
         return self
 
     async def __aexit__(
@@ -203,8 +212,19 @@ class Engine:
         await self._compiler.close()
         if self._language is not None:
             await self._language.close()
+        await self.vault.close()
         await self._store.close()
         self._library.close()
+
+    async def _vault_ready(self) -> None:
+        """Secrets are in memory before a program runs; apps that need none do without."""
+        try:
+            await self.vault.ready()
+        except AiweError as error:
+            _LOG.error("secrets cannot be read for now: %s", error.message)
+
+    def _stores_nothing(self) -> bool:
+        return self._database is not None and not self._database.exists()
 
     def settings_of(self, app: str) -> Settings:
         """The settings of one app, as they are now."""
@@ -252,6 +272,7 @@ class Engine:
                 hint="Rename one of the two, or give a notebook a name in its metadata (aiwe.name).",
             )
         program = await self._compiler.compile(app.sources, files=app.files)
+        await self._vault_ready()
         if path.suffix == ".ipynb":
             program = _of_notebook(program, app.assets)
         release = await self._workshop.release(app.name, self.env, program, path=str(path))
@@ -400,6 +421,7 @@ class Engine:
         if path in self._orders:
             notebook.draft.arrange(self._orders.pop(path), saved=False)
         self._notebooks[name] = notebook
+        await self._vault_ready()
         session = Session(self._workshop, cell.session, name, self.env)
         self._sessions[cell.session] = session, notebook
         return session, notebook

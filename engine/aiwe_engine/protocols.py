@@ -84,6 +84,30 @@ class Table:
     rows: list[tuple[Any, ...]]
 
 
+class Cipher(Protocol):
+    """Seals what must not be read where it is stored.
+
+    A document that holds what is sealed has it in a field `sealed`, and what it was sealed with in a field
+    `context`: so it is sealed anew when keys rotate. Who opens it says the context itself.
+    """
+
+    def seal(self, plain: bytes, context: str) -> str:
+        """Plain bytes, sealed; the context is bound to them.
+
+        Raises:
+            EngineError: the key cannot be used: `vault_key_invalid`, `vault_key_exposed`, `vault_key_unreadable`.
+        """
+        ...
+
+    def open(self, sealed: str, context: str) -> bytes:
+        """What was sealed with this context.
+
+        Raises:
+            EngineError: `vault_key_wrong`, `vault_damaged`, or as `seal`.
+        """
+        ...
+
+
 class Capability(Protocol):
     """One thing a program may ask of the host. The JavaScript half has the same name."""
 

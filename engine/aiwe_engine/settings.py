@@ -31,6 +31,7 @@ SECTIONS = {
     "fetch": "Requests of programs to other servers",
     "session": "What `req.session` keeps of a visitor",
     "auth": "People who use apps",
+    "secrets": "Keys of other services, and who used them",
     "rate": "How often somebody may call",
     "log": "What programs write to the log",
     "files": "What programs keep of uploads",
@@ -335,6 +336,16 @@ class Settings:
         100,
         "Passwords that may be checked or wait for it at a time; who comes then is answered 503",
         most=100_000,
+    )
+
+    secrets_audit_time: float = _time(
+        "secrets", 90 * 86_400.0, "Seconds for which it is kept who used and changed secrets"
+    )
+    secrets_audit_limit: int = _count(
+        "secrets",
+        100_000,
+        "Uses and changes of secrets that are kept at most, the latest",
+        most=10_000_000,
     )
 
     rate_limit: str = _text(

@@ -46,6 +46,7 @@ VENDORS = {
     "aiohttp": ("aiwe_engine.outbound",),
     "backports": ("aiwe_engine.http",),
     "brotli": ("aiwe_engine.http",),
+    "cryptography": ("aiwe_engine.vault",),
     "duckdb": ("aiwe_engine.store", "aiwe_engine.transfer.parquet"),
     "jsonschema_rs": ("aiwe_engine.store.schemas",),
     "psycopg": ("aiwe_engine.store.postgres",),
