@@ -45,6 +45,7 @@ from aiwe_engine.people.accounts import Accounts
 from aiwe_engine.people.devices import Devices
 from aiwe_engine.people.directory import Directory
 from aiwe_engine.people.lockout import Lockout
+from aiwe_engine.people.managed import ManagedPeople
 from aiwe_engine.people.passwords import Passwords
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
@@ -127,6 +128,7 @@ class Engine:
             self.lockout,
             self.settings_of,
         )
+        self.people = ManagedPeople(self._accounts)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)

@@ -293,8 +293,8 @@ def _sent(visit: Visit) -> list[Header]:
     """What the browser is told of its session, and of its device."""
     device = [visit.device_cookie] if visit.device_cookie is not None else []
     if visit.ended:
-        return [_session_cookie("", 0, secure=visit.secure), *device]
-    return [*([visit.cookie] if visit.cookie is not None else []), *device]
+        return [*device, _session_cookie("", 0, secure=visit.secure)]
+    return [*device, *([visit.cookie] if visit.cookie is not None else [])]
 
 
 def _checked(changes: Any) -> tuple[dict[str, Json], list[str]]:

@@ -83,7 +83,7 @@ def add_data(data: argparse.ArgumentParser) -> None:
 
 def _add_reset(reset: argparse.ArgumentParser) -> None:
     reset.epilog = (
-        "Documents, visitors' sessions and kept files go; what collections declare stays, and so do assets. "
+        "Documents, accounts, visitors' sessions and kept files go; what collections declare stays, and so do assets. "
         "A running engine goes on."
     )
     reset.add_argument("--env", choices=ENVIRONMENTS, required=True, help="whose data goes")
@@ -100,7 +100,7 @@ def _add_reset(reset: argparse.ArgumentParser) -> None:
 def add_backup(backup: argparse.ArgumentParser, restore: argparse.ArgumentParser) -> None:
     """Adds the arguments of both."""
     backup.description = (
-        "Writes the documents of all apps and environments as they are at one instant, visitors' sessions, "
+        "Writes the documents of all apps and environments as they are at one instant, accounts, visitors' sessions, "
         "kept files and written assets into one zip archive, while a running engine goes on. Secrets are "
         "no part of it."
     )

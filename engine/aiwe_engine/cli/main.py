@@ -14,6 +14,7 @@ from typing import Any
 
 from aiwe_engine import __version__
 from aiwe_engine.cli.data_arguments import add_backup, add_data
+from aiwe_engine.cli.users_arguments import add_users
 from aiwe_engine.configuration.configuration import Configuration, read_configuration
 from aiwe_engine.configuration.given import ENVIRONMENTS, Given
 from aiwe_engine.configuration.values import Unfit, shown, value_of
@@ -96,6 +97,9 @@ def parser() -> argparse.ArgumentParser:
 
     data = command("data", "list, export and import documents", "COMMAND ...")
     add_data(data)
+
+    users = command("users", "list and change the accounts of an app", "COMMAND ...")
+    add_users(users)
 
     backup = command(
         "backup", "write everything that an engine keeps into one file", "[-o FILE] [options]"

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.errors import EngineError, RequestError
-from aiwe_engine.protocols import Transfers
+from aiwe_engine.protocols import People, Transfers
 from aiwe_engine.state import DataFolder, read_engine_json
 
 _STARTING = 10.0  # seconds for which an engine that holds the folder may not be reached yet
@@ -29,10 +29,12 @@ class Place:
 
     Attributes:
         transfers: does what is asked.
+        people: the accounts of apps' users.
         env: the environment that the running engine serves; None where none runs.
     """
 
     transfers: Transfers
+    people: People
     env: str | None = None
 
 
@@ -57,13 +59,14 @@ async def place(
     info = await _claim(folder)
     if info is not None:
         from aiwe_engine.cli.remote import EngineTransfers
+        from aiwe_engine.cli.remote_people import EnginePeople
 
         async with EngineTransfers(info["management_url"], info["token"]) as remote:
-            yield Place(remote, await remote.env())
+            yield Place(remote, EnginePeople(remote), await remote.env())
         return
     try:
-        async with _opened(data, configuration) as transfers:
-            yield Place(transfers)
+        async with _opened(data, configuration) as here:
+            yield here
     finally:
         folder.release()
 
@@ -98,15 +101,25 @@ async def _claim(folder: DataFolder) -> dict[str, Any] | None:
 
 
 @asynccontextmanager
-async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Transfers]:
+async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Place]:
     """The store of a folder that this process holds."""
     from aiwe_engine.files.store import FileStore
+    from aiwe_engine.people.accounts import Accounts
+    from aiwe_engine.people.devices import Devices
+    from aiwe_engine.people.directory import Directory
+    from aiwe_engine.people.lockout import Lockout
+    from aiwe_engine.people.managed import ManagedPeople
+    from aiwe_engine.people.passwords import Passwords
     from aiwe_engine.store.opening import open_store
     from aiwe_engine.transfer.transfers import StoreTransfers
 
     store = open_store(configuration.settings, data)
-    files = FileStore(data / "files")
+    files, settings_of = FileStore(data / "files"), configuration.for_app
+    transfers = StoreTransfers(store, files, data=data, settings_of=settings_of)
+    passwords = Passwords(lambda: 1)
+    accounts = Accounts(Directory(store), passwords, Devices(store), Lockout(), settings_of)
     try:
-        yield StoreTransfers(store, files, data=data, settings_of=configuration.for_app)
+        yield Place(transfers, ManagedPeople(accounts))
     finally:
+        passwords.close()
         await store.close()

@@ -42,11 +42,11 @@ class EngineTransfers:
 
     async def env(self) -> str:
         """The environment that the engine serves."""
-        return str((await self._json("GET", "/status"))["env"])
+        return str((await self.json("GET", "/status"))["env"])
 
     async def collections(self) -> list[Held]:
         """Those of every app and environment."""
-        answer = await self._json("GET", "/transfer/collections")
+        answer = await self.json("GET", "/transfer/collections")
         return [Held(**one) for one in answer["collections"]]
 
     async def export(
@@ -74,7 +74,7 @@ class EngineTransfers:
             "name": name,
             "taken": taken,
         }
-        answer = await self._json("POST", "/transfer/import", params=query, content=_pieces(source))
+        answer = await self.json("POST", "/transfer/import", params=query, content=_pieces(source))
         return Loaded(**answer)
 
     async def backup(self) -> AsyncGenerator[bytes]:
@@ -86,10 +86,15 @@ class EngineTransfers:
 
     async def reset(self, env: str, app: str | None) -> dict[str, Json]:
         """Deletes the data of an environment, or of one app there."""
-        answer = await self._json("POST", "/transfer/reset", json={"env": env, "app": app})
+        answer = await self.json("POST", "/transfer/reset", json={"env": env, "app": app})
         return dict(answer["deleted"])
 
-    async def _json(self, method: str, path: str, **options: Any) -> Any:
+    async def json(self, method: str, path: str, **options: Any) -> Any:
+        """What the engine answers, read.
+
+        Raises:
+            AiweError: its refusal, or `engine_lost`.
+        """
         async with self._asked(method, path, **options) as response:
             return json.loads(await response.aread())
 

@@ -1,6 +1,6 @@
 """`aiwe data reset`: an environment's data goes, once somebody has said that it may.
 
-What goes: documents, sessions of visitors, and kept files, which documents name. What stays: definitions
+What goes: documents, accounts, sessions of visitors, and kept files, which documents name. What stays: definitions
 of collections, and assets, which are part of an app's pages.
 """
 
@@ -41,7 +41,7 @@ async def _reset(
     documents = deleted["documents"]
     for name, collections in documents.items():
         print(f"{name}: {counted(sum(collections.values()))}", file=sys.stderr)
-    more = f"{deleted['sessions']:,} sessions and {deleted['files']:,} files"
+    more = f"{deleted['accounts']:,} accounts, {deleted['sessions']:,} sessions and {deleted['files']:,} files"
     print(f"Deleted in {env}, with {more}.", file=sys.stderr)
     return 0
 
@@ -54,7 +54,7 @@ async def _may(where: Place, env: str, app: str | None, *, yes: bool) -> bool:
     mine = [one for one in there if one.env == env and app in {None, one.app}]
     apps = ", ".join(sorted({one.app for one in mine})) or app or "no app"
     what = f"This deletes {counted(sum(one.documents for one in mine))} of {apps} in {env}, "
-    what += "sessions and kept files too."
+    what += "accounts, sessions and kept files too."
     if env == _CAREFUL:
         return _asked(f"{what}\nType the name of the app to go on: ") == app
     return _asked(f"{what} Go on? [y/N] ").lower() in {"y", "yes"}

@@ -26,6 +26,7 @@ from aiwe_engine.http.assets import not_found
 from aiwe_engine.http.call import About, Answered, Received, Streamed, declared
 from aiwe_engine.http.data import DataRoutes
 from aiwe_engine.http.guard import Guard
+from aiwe_engine.http.people import PeopleRoutes
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.sending import Joined
 from aiwe_engine.http.streaming import stream, whole_body
@@ -96,6 +97,7 @@ class ManagementFace:
                 "DELETE /assets/:app/*path": Answered("assets", about.PATH, self._delete_asset),
                 **DataRoutes(management.managed_data).calls,
                 **TransferRoutes(management.transfers).calls,
+                **PeopleRoutes(management.people, management.env).calls,
             }
         )
         lines = [key.split(" ") for key in self.calls]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from aiwe_engine.openapi.operation import Operations
+from aiwe_engine.openapi.operation import SECURITY_SCHEMES, Operations
 from aiwe_engine.openapi.schemas import Components, Schema
 from aiwe_engine.routing.pattern import Pattern, read
 from aiwe_engine.types import Deployment, Route
@@ -53,6 +53,8 @@ def make_document(deployment: Deployment, *, title: str, server: str, limit: str
         "paths": paths,
         "components": {"schemas": components.schemas},
     }
+    if operations.guarded:
+        document["components"]["securitySchemes"] = SECURITY_SCHEMES
     tags = _tags(paths)
     if tags:
         document["tags"] = tags

@@ -30,6 +30,17 @@ ERROR: Schema = {
         }
     },
 }  # fmt: skip
+#: The ways in which the people who use an app say who they are.
+SECURITY_SCHEMES: Schema = {
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "aiwe_session",
+        "description": "Set when somebody signs in; __Host-aiwe_session over https",
+    },
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 _JSON, _FORM = "application/json", "multipart/form-data"
 _ANY = "*/*"
 _QUERIED = frozenset({"get", "delete", "options"})
@@ -50,6 +61,9 @@ _RETRY = {
 class Operations:
     """Makes the operations of one document, with names that are unique in it.
 
+    Attributes:
+        guarded: one of them is for people who are signed in.
+
     Args:
         components: what the document shares.
         limit: the rule that holds for every route without one of its own; "" for none.
@@ -59,6 +73,7 @@ class Operations:
         self._components, self._limit = components, limit
         self._error = components.add("Error", ERROR)
         self._ids: set[str] = set()
+        self.guarded = False
 
     def make(self, route: Route, method: str, pattern: Pattern, names: tuple[str, ...]) -> Schema:
         """The operation object of a route for one method.
@@ -83,7 +98,11 @@ class Operations:
         tags = info.get("tags")
         if isinstance(tags, list) and any(map(_is_text, tags)):
             operation["tags"] = [tag for tag in tags if _is_text(tag)]
-        if info.get("public") is True:
+        requires = _requires(info)
+        if requires is not None:
+            operation["security"] = [{name: []} for name in SECURITY_SCHEMES]
+            self.guarded = True
+        elif info.get("public") is True:
             operation["security"] = []
         title = name[0].upper() + name[1:]
         given = self._components.embed(info["input"], f"{title}Input") if "input" in info else None
@@ -164,6 +183,11 @@ class Operations:
             responses.update(_successes(method, output))
         if "input" in info or "params" in info:
             responses.setdefault("400", self._failure("What was sent does not fit its schema"))
+        requires = _requires(info)
+        if requires is not None:
+            responses.setdefault("401", self._failure("Nobody is signed in"))
+        if requires:
+            responses.setdefault("403", self._failure("The role for this is missing"))
         if info.get("limits") or self._limit:
             limited = self._failure("Too many requests: wait as long as Retry-After says.")
             responses.setdefault("429", {**limited, "headers": _RETRY})
@@ -252,7 +276,19 @@ def _notes(info: Schema) -> str:
     limits = info.get("limits")
     if isinstance(limits, list) and limits:
         notes.append(f"Limited to {', '.join(map(str, limits))}.")
+    for roles in _requires(info) or ():
+        notes += [f"For people with the role {' or '.join(roles)}."]
     return " ".join(notes)
+
+
+def _requires(info: Schema) -> list[list[str]] | None:
+    """What the guards of a route ask for: roles, one of each list; None where it has no guard."""
+    given = info.get("requires")
+    if not isinstance(given, list) or not given:
+        return None
+    return [
+        roles for one in given if isinstance(one, list) and (roles := list(filter(_is_text, one)))
+    ]
 
 
 def _words(text: str) -> list[str]:

@@ -18,7 +18,7 @@ from aiwe_engine.people.listing import check, whole
 from aiwe_engine.people.lockout import Lockout
 from aiwe_engine.people.passwords import Passwords
 from aiwe_engine.people.person import Person
-from aiwe_engine.people.policy import check_password, username_of
+from aiwe_engine.people.policy import check_password, check_roles, username_of
 from aiwe_engine.people.profile import read
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
@@ -142,6 +142,11 @@ class Accounts:
             users = [{name: one[name] for name in one if name in roots | {"id"}} for one in users]
         return users, cursor
 
+    async def everybody(self, scope: Scope) -> list[Person]:
+        """All accounts, by name."""
+        found, _ = await self._directory.query(scope, {}, {})
+        return sorted(found, key=lambda person: folded(person.username))
+
     async def named(self, scope: Scope, username: str) -> Person:
         """The account with this name, whatever its capitals, or with this id.
 
@@ -158,8 +163,9 @@ class Accounts:
         """Gives somebody these roles and no others.
 
         Raises:
-            RequestError: `no_such_user` (404).
+            RequestError: `no_such_user` (404), `invalid_role` (422).
         """
+        check_roles(roles)
         unique = list(dict.fromkeys(roles))
         return await self._change(scope, person_id, {"$set": {"roles": unique}})
 

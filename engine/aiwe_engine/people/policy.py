@@ -15,6 +15,7 @@ from aiwe_engine.errors import RequestError
 from aiwe_engine.people.passwords import LONGEST, prepared
 
 _NAME_LONGEST = 128
+_MOST_ROLES, _ROLE_LONGEST = 100, 100
 _INVISIBLE = ("C", "Zl", "Zp")  # categories: controls, formats, line separators
 
 
@@ -59,6 +60,22 @@ def check_password(password: str, least: int, about: Iterable[str | None]) -> No
         raise _weak("It is one character over and over, or a row of them.")
     if plain in _common():
         raise _weak("It is among those that are tried first, since many people have it.")
+
+
+def check_roles(roles: list[str]) -> None:
+    """Refuses what cannot be names of roles.
+
+    Raises:
+        RequestError: `invalid_role` (422).
+    """
+    fits = all(0 < len(one) <= _ROLE_LONGEST and one == one.strip() for one in roles)
+    if not fits or len(roles) > _MOST_ROLES:
+        raise RequestError(
+            "These are no names of roles.",
+            code="invalid_role",
+            status=422,
+            hint=f"Give at most {_MOST_ROLES} names of 1 to {_ROLE_LONGEST} characters, as in editor.",
+        )
 
 
 @cache

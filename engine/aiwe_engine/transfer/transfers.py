@@ -93,22 +93,23 @@ class StoreTransfers:
         return backup(self._store, self._data)
 
     async def reset(self, env: str, app: str | None) -> dict[str, Json]:
-        """Deletes documents, visitors' sessions and kept files."""
+        """Deletes documents, accounts, visitors' sessions and kept files."""
         async with self._store.snapshot() as snapshot:
             found = {held.app for held in snapshot.collections if held.env == env}
         wanted = {one for one in found if app is None or one.removeprefix(_OWN) == app}
         deleted: dict[str, Json] = {}
-        sessions = 0
+        sessions = accounts = 0
         for one in sorted(wanted):
             counts = await self._store.clear(Scope(one, env))
             if one.startswith(_OWN):
-                sessions += sum(counts.values())
+                sessions += counts.get("sessions", 0)
+                accounts += counts.get("people", 0)
             else:
                 deleted[one] = counts
                 for name in counts:
                     self.on_change(one, env, name)
         files = await self._files.clear(env, app)
-        return {"documents": deleted, "sessions": sessions, "files": files}
+        return {"documents": deleted, "sessions": sessions, "accounts": accounts, "files": files}
 
 
 def _is_of(held: Held, app: str, env: str) -> bool:

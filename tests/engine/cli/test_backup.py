@@ -362,12 +362,15 @@ def test_an_environment_is_reset_when_somebody_says_so(tmp_path):
         for said in (b"", b"n\n", b"\n"):
             status, _, err = here("data", "reset", "--env", "dev", cwd=tmp_path, given=said)
             assert (status, "Nothing was deleted" in err) == (1, True)
-            assert "1 document of shop in dev, sessions and kept files too. Go on? [y/N]" in err
+            assert (
+                "1 document of shop in dev, accounts, sessions and kept files too. Go on? [y/N]"
+                in err
+            )
         assert len(json.loads(server.ask("/users")[2])) == 1
 
         status, _, err = here("data", "reset", "--env", "dev", cwd=tmp_path, given=b"y\n")
         assert status == 0, err
-        assert "shop: 1 document\nDeleted in dev, with 1 sessions and 1 files." in err
+        assert "shop: 1 document\nDeleted in dev, with 0 accounts, 1 sessions and 1 files." in err
         assert json.loads(server.ask("/users")[2]) == []
         assert server.ask("/me", host=HOST, headers={"cookie": cookie})[2] == b"nobody"
         assert server.ask(f"/files/{file_id}")[0] == 404

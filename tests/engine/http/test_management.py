@@ -35,6 +35,8 @@ class FakeManagement:
 
     managed_data = None  # tests/engine/http/test_managed_data.py has a real one
     transfers = None  # tests/engine/cli/test_data.py has a real one
+    people = None  # tests/engine/cli/test_users.py has real ones
+    env = "dev"
 
     def __init__(self):
         self.asked = []

@@ -39,6 +39,13 @@ EXPECTED = {
     "GET /transfer/collections": "data.read",
     "GET /transfer/export": "data.read",
     "POST /transfer/import": "data.write",
+    "GET /people/:app": "people.read",
+    "GET /people/:app/:who": "people.read",
+    "PUT /people/:app/:who/roles": "people.write",
+    "PUT /people/:app/:who/password": "people.write",
+    "PUT /people/:app/:who/disabled": "people.write",
+    "DELETE /people/:app/:who/sessions": "people.write",
+    "DELETE /people/:app/:who": "people.write",
     "GET /transfer/backup": "admin",
     "POST /transfer/reset": "admin",
 }

@@ -297,3 +297,34 @@ async def test_a_notebook_is_called_by_its_first_heading(engine):
     assert json.loads(await engine.openapi("best"))["info"]["title"] == "Another"
     path.write_text("{")
     assert json.loads(await engine.openapi("best"))["info"]["title"] == "best"
+
+
+GUARDED = {
+    'app.get("/x", () => 1).require()': [[]],
+    'app.get("/x", () => 1).require("admin", "editor")': [["admin", "editor"]],
+    'app.get("/x", Auth.require("admin"), () => 1)': [["admin"]],
+    'app.get("/x", Auth.require(), () => 1).require("admin").describe({ public: true })': [
+        [],
+        ["admin"],
+    ],
+}
+
+
+@pytest.mark.parametrize("text", GUARDED)
+async def test_a_guarded_route_says_who_may_ask_and_what_others_get(document, text):
+    made = await document(text)
+    found = operation(made, "get", "/x")
+    assert found["security"] == [{"session": []}, {"bearer": []}, {"apiKey": []}]
+    assert set(made["components"]["securitySchemes"]) == {"session", "bearer", "apiKey"}
+    roles = [one for one in GUARDED[text] if one]
+    assert "401" in found["responses"]
+    assert ("403" in found["responses"]) == bool(roles)
+    for one in roles:
+        assert f"For people with the role {' or '.join(one)}." in found["description"]
+
+
+async def test_an_app_without_guards_says_nothing_of_them(document):
+    made = await document('app.get("/x", () => 1).describe({ requires: "none" })')
+    assert "securitySchemes" not in made["components"]
+    assert "security" not in operation(made, "get", "/x")
+    assert not {"401", "403"} & set(operation(made, "get", "/x")["responses"])

@@ -46,7 +46,7 @@ async def test_who_registers_can_sign_in_and_is_known_until_they_leave(browser: 
     signed_in = await browser.post("/login", ADA)
     assert signed_in["user"] == ada
     assert signed_in["expiresAt"].endswith("Z")
-    assert list(browser.cookies) == ["aiwe_session", "aiwe_device"]
+    assert list(browser.cookies) == ["aiwe_device", "aiwe_session"]
     assert await browser.get("/me") == {"user": ada, "same": True}
     answer = await browser.ask("GET", "/private")
     assert (answer.status, answer.body) == (200, b"Ada")
