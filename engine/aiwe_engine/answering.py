@@ -15,6 +15,7 @@ from typing import Any
 
 from aiwe_engine.assets.path import PREFIX
 from aiwe_engine.channel import REQUEST
+from aiwe_engine.csrf import SAFE, cross_site, refuse_crossing
 from aiwe_engine.deployments.release import Release
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
 from aiwe_engine.files.incoming import Uploads
@@ -22,6 +23,8 @@ from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.assets import AssetPages
 from aiwe_engine.http.finish import Finish
 from aiwe_engine.http.intake import take_in
+from aiwe_engine.http.jwks import PATH as JWKS
+from aiwe_engine.http.jwks import KeySet
 from aiwe_engine.http.kept import Wanted, kept_answer, names_file
 from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
@@ -55,6 +58,7 @@ class Answering:
         log: where failures are told.
         env: the environment that is served.
         reference: what the engine says of an app by itself.
+        key_set: the keys by which others check tokens.
     """
 
     def __init__(
@@ -68,11 +72,12 @@ class Answering:
         log: Log,
         env: str,
         reference: Reference,
+        key_set: KeySet,
     ) -> None:
         self._live, self._files, self._assets = live, files, assets
         self._log, self._env = log, env
         self._rates, self._visits, self._reference = rates, visits, reference
-        self._identity = identity
+        self._identity, self._key_set = identity, key_set
         self._told: set[str] = set()  # versions whose authors know that a session is not kept
         self._finishes: dict[str, Finish] = {}
 
@@ -95,15 +100,19 @@ class Answering:
                 visit, user = await self._identity.find(
                     release.scope, release.settings, request, session=release.uses_sessions
                 )
+                if visit is not None and visit.user is not None and request.method not in SAFE:
+                    _check_crossing(release, request)
                 general = release.settings.rate_limit
                 if (general or "limits" in match.route.info) and request.method != "OPTIONS":
-                    standing = await self._admit(release, match, general, request)
+                    standing = await self._admit(release, match, general, request, user)
                 uploads = None
                 if missing is None and (request.arrival is not None or request.body):
                     uploads = await take_in(request, match.route, release.settings, self._files)
                 response = await self._run(release, request, match, missing, uploads, visit, user)
         except AiweError as error:
             response = self._refuse(release, error, request, public=public)
+        if response.status == 401 and request.challenge:
+            _challenge(response, request.challenge)
         response.headers += standing
         return await finish(request, response, route)
 
@@ -137,6 +146,8 @@ class Answering:
         if self._reference.may_own(request.path) and settings.openapi:
             limit = settings.rate_limit
             return await self._reference.answer(deployment, release.table, request, limit=limit)
+        if request.path == JWKS:
+            return await self._key_set.answer(release.scope, settings, request)
         if request.path.startswith(PREFIX):
             version = deployment.version
             return await self._assets.answer(deployment.app, version, request, settings)
@@ -155,7 +166,7 @@ class Answering:
             return Match(route, {}), refuse(error, request, public=public)
 
     async def _admit(
-        self, release: Release, match: Match, general: str, request: Request
+        self, release: Release, match: Match, general: str, request: Request, user: User | None
     ) -> list[tuple[str, str]]:
         """Counts a request; headers for its answer.
 
@@ -164,7 +175,7 @@ class Answering:
         """
         rules: Any = match.route.info.get("limits", ())
         place = release.deployment.app, self._env, match.route.handler
-        return await self._rates.admit(place, rules, general, request)
+        return await self._rates.admit(place, rules, general, request, user)
 
     async def _run(
         self,
@@ -270,6 +281,26 @@ class Answering:
         release = self._live.get(app)
         version = release.deployment.version if release is not None else ""
         self._log.write(LogLine(time.time(), app, self._env, version, "warn", text, request.id))
+
+
+def _check_crossing(release: Release, request: Request) -> None:
+    """Lets no page of another origin act for somebody who is signed in.
+
+    Raises:
+        RequestError: `csrf_refused`.
+    """
+    if cross_site(request, release.settings):
+        raise refuse_crossing()
+
+
+def _challenge(response: Response, challenge: str) -> None:
+    """Says in a 401 what is wrong with the token that came, unless the program says more."""
+    name = "www-authenticate"
+    bare = (name, "Bearer")
+    if bare in response.headers:
+        response.headers.remove(bare)
+    if not any(one == name for one, _ in response.headers):
+        response.headers.append((name, challenge))
 
 
 def _with_headers(error: AiweError) -> AiweError:

@@ -28,6 +28,7 @@ CODINGS = ("zstd", "br", "gzip")
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):(\*|[0-9]{1,5})")
 _PROXY = re.compile(r"https?://(?:[^/?#@]*@)?([^/?#@]+)/?", re.IGNORECASE)
 _DATABASE = re.compile(r"postgres(?:ql)?://\S*")
+_URL = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[!-~]*)?")
 _PEM = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -115,6 +116,13 @@ def origin(text: str) -> str | None:
         f'"{text}" is no origin; expected a scheme, a host and where needed a port, without a path: '
         '"https://example.org", "http://localhost:3000", "https://*.example.org" or "*"'
     )
+
+
+def url(text: str) -> str | None:
+    """A URL of http or https, or nothing."""
+    if not text or _URL.fullmatch(text):
+        return None
+    return f'"{text}" is no URL; expected one such as "https://shop.example.org"'
 
 
 def token(text: str) -> str | None:

@@ -29,6 +29,7 @@ from aiwe_engine.capabilities.data import Data
 from aiwe_engine.capabilities.fetch import Fetch
 from aiwe_engine.capabilities.files import Files
 from aiwe_engine.capabilities.gate import Gate
+from aiwe_engine.capabilities.tokens import TokenCalls
 from aiwe_engine.capabilities.visit import SessionCalls
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.data import ManagedData
@@ -38,15 +39,19 @@ from aiwe_engine.deployments.session import Session
 from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.assets import AssetPages
+from aiwe_engine.http.jwks import KeySet
 from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
 from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.people.accounts import Accounts
+from aiwe_engine.people.api_keys import ApiKeys
 from aiwe_engine.people.devices import Devices
 from aiwe_engine.people.directory import Directory
+from aiwe_engine.people.keys import SigningKeys
 from aiwe_engine.people.lockout import Lockout
 from aiwe_engine.people.managed import ManagedPeople
 from aiwe_engine.people.passwords import Passwords
+from aiwe_engine.people.tokens import Tokens
 from aiwe_engine.programs.compiler import Compiler, program_id
 from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.sources import check_name, read_app, slug
@@ -129,6 +134,9 @@ class Engine:
             self.settings_of,
         )
         self.people = ManagedPeople(self._accounts)
+        self.signing_keys = SigningKeys(self._store, self.cipher)
+        self._tokens = Tokens(self.signing_keys, self._directory, self._store)
+        self._api_keys = ApiKeys(self._directory, self._store)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)
@@ -145,7 +153,8 @@ class Engine:
             self._fetch,
             Files(self._files, self.settings_of),
             SessionCalls(self._visits),
-            Auth(self._accounts, self._visits, self.settings_of, self.log),
+            Auth(self._accounts, self._visits, self.settings_of, self.log, self._tokens),
+            TokenCalls(self._tokens, self._api_keys, self.settings_of),
             Assets(self._library),
         ]
         self._workshop = Workshop(
@@ -163,10 +172,11 @@ class Engine:
             pages,
             self._rates,
             self._visits,
-            Identity(self._visits, self._directory),
+            Identity(self._visits, self._directory, self._tokens, self._api_keys),
             self.log,
             env,
             self._reference,
+            KeySet(self.signing_keys),
         )
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}

@@ -1,18 +1,28 @@
 """Who sends a request: the one place where credentials of an app's users are looked at.
 
-    session cookie → visit → account → User
+    X-API-Key, Authorization: Bearer → key or token → account → User
+    session cookie                   → visit        → account → User
 
 A credential that is not valid, or not any more, makes nobody of its sender: what a guest may do, they
-may do. Accounts are read for each request, so that what is revoked is revoked at once.
+may do. Accounts are read for each request, so that what is revoked is revoked at once. A header that holds
+a token or a key of this app decides, whatever cookie comes with it; what else stands there is the program's
+own business. Nothing is ever taken from the query, which ends up in logs and histories.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from aiwe_engine.people.api_keys import PREFIX, ApiKeys
 from aiwe_engine.people.directory import Directory
+from aiwe_engine.people.tokens import InvalidToken, Tokens
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Request, User, Visit
 from aiwe_engine.visits import Visits, brings_cookies
+
+_CARRIERS = frozenset({"authorization", "x-api-key"})
+_BEARER = "bearer "
 
 
 class Identity:
@@ -21,10 +31,15 @@ class Identity:
     Args:
         visits: the sessions of visitors.
         directory: the accounts.
+        tokens: those that people come with.
+        api_keys: theirs.
     """
 
-    def __init__(self, visits: Visits, directory: Directory) -> None:
+    def __init__(
+        self, visits: Visits, directory: Directory, tokens: Tokens, api_keys: ApiKeys
+    ) -> None:
         self._visits, self._directory = visits, directory
+        self._tokens, self._api_keys = tokens, api_keys
 
     async def find(
         self, scope: Scope, settings: Settings, request: Request, *, session: bool
@@ -34,14 +49,36 @@ class Identity:
         Args:
             scope: app and environment.
             settings: those of the app.
-            request: loses the cookie of its session.
+            request: loses the cookie of its session; its `challenge` becomes what is wrong with a token of ours.
             session: the app wants to know of the visit, whether or not there is one yet.
         """
         came = brings_cookies(request)
-        if not came and not session:
-            return None, None
-        visit = await self._visits.find(scope, settings, request)
-        return visit, await self._visitor(scope, visit)
+        visit = user = None
+        if came or session:
+            visit = await self._visits.find(scope, settings, request)
+            user = await self._visitor(scope, visit)
+        if any(name in _CARRIERS for name, _ in request.headers):
+            decided, bearer = await self._bearer(scope, settings, request)
+            if decided:
+                return visit, bearer
+        return visit, user
+
+    async def _bearer(
+        self, scope: Scope, settings: Settings, request: Request
+    ) -> tuple[bool, User | None]:
+        """Whether a header holds a token or a key of ours, and whose it is."""
+        try:
+            for given in _given(request.headers):
+                if given.startswith(PREFIX):
+                    user = await self._api_keys.owner(scope, given)
+                else:
+                    user = await self._tokens.owner(scope, settings, given)
+                if user is not None:
+                    return True, user
+        except InvalidToken as error:
+            request.challenge = f'Bearer error="invalid_token", error_description="{error}"'
+            return True, None
+        return False, None
 
     async def _visitor(self, scope: Scope, visit: Visit) -> User | None:
         if visit.user is None:
@@ -51,3 +88,16 @@ class Identity:
             await self._visits.end(scope, visit)  # all of it: what it holds was theirs
             return None
         return person.user(visit.via)
+
+
+def _given(headers: Iterable[tuple[str, str]]) -> list[str]:
+    """What may be a token or a key, in the order in which it is looked at."""
+    keys, bearers = [], []
+    for name, value in headers:
+        if name == "x-api-key":
+            keys.append(value.strip())
+        elif name == "authorization" and value[: len(_BEARER)].lower() == _BEARER:
+            bearers.append(value[len(_BEARER) :].strip())
+    if len(keys) > 1 or len(bearers) > 1:
+        raise InvalidToken("There are several tokens or keys where one is meant.")
+    return [given for given in (*keys, *bearers) if given]

@@ -337,6 +337,37 @@ class Settings:
         "Passwords that may be checked or wait for it at a time; who comes then is answered 503",
         most=100_000,
     )
+    auth_issuer: str = _text(
+        "auth",
+        "",
+        "What an app's tokens name as their issuer, a URL; empty: http://APP--ENV.localhost",
+        check=checks.url,
+        app=True,
+    )
+    auth_audiences: tuple[str, ...] = _list(
+        "auth",
+        (),
+        "Audiences of tokens that an app takes besides itself",
+        check=checks.one_line,
+        app=True,
+    )
+    auth_token_lifetime: float = _time(
+        "auth",
+        3600.0,
+        "Seconds that a token is good for where nobody says",
+        least=1,
+        app=True,
+    )
+    auth_token_longest: float = _time(
+        "auth", 30 * 86_400.0, "Seconds that a token may be good for", least=1, app=True
+    )
+    auth_key_rotation: float = _time(
+        "auth",
+        30 * 86_400.0,
+        "Seconds after which the key that signs an app's tokens is followed by a new one",
+        least=60,
+        app=True,
+    )
 
     secrets_audit_time: float = _time(
         "secrets", 90 * 86_400.0, "Seconds for which it is kept who used and changed secrets"

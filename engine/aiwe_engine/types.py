@@ -59,6 +59,7 @@ class Request:
     form: dict[str, Any] | None = None  # what a form with files holds, for the program
     left: Callable[[], None] | None = None
     keeps_cookies: bool = True  # False at a place that apps share
+    challenge: str = ""  # what a 401 says of the token that came with it (WWW-Authenticate)
 
 
 @dataclass(slots=True)

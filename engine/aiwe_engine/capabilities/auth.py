@@ -13,6 +13,7 @@ from typing import Any
 from aiwe_engine.errors import ProgramError, RequestError
 from aiwe_engine.logs import Log
 from aiwe_engine.people.accounts import Accounts, Origin
+from aiwe_engine.people.tokens import Tokens
 from aiwe_engine.protocols import Method, Scope
 from aiwe_engine.rates.subjects import address
 from aiwe_engine.settings import Settings
@@ -32,6 +33,7 @@ class Auth:
         visits: the sessions of visitors.
         settings_of: tells the settings of an app.
         log: where a program is told what it may not have meant.
+        tokens: one that somebody came with ends with their logout.
     """
 
     name = "auth"
@@ -50,9 +52,10 @@ class Auth:
         visits: Visits,
         settings_of: Callable[[str], Settings],
         log: Log,
+        tokens: Tokens,
     ) -> None:
         self._accounts, self._visits, self._settings_of = accounts, visits, settings_of
-        self._log = log
+        self._log, self._tokens = log, tokens
         self._told: set[tuple[str, ...]] = set()
         self._do: dict[str, Callable[[Invocation, list[Any]], Awaitable[Any]]] = {
             "register": self._register,
@@ -147,7 +150,14 @@ class Auth:
     async def _logout(self, invocation: Invocation, args: list[Any]) -> None:  # noqa: ARG002
         if invocation.request is None:
             raise _no_request("logout")
+        user = invocation.user
+        if user is not None and user.via == "api_key":
+            raise _no_logout()
         _become(invocation, None)
+        if user is not None and user.via == "jwt":
+            await self._tokens.revoke(_scope(invocation), user.claims)
+            if invocation.visit is None or invocation.visit.key is None:
+                return  # there is no session beside it
         await self._visits.end(_scope(invocation), _visit(invocation))
 
     async def _change_password(self, invocation: Invocation, args: list[Any]) -> None:
@@ -235,6 +245,14 @@ def _invalid(method: str, wanted: str, given: Any) -> RequestError:
         status=400,
         hint=f"It got {got.get(type(given), 'a number' if isinstance(given, int | float) else 'a text')} there. "
         "Check what the request brought, or describe the route's input.",
+    )
+
+
+def _no_logout() -> RequestError:
+    return RequestError(
+        "Who comes with an API key is not signed in, and cannot log out.",
+        code="cannot_log_out",
+        hint="To end the key, call Auth.revokeApiKey(id).",
     )
 
 

@@ -3,7 +3,7 @@
 Nothing is allowed unless the configuration names an origin. Then the engine answers preflights
 itself, and says on every answer, errors included, whether the asking origin may read it. What a
 program says about CORS by itself is left as it is. Access from public sites to private networks is
-never granted. This is no protection against writes: a foreign form can still be sent to a route.
+never granted. This is no protection against writes: a foreign form is still sent. `csrf.py` is.
 """
 
 from __future__ import annotations

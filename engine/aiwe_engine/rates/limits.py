@@ -5,9 +5,10 @@ around the turn of one. A call counts only where every rule has room for it; one
 costs nothing. Counters belong to an app, an environment, a route and a subject, not to a version:
 they outlive a deployment.
 
-Until keys can be checked, a key is only a claim. A rule without `per` counts the key *and* the
-address, so that nobody gets further by making keys up; a rule `per key` counts the key, and allows
-one address what ten keys may do.
+Who is signed in counts as the person they are, whatever address they come from; an API key of this app
+counts as itself where a rule says `per key`. Any other key is only a claim, and the program's to check: a
+rule without `per` counts that key *and* the address, so that nobody gets further by making keys up; a rule
+`per key` counts it, and allows one address what ten keys may do.
 
 The headers are those of draft-ietf-httpapi-ratelimit-headers-10 (`RateLimit`, `RateLimit-Policy`)
 and, for clients that know only these, `RateLimit-Limit`, `-Remaining` and `-Reset` of its earlier
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiwe_engine.errors import RequestError
 from aiwe_engine.rates import subjects
 from aiwe_engine.rates.rule import Rule, parse
-from aiwe_engine.types import Request
+from aiwe_engine.types import Request, User
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
@@ -97,7 +98,12 @@ class Rates:
         return len(self._windows) if self._windows is not None else 0
 
     async def admit(
-        self, place: Place, own: Sequence[str], general: str, request: Request
+        self,
+        place: Place,
+        own: Sequence[str],
+        general: str,
+        request: Request,
+        user: User | None = None,
     ) -> list[Header]:
         """Counts a request; the headers for its answer.
 
@@ -105,7 +111,8 @@ class Rates:
             place: app, environment, and a name of the route that stays from version to version.
             own: the rules of the route.
             general: the rules of the app for all its routes together; empty where it has none.
-            request: who asks.
+            request: that is counted.
+            user: who sends it, where that is known.
 
         Raises:
             RateLimited: a rule has no room for it; nothing was counted.
@@ -114,7 +121,7 @@ class Rates:
             self._start()
         key = (place, general, *own)
         plan = self._plans.get(key) or self._planned(key, place, general, own)
-        counters = _counters(plan, request)
+        counters = _counters(plan, request, user)
         limiter, clock = self._limiter, self._clock
         states = []
         for clause, item, subject in counters:
@@ -190,9 +197,18 @@ def _clause(rule: Rule, name: str, place: str) -> _Clause:
     )
 
 
-def _counters(plan: _Plan, request: Request) -> list[tuple[_Clause, RateLimitItem, str]]:
+def _counters(
+    plan: _Plan, request: Request, user: User | None
+) -> list[tuple[_Clause, RateLimitItem, str]]:
     """What a request adds to, each with its limit; the head of this file says why these."""
     address = subjects.address(request.client)
+    if user is not None:
+        known = {"address": address, "key": subjects.proven(user)}
+        person = subjects.person(user)
+        return [
+            (clause, clause.item, f"{clause.place} {known.get(clause.rule.per, person)}")
+            for clause in plan.clauses
+        ]
     key = subjects.key(request.headers) if plan.asks_key else None
     if key is None:
         return [(clause, clause.item, f"{clause.place} {address}") for clause in plan.clauses]

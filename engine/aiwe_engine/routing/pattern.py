@@ -26,6 +26,8 @@ RESERVED = {
     "openapi.json": False,
     "health": False,
 }
+#: The same below a name that is not the engine's as a whole.
+_RESERVED_BELOW = {(".well-known", "jwks.json")}
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f?#\\]")
@@ -84,6 +86,8 @@ def read(route: Route) -> Pattern:
 def reserved(segments: list[str] | tuple[str, ...]) -> bool:
     """Whether the engine answers a path of these (decoded) segments itself."""
     below = RESERVED.get(segments[0]) if segments else None
+    if tuple(segments[:2]) in _RESERVED_BELOW:
+        return not any(segments[2:])
     return below is not None and (below or len(segments) == 1 or not any(segments[1:]))
 
 

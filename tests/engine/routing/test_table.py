@@ -170,6 +170,9 @@ INVALID = [
     ("GET /%61uth/x", "reserved_path"),
     ("GET /openapi.json", "reserved_path"),
     ("GET /health", "reserved_path"),
+    ("GET /.well-known/jwks.json", "reserved_path"),
+    ("* /.well-known/jwks.json/", "reserved_path"),
+    ("GET /%2Ewell-known/jwks%2Ejson", "reserved_path"),
 ]
 
 

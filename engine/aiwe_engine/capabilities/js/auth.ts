@@ -4,12 +4,13 @@
  * program writes into it gives nobody a role.
  */
 import { hiddenIn, paged } from "./data";
-import { failure, notAvailable } from "../../runtime/js/failure";
+import { failure } from "../../runtime/js/failure";
 import { require } from "../../runtime/js/guard";
 import type { Internals } from "../../runtime/js/internals";
 import { type Invocation, current, defineProperty, userOf } from "../../runtime/js/invocation";
 import { freeze, promiseReject } from "../../runtime/js/platform/primordials";
 import { Session } from "../../runtime/js/visit";
+import { tokenCalls } from "./tokens";
 
 type Call = (method: string, args: unknown[], receive?: (answer: any) => unknown) => Promise<any>;
 
@@ -45,12 +46,8 @@ function signing(call: Call): object {
   };
 }
 
-const LATER = ["issueToken", "verifyToken", "createApiKey"];
-
 export function installAuth(I: Internals): void {
   const call: Call = (method, args, receive) => I.host.call("auth", method, args, receive);
-  const later: Record<string, () => never> = {};
-  for (const name of LATER) later[name] = () => { throw notAvailable(`Auth.${name}`); };
   const value = freeze({
     register: (username: unknown, password: unknown, profile?: unknown) => call("register", [username, password, profile]),
     ...signing(call),
@@ -61,7 +58,7 @@ export function installAuth(I: Internals): void {
       const error = hiddenIn("Auth.users", filter, true);
       return error === null ? call("users", [filter ?? {}, options ?? {}], paged) : promiseReject(error);
     },
-    ...later,
+    ...tokenCalls(I),
   });
   defineProperty(globalThis, "Auth", { value, configurable: true, writable: true });
 }

@@ -16,7 +16,7 @@ export const NOT_AWAITED = "not_awaited";
 
 /** Whose outcome the answer waits for; others are dropped with it. */
 const SETTLED = table<true>();
-SETTLED.data = SETTLED.files = SETTLED.auth = SETTLED.messages = SETTLED.session = true;
+SETTLED.data = SETTLED.files = SETTLED.auth = SETTLED.tokens = SETTLED.messages = SETTLED.session = true;
 
 /**
  * The promise of a host call. `await` of a subclass goes through `then`, which is how the engine

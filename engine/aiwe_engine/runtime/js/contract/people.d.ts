@@ -11,9 +11,22 @@ interface Auth {
   user(): User | null;
   /** Middleware: 401 without a user, 403 without one of the roles. */
   require(...roles: string[]): Middleware;
+  /**
+   * A JSON Web Token (ES256) for the caller: 401 `not_authenticated` without one. `expiresIn` is "15m", "1h", "30d" or seconds (`lifetime_too_long`
+   * above auth.token_longest); `audience` another service that it is for; `claims` of your own (`reserved_claim`); with a `scope` it carries only those
+   * of the caller's roles that stand in it (`scope_too_wide`, 403, where the caller came with less).
+   */
   issueToken(options?: { expiresIn?: string | number; audience?: string; claims?: Record<string, Json>; scope?: string[] }): Promise<{ token: string; expiresAt: string }>;
+  /** Whose token this is; null unless it holds here and now. */
   verifyToken(token: string): Promise<User | null>;
-  createApiKey(name: string, options?: { expiresIn?: string; scope?: string[] }): Promise<{ id: string; key: string }>;
+  /** Makes a token void at once. False: it did not hold. */
+  revokeToken(token: string): Promise<boolean>;
+  /** A key for the caller, good until it is revoked unless `expiresIn` says when. `key` is told this once. */
+  createApiKey(name: string, options?: { expiresIn?: string | number; scope?: string[] }): Promise<{ id: string; key: string }>;
+  /** The caller's keys, the latest first. */
+  apiKeys(): Promise<{ id: string; name: string; scope: string[] | null; createdAt: string; expiresAt: string | null; lastUsedAt: string | null }[]>;
+  /** Makes a key of the caller's void at once. False: they have none of this id. */
+  revokeApiKey(id: string): Promise<boolean>;
   setRoles(userId: string, roles: string[]): Promise<User>;
   users(filter?: Filter & QueryOptions): Promise<User[]>;
 }
