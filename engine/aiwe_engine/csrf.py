@@ -53,7 +53,7 @@ def cross_site(request: Request, settings: Settings) -> bool:
 def refuse_crossing() -> RequestError:
     """The refusal of a request that `cross_site` tells of."""
     return RequestError(
-        "A page of another site may not send this for somebody who is signed in here.",
+        "A page of another site sent this, and may not act for people here.",
         code="csrf_refused",
         status=403,
         hint="Send it from the app's own pages; or from a program with a token in Authorization and without "

@@ -133,9 +133,9 @@ class Engine:
             self.lockout,
             self.settings_of,
         )
-        self.people = ManagedPeople(self._accounts)
-        self.signing_keys = SigningKeys(self._store, self.cipher)
-        self._tokens = Tokens(self.signing_keys, self._directory, self._store)
+        keys = SigningKeys(self._store, self.cipher)
+        self.people = ManagedPeople(self._accounts, keys)
+        self._tokens = Tokens(keys, self._directory, self._store)
         self._api_keys = ApiKeys(self._directory, self._store)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
@@ -176,7 +176,7 @@ class Engine:
             self.log,
             env,
             self._reference,
-            KeySet(self.signing_keys),
+            KeySet(keys),
         )
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from aiwe_engine.csrf import cross_site, refuse_crossing
 from aiwe_engine.errors import ProgramError, RequestError
 from aiwe_engine.logs import Log
 from aiwe_engine.people.accounts import Accounts, Origin
@@ -131,6 +132,8 @@ class Auth:
         if invocation.request is None:
             raise _no_request("login")
         scope, settings = _scope(invocation), self._settings_of(invocation.app)
+        if cross_site(invocation.request, settings):
+            raise refuse_crossing()  # a page that signs people in as somebody else would read what they do
         visit = _visit(invocation)
         origin = _origin(invocation)
         person = await self._accounts.check(scope, username, password, origin)

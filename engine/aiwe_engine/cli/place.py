@@ -107,19 +107,23 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     from aiwe_engine.people.accounts import Accounts
     from aiwe_engine.people.devices import Devices
     from aiwe_engine.people.directory import Directory
+    from aiwe_engine.people.keys import SigningKeys
     from aiwe_engine.people.lockout import Lockout
     from aiwe_engine.people.managed import ManagedPeople
     from aiwe_engine.people.passwords import Passwords
     from aiwe_engine.store.opening import open_store
     from aiwe_engine.transfer.transfers import StoreTransfers
+    from aiwe_engine.vault.cipher import KeyedCipher
+    from aiwe_engine.vault.keyring import Keyring
 
     store = open_store(configuration.settings, data)
     files, settings_of = FileStore(data / "files"), configuration.for_app
     transfers = StoreTransfers(store, files, data=data, settings_of=settings_of)
     passwords = Passwords(lambda: 1)
     accounts = Accounts(Directory(store), passwords, Devices(store), Lockout(), settings_of)
+    keys = SigningKeys(store, KeyedCipher(Keyring(data)))
     try:
-        yield Place(transfers, ManagedPeople(accounts))
+        yield Place(transfers, ManagedPeople(accounts, keys))
     finally:
         passwords.close()
         await store.close()

@@ -49,6 +49,10 @@ class EnginePeople:
         """Deletes an account; what it was."""
         return await self._ask("DELETE", scope, _of(who))
 
+    async def rotate_keys(self, scope: Scope, *, revoke: bool) -> dict[str, Json]:
+        """Makes another key for the app's tokens."""
+        return await self._ask("POST", scope, "/keys", json={"revoke": revoke})
+
     async def _ask(self, method: str, scope: Scope, path: str, **options: Any) -> dict[str, Any]:
         path = f"/people/{quote(scope.app, safe='')}{path}"
         query = {"env": scope.env}

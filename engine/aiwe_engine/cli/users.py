@@ -74,6 +74,17 @@ def said(person: dict[str, Any], what: str) -> int:
     return 0
 
 
+def rotated(made: dict[str, Any], *, revoked: bool, as_json: bool) -> int:
+    """Says which key there is now."""
+    if as_json:
+        print(json.dumps(made))
+        return 0
+    after = "signs from now on" if revoked else "signs in five minutes, when others may know it"
+    others = "; every token of the older keys is void" if revoked else ""
+    print(f"the key {made['kid']} {after}{others}", file=sys.stderr)
+    return 0
+
+
 def read_password() -> str:
     """A password of standard input, less one line break at its end; a person is asked twice.
 

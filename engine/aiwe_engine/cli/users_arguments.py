@@ -58,6 +58,12 @@ def add_users(users: argparse.ArgumentParser) -> None:
         "give somebody another password, read from standard input or asked for",
         _password,
     )
+    keys = command(
+        "rotate-keys", "make another key that signs the app's tokens", _rotate_keys, one=False
+    )
+    keys.add_argument(
+        "--revoke", action="store_true", help="make the older keys and all their tokens void"
+    )
     command("remove", "delete an account; what it owns stays", _remove)
 
 
@@ -119,6 +125,13 @@ def _password(options: argparse.Namespace) -> int:
         lambda people, scope: people.set_password(scope, options.user, password),
         "has another password, and is signed out everywhere",
     )
+
+
+def _rotate_keys(options: argparse.Namespace) -> int:
+    from aiwe_engine.cli.users import rotated
+
+    made = _ask(options, lambda people, scope: people.rotate_keys(scope, revoke=options.revoke))
+    return rotated(made, revoked=options.revoke, as_json=options.json)
 
 
 def _remove(options: argparse.Namespace) -> int:

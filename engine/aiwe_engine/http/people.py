@@ -1,4 +1,4 @@
-"""The management routes below `/people`: accounts of an app's users. No answer holds a hash."""
+"""The management routes below `/people`: accounts of an app's users, and the keys of their tokens. No answer holds a hash."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class PeopleRoutes:
             f"PUT {one}/disabled": Answered(_CHANGE, About.PATH, self._disable),
             f"DELETE {one}/sessions": Answered(_CHANGE, About.PATH, self._sign_out),
             f"DELETE {one}": Answered(_CHANGE, About.PATH, self._remove),
+            "POST /people/:app/keys": Answered(_CHANGE, About.PATH, self._rotate_keys),
         }
 
     async def _list(self, ask: Ask) -> Response:
@@ -63,6 +64,10 @@ class PeopleRoutes:
 
     async def _remove(self, ask: Ask) -> Response:
         return _json(await self._people.remove(self._scope(ask), _who(ask)))
+
+    async def _rotate_keys(self, ask: Ask) -> Response:
+        revoke = ask.maybe("revoke", bool) or False
+        return _json(await self._people.rotate_keys(self._scope(ask), revoke=revoke))
 
     def _scope(self, ask: Ask) -> Scope:
         env = ask.query.get("env", self._env)

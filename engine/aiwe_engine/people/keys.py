@@ -195,11 +195,11 @@ class SigningKeys:
 
     async def _outlives(self, scope: Scope, key: Key, until: float) -> bool:
         """Notes, durably, how long a key is needed; False: it is gone."""
+        documents, number = self._store.within(scope.own), str(key.number)
         if until <= key.last:
-            return True
-        change = {"$max": {"last": until + _ROUNDED}}
+            return await documents.get(_COLLECTION, number) is not None
         try:
-            await self._store.within(scope.own).modify(_COLLECTION, str(key.number), change)
+            await documents.modify(_COLLECTION, number, {"$max": {"last": until + _ROUNDED}})
         except RequestError as error:
             if error.code != "not_found":
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiwe_engine.people.accounts import Accounts
+from aiwe_engine.people.keys import SigningKeys
 from aiwe_engine.people.person import Person
 from aiwe_engine.protocols import Scope
 from aiwe_engine.types import Json
@@ -13,10 +14,11 @@ class ManagedPeople:
 
     Args:
         accounts: does what is asked.
+        keys: that apps' tokens are signed with.
     """
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
+    def __init__(self, accounts: Accounts, keys: SigningKeys) -> None:
+        self._accounts, self._keys = accounts, keys
 
     async def everybody(self, scope: Scope) -> list[dict[str, Json]]:
         """All accounts, by name."""
@@ -51,6 +53,10 @@ class ManagedPeople:
         person = await self._accounts.named(scope, who)
         await self._accounts.remove(scope, person.id)
         return _shown(person)
+
+    async def rotate_keys(self, scope: Scope, *, revoke: bool) -> dict[str, Json]:
+        """Makes another key for the app's tokens."""
+        return {"kid": await self._keys.rotate(scope, revoke=revoke)}
 
 
 def _shown(person: Person) -> dict[str, Json]:

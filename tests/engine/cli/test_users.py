@@ -10,6 +10,7 @@ from tests.engine.cli.process import here, serving
 PROGRAM = """
 app.post("/register", (req) => Auth.register(req.body.username, req.body.password, req.body));
 app.post("/login", (req) => Auth.login(req.body.username, req.body.password));
+app.post("/token", () => Auth.issueToken());
 app.get("/me", () => Auth.user()?.username ?? "nobody");
 app.get("/admin", () => "admin").require("admin");
 """
@@ -170,3 +171,34 @@ def test_a_reset_deletes_accounts_and_a_backup_holds_them(project):
     with project.serving() as server:
         assert server.ask("/me", headers={"cookie": cookie})[2] == b"nobody"
         assert sign_in(server)[0] == 401
+
+
+def test_keys_of_tokens_are_followed_by_others_and_can_be_made_void(project):
+    def known(server):
+        return [key["kid"] for key in json.loads(server.ask("/.well-known/jwks.json")[2])["keys"]]
+
+    def token(server):
+        _, cookie = sign_in(server)
+        return json.loads(post(server, "/token", {}, cookie)[2])["token"]
+
+    def who(server, given):
+        return server.ask("/me", headers={"authorization": f"Bearer {given}"})[2]
+
+    with project.serving() as server:
+        old, (first,) = token(server), known(server)
+        assert who(server, old) == b"ada"
+    status, out, err = project.users("rotate-keys", "--json")
+    assert (status, err) == (0, "")
+    second = json.loads(out)["kid"]
+    with project.serving() as server:
+        assert set(known(server)) == {first, second}
+        assert who(server, old) == b"ada"
+    status, out, err = project.users("rotate-keys", "--revoke")
+    assert (status, out) == (0, "")
+    assert err.endswith("signs from now on; every token of the older keys is void\n")
+    with project.serving() as server:
+        (third,) = known(server)
+        assert third not in {first, second}
+        assert third in err
+        assert who(server, old) == b"nobody"
+        assert who(server, token(server)) == b"ada"

@@ -46,6 +46,7 @@ EXPECTED = {
     "PUT /people/:app/:who/disabled": "people.write",
     "DELETE /people/:app/:who/sessions": "people.write",
     "DELETE /people/:app/:who": "people.write",
+    "POST /people/:app/keys": "people.write",
     "GET /transfer/backup": "admin",
     "POST /transfer/reset": "admin",
 }

@@ -316,7 +316,7 @@ async def test_a_page_of_another_origin_writes_nothing_for_somebody_signed_in(
     assert answer.status == 403
     error = orjson.loads(answer.body)["error"]
     assert error["code"] == "csrf_refused"
-    assert "A page of another site may not send this" in error["message"]
+    assert error["message"] == "A page of another site sent this, and may not act for people here."
     assert "cors.credentials" in error["hint"]
     for method in ("PUT", "PATCH", "DELETE"):
         assert (await ada.ask(method, "/write")).status in {403, 405}
@@ -326,6 +326,18 @@ async def test_a_page_of_another_origin_writes_nothing_for_somebody_signed_in(
     ada.headers = []
     assert (await ada.ask("POST", "/write")).body == b"written"
     assert await ada.get("/notes") == 2
+
+
+async def test_a_page_of_another_origin_signs_nobody_in(bench: Bench) -> None:
+    await bench.serve(API)
+    browser = Browser(bench)
+    await browser.post("/register", ADA)
+    for headers in (CROSSING, CROSSING[:1], CROSSING[1:]):
+        browser.headers = headers
+        assert await browser.post("/login", ADA) == "csrf_refused"
+    assert browser.cookies == {}
+    browser.headers = [("sec-fetch-site", "same-origin")]
+    assert (await browser.post("/login", ADA))["user"]["username"] == "Ada"
 
 
 async def test_where_nobody_is_signed_in_by_cookie_a_page_may_send_what_it_likes(
