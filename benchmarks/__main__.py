@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import deploy, memory, report, startup, throughput
+from benchmarks import deploy, memory, people, report, startup, throughput
 from benchmarks.data import race
 
 QUESTIONS = {
     "throughput": ("One JSON handler, 32 connections", throughput.run),
     "deploy": ("Hot deploy", deploy.run),
     "data": ("Data, through the whole stack", race.run),
+    "people": ("People who sign in", people.run),
     "memory": ("Memory at rest", memory.run),
     "startup": ("Start of `aiwe serve`", startup.run),
 }

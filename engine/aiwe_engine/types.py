@@ -231,6 +231,7 @@ class Invocation:
     caller: Caller | None = ANONYMOUS  # for whom data is asked; None: the app itself
     user: User | None = None  # who sent its request, where that is known
     request: Request | None = None  # that it answers
+    waited: float = 0.0  # seconds it has waited for the engine, by which its deadline was put off
     isolate: int = 0  # where it runs: a number that no other isolate of this engine ever has
     references: Any = None  # to secrets, that it has asked for: vault.references
 

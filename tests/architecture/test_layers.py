@@ -42,7 +42,7 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 VENDORS = {
-    "argon2": ("aiwe_engine.people.passwords",),
+    "argon2": ("aiwe_engine.people.hasher",),
     "aiohttp": ("aiwe_engine.outbound",),
     "backports": ("aiwe_engine.http",),
     "brotli": ("aiwe_engine.http",),

@@ -1,33 +1,32 @@
-"""Passwords as they are kept: argon2id at OWASP's parameters, in threads that give way to everything else.
+"""Passwords as they are kept: argon2id at OWASP's parameters, made by a process that gives way to all others.
 
-A hash costs 25 ms of CPU and 19 MiB on purpose. So it is made off the event loop, a few at a time, by
-threads of low priority: many logins at once wait for each other and not others for them. What may wait is
-bounded. Whether a password may be chosen at all is `policy`'s business.
+A hash costs 25 ms of CPU and 19 MiB on purpose. So it is made elsewhere (`hasher`), a few at a time: many
+logins at once wait for each other and not others for them. What may wait is bounded. Whether a password may
+be chosen at all is `policy`'s business.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import threading
+import json
+import socket
+import subprocess
+import sys
 import unicodedata
+from base64 import b64encode
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
-
-from argon2 import PasswordHasher, Type
-from argon2.exceptions import InvalidHashError, VerificationError
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 from aiwe_engine.errors import EngineError
 
 LONGEST = 1024  # bytes; a longer one is nobody's
-NICE = 19
-THREADS = 2
-_HASHER = PasswordHasher(
-    time_cost=2, memory_cost=19 * 1024, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
-)
-_Made = TypeVar("_Made")
+FORM = "$argon2id$v=19$m=19456,t=2,p=1$"  # what a hash begins with that is made now
+IDLE = 60.0  # seconds without work after which the process ends
+_HASHER = Path(__file__).with_name("hasher.py")
+_EXIT = 2.0
 
 
 class Passwords:
@@ -35,16 +34,27 @@ class Passwords:
 
     Args:
         queue: tells how many may wait or be worked on at a time.
-
-    Attributes:
-        waiting: how many do.
     """
 
     def __init__(self, queue: Callable[[], int]) -> None:
         self._queue = queue
-        self.waiting = 0
-        self._threads: ThreadPoolExecutor | None = None
-        self._nobody: str | None = None
+        self._last = 0
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._starting = asyncio.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._ending: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many wait or are worked on."""
+        return len(self._asked)
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it runs."""
+        return self._process.pid if self._process is not None else None
 
     async def hash(self, password: str) -> str:
         """What is kept of a password: a text that says how it was made, with its own salt.
@@ -52,8 +62,7 @@ class Passwords:
         Raises:
             EngineError: `busy` (503): too many wait already.
         """
-        given = prepared(password)
-        return await self._run(lambda: _HASHER.hash(given))
+        return str(await self._ask(None, prepared(password)))
 
     async def matches(self, kept: str | None, password: str) -> bool:
         """Whether a password is the one that was kept; where none was, it takes as long to say no.
@@ -62,49 +71,100 @@ class Passwords:
             EngineError: `busy` (503): too many wait already.
         """
         given = prepared(password)
-        return await self._run(lambda: self._verify(kept, given))
+        if kept is None or len(given) > LONGEST:
+            kept, given = "", b""
+        return bool(await self._ask(kept, given))
 
     def is_dated(self, kept: str) -> bool:
         """Whether it was made by other parameters than are used now."""
-        return _HASHER.check_needs_rehash(kept)
+        return not kept.startswith(FORM)
 
     def close(self) -> None:
-        """Ends the threads; what waits is dropped."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        """Ends the process; what waits for it fails. It may be asked again: then a new one is started."""
+        if self._ending is not None:
+            self._ending.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
+        self._end()
 
-    def _verify(self, kept: str | None, given: bytes) -> bool:
-        known = kept is not None and len(given) <= LONGEST
-        if not known:
-            if self._nobody is None:
-                self._nobody = _HASHER.hash(os.urandom(16))
-            kept, given = self._nobody, b""
-        assert kept is not None
-        with contextlib.suppress(VerificationError, InvalidHashError):
-            return _HASHER.verify(kept, given) and known
-        return False
-
-    async def _run(self, work: Callable[[], _Made]) -> _Made:
-        if self.waiting >= self._queue():
+    async def _ask(self, kept: str | None, given: bytes) -> Any:
+        if len(self._asked) >= self._queue():
             raise _busy()
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(THREADS, "passwords", initializer=_give_way)
-        self.waiting += 1
+        self._last += 1
+        number = self._last
+        future = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            await self._write([number, kept, b64encode(given).decode()])
+            return await future
+        except OSError:
+            raise _busy() from None  # the process is gone; the next one asks another
         finally:
-            self.waiting -= 1
+            del self._asked[number]
+            if not future.done() or future.cancelled():
+                self._drop(number)
+            self._rest()
+
+    async def _write(self, job: list[Any]) -> None:
+        async with self._starting:
+            if self._ending is not None:
+                self._ending.cancel()
+            if self._writer is None:
+                self._writer = await self._start()
+            self._writer.write(json.dumps(job).encode() + b"\n")
+
+    def _drop(self, number: int) -> None:
+        if self._writer is not None:
+            self._writer.write(json.dumps([number]).encode() + b"\n")
+
+    async def _start(self) -> asyncio.StreamWriter:
+        site = find_spec("argon2")
+        if site is None or site.origin is None:
+            message = "argon2-cffi is not installed"
+            raise ModuleNotFoundError(message)
+        ours, theirs = socket.socketpair()
+        argv = [sys.executable, "-I", "-S", str(_HASHER), str(theirs.fileno())]
+        argv.append(str(Path(site.origin).parents[1]))
+        with theirs:
+            self._process = subprocess.Popen(
+                argv, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env={}
+            )
+        reader, writer = await asyncio.open_connection(sock=ours)
+        self._reading = asyncio.create_task(self._read(reader))
+        return writer
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while line := await reader.readline():
+                number, result = json.loads(line)
+                future = self._asked.get(number)
+                if future is not None and not future.done():
+                    future.set_result(result)
+        self._end()
+
+    def _rest(self) -> None:
+        """Ends the process after a while in which nobody asks."""
+        if self._ending is not None:
+            self._ending.cancel()
+        if self._process is not None and not self._asked:
+            self._ending = asyncio.get_running_loop().call_later(IDLE, self.close)
+
+    def _end(self) -> None:
+        process, writer = self._process, self._writer
+        self._process = self._writer = None
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(_busy())
+        if writer is not None:
+            writer.close()
+        if process is not None:
+            process.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_EXIT)
 
 
 def prepared(password: str) -> bytes:
     """The bytes that are hashed: NFKC, so that every keyboard writes the same."""
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
-
-
-def _give_way() -> None:
-    """Puts the calling thread behind all others, where the system knows threads' priorities."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def _busy() -> EngineError:
