@@ -43,12 +43,14 @@ class Method:
         outside: what it does would neither be undone with a transaction nor be done once by it: it is
             refused while one is open.
         free: it moves bytes of what another call began, and counts as no call of its own.
+        private: its arguments are kept and shown to nobody.
     """
 
     write: bool = False
     recorded: bool = False
     outside: bool = False
     free: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

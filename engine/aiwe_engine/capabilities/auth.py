@@ -27,6 +27,7 @@ _ADMIN = "admin"
 _LONGEST_WAIT = 30.0  # seconds of one invocation that do not count
 _MOST_TOLD = 1_000  # versions of which it is known what was told
 _READ, _WRITE = Method(), Method(write=True, outside=True)
+_PRIVATE = Method(write=True, outside=True, private=True)
 
 
 class Auth:
@@ -42,10 +43,10 @@ class Auth:
 
     name = "auth"
     methods: Mapping[str, Method] = {
-        "register": _WRITE,
-        "login": _WRITE,
+        "register": _PRIVATE,
+        "login": _PRIVATE,
         "logout": _WRITE,
-        "changePassword": _WRITE,
+        "changePassword": _PRIVATE,
         "setRoles": _WRITE,
         "users": _READ,
     }

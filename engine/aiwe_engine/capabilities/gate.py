@@ -7,6 +7,8 @@ that version gets the recorded results.
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections.abc import Awaitable, Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -26,6 +28,7 @@ class Gate:
 
     def __init__(self, capabilities: Iterable[Capability]) -> None:
         self._capabilities = {c.name: c for c in capabilities}
+        self._key = secrets.token_bytes(32)
 
     async def call(self, invocation: Invocation, name: str, method: str, args: list[Any]) -> Any:
         """One host call.
@@ -75,6 +78,8 @@ class Gate:
     ) -> Any:
         call = f"{capability.name}.{method}"
         text = orjson.dumps(args)
+        if declared.private:  # of a password, say: enough to compare it, and of no use elsewhere
+            text = hmac.digest(self._key, text, "sha256").hex().encode()
         if invocation.replay is not None:
             return _replay(invocation, call, text)
         entries = effects.entries.setdefault(invocation.piece, [])

@@ -15,7 +15,7 @@ import orjson
 import pytest
 from argon2 import PasswordHasher
 
-from aiwe_engine.errors import EngineError
+from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.people import hasher
 from aiwe_engine.people.passwords import Passwords
 from aiwe_engine.protocols import Scope
@@ -206,3 +206,19 @@ async def test_waiting_for_others_passwords_does_not_cost_a_handler_its_time(
     monkeypatch.setattr(bench.engine._passwords, "matches", late)
     assert "user" in await browser.post("/login", ADA)
     assert await browser.post("/slow") == "deadline"
+
+
+async def test_a_password_given_while_loading_is_kept_and_told_nowhere(bench: Bench) -> None:
+    """What a program asks for while it loads is compared when another isolate loads it."""
+    text = """
+    async function init() { await Auth.register("owner" + Math.random(), "correct horse battery"); }
+    app.get("/", () => "hi");
+    """
+    await bench.serve(text)
+    release = bench.engine._live["app"]
+    assert ADA["password"] not in str(release.effects)
+    assert release.effects.entries != {}
+    with pytest.raises(AiweError) as caught:
+        await release.serving.renew(release.settings)
+    assert caught.value.code == "init_diverged"
+    assert ADA["password"] not in caught.value.message
