@@ -32,6 +32,7 @@ PREFIX = "aiwe_"
 _COLLECTION = "api_keys"
 _DEFINITION = {"index": [["user"]]}
 _FORM = re.compile(r"aiwe_([a-z0-9]{16})_([A-Za-z0-9]{43})", re.ASCII)
+_KEY_ID = re.compile(r"[a-z0-9]{16}", re.ASCII)
 _ID, _SECRET = 16, 43  # letters and digits; 43 of 62 are 256 bits
 _MOST = 100  # of one person
 _LONGEST = 10 * 366 * 86_400.0
@@ -152,7 +153,9 @@ class ApiKeys:
     async def revoke(self, scope: Scope, caller: User, key_id: Any) -> bool:
         """Makes a key of somebody's own void, durably. False: they have none of this id."""
         documents = self._store.within(scope.own)
-        text = await documents.get(_COLLECTION, key_id) if isinstance(key_id, str) else None
+        if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
+            return False
+        text = await documents.get(_COLLECTION, key_id)
         if text is None or orjson.loads(text)["user"] != caller.id:
             return False
         return await documents.delete(_COLLECTION, key_id)

@@ -5,6 +5,7 @@ It is imported when somebody first signs or checks, since it takes a tenth of a 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jwt
@@ -28,7 +29,7 @@ def make() -> tuple[str, dict[str, Any], dict[str, Any]]:
 
 def sign(private: dict[str, Any], header: dict[str, Any], claims: dict[str, Any]) -> str:
     """A token in its compact form."""
-    return jwt.encode(header, claims, ECKey.import_key(private), algorithms=_ONLY)
+    return jwt.encode(header, claims, _key(private), algorithms=_ONLY)
 
 
 def check(public: dict[str, Any], token: str) -> dict[str, Any]:
@@ -38,6 +39,17 @@ def check(public: dict[str, Any], token: str) -> dict[str, Any]:
         Forged: the key did not sign it.
     """
     try:
-        return dict(jwt.decode(token, ECKey.import_key(public), algorithms=_ONLY).claims)
+        return dict(jwt.decode(token, _key(public), algorithms=_ONLY).claims)
     except (JoseError, ValueError) as error:
         raise Forged from error
+
+
+def _key(jwk: dict[str, Any]) -> ECKey:
+    return _imported(jwk["x"], jwk["y"], jwk.get("d"))
+
+
+@lru_cache(256)
+def _imported(x: str, y: str, d: str | None) -> ECKey:
+    """Kept, because it takes longer than to check a signature with it."""
+    whole: dict[str, Any] = {"kty": "EC", "crv": _CURVE, "x": x, "y": y}
+    return ECKey.import_key(whole if d is None else {**whole, "d": d})

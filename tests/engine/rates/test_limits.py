@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from aiwe_engine.rates.limits import RateLimited, Rates
-from aiwe_engine.types import Request
+from aiwe_engine.types import Request, User
 
 pytestmark = pytest.mark.asyncio
 
@@ -24,6 +24,7 @@ class Gate:
         general: str = "",
         client: str = "192.0.2.1",
         place: tuple[str, str, str] = ("shop", "dev", "GET /x"),
+        user: User | None = None,
         **headers: str,
     ) -> dict[str, str]:
         """The headers of an answer, `status` among them."""
@@ -31,7 +32,7 @@ class Gate:
         request = Request("GET", "/x", headers=pairs, client=client)
         own = [rules] if isinstance(rules, str) else rules
         try:
-            found = await self.rates.admit(place, own, general, request)
+            found = await self.rates.admit(place, own, general, request, user)
         except RateLimited as error:
             return {
                 "status": str(error.status),
@@ -238,3 +239,74 @@ async def test_a_subject_takes_little_memory_however_often_it_calls(gate):
     window = next(iter(gate.rates._windows._windows[60].values()))
     assert len(window.times) <= 65
     assert window.total == pytest.approx(6000, abs=120)
+
+
+def somebody(name: str, via: str = "session", key: str = "") -> User:
+    return User(name, name, via=via, claims={"key": key} if key else {})
+
+
+# Who asks one after the other, of a rule that lets each subject ask twice; what each is told.
+KNOWN = [
+    (
+        "per user",
+        [
+            ("ada", "session", ""),
+            ("ada", "jwt", ""),
+            ("ada", "api_key", "k1"),
+            ("eve", "session", ""),
+        ],
+        "200 200 429 200",
+    ),
+    (
+        "per key",
+        [
+            ("ada", "api_key", "k1"),
+            ("ada", "api_key", "k1"),
+            ("ada", "api_key", "k1"),
+            ("ada", "api_key", "k2"),
+            ("ada", "jwt", ""),
+            ("ada", "session", ""),
+            ("ada", "jwt", ""),
+        ],
+        "200 200 429 200 200 200 429",
+    ),
+    (
+        "per address",
+        [("ada", "session", ""), ("eve", "api_key", "k1"), ("bob", "jwt", "")],
+        "200 200 429",
+    ),
+    (
+        "",
+        [
+            ("ada", "api_key", "k1"),
+            ("ada", "api_key", "k2"),
+            ("ada", "jwt", ""),
+            ("eve", "jwt", ""),
+        ],
+        "200 200 429 200",
+    ),
+]
+
+
+@pytest.mark.parametrize(("per", "asked", "told"), KNOWN)
+async def test_who_is_known_counts_as_themselves_or_as_their_key(gate, per, asked, told):
+    rule = f"2/min {per}".strip()
+    statuses = [
+        (await gate.ask(rule, user=somebody(*one), x_api_key="whatever"))["status"] for one in asked
+    ]
+    assert " ".join(statuses) == told
+
+
+async def test_who_is_known_is_counted_from_wherever_they_ask(gate):
+    for n in range(3):
+        answer = await gate.ask("2/min", user=somebody("ada"), client=f"192.0.2.{n}")
+        assert answer["status"] == ("200" if n < 2 else "429")
+    # A guest at one of these addresses is somebody else, and an id is no key.
+    assert await gate.run(2, "2/min per user", client="192.0.2.1") == "200 200"
+    assert await gate.run(1, "2/min per key", x_api_key="@ada", client="192.0.2.2") == "200"
+
+
+async def test_a_profile_cannot_say_which_key_somebody_came_with(gate):
+    liar = User("eve", "eve", via="session", claims={"key": "k1"})
+    assert await gate.run(2, "2/min per key", user=somebody("ada", "api_key", "k1")) == "200 200"
+    assert (await gate.ask("2/min per key", user=liar))["status"] == "200"
