@@ -89,7 +89,7 @@ class Answering:
             return refuse(error, request, public=public)
         finish = self.finish_of(release)
         standing: list[tuple[str, str]] = []  # headers that say how often the caller may ask
-        route = ""
+        route, user = "", None
         try:
             response = self._preflight(release, finish, request)
             if response is None:
@@ -113,6 +113,8 @@ class Answering:
             response = self._refuse(release, error, request, public=public)
         if response.status == 401 and request.challenge:
             _challenge(response, request.challenge)
+        if user is not None and not any(name == "cache-control" for name, _ in response.headers):
+            response.headers.append(("cache-control", "private"))  # no proxy gives it to others
         response.headers += standing
         return await finish(request, response, route)
 

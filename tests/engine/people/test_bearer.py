@@ -267,6 +267,25 @@ async def test_what_cannot_be_meant_is_told(ada: Browser, program: str, code: st
     assert await ada.post("/wrong") == code
 
 
+async def test_no_proxy_keeps_what_was_for_somebody(ada: Browser) -> None:
+    await ada.bench.serve(
+        API
+        + """
+app.get("/kept", () => new Response("x", { headers: { "cache-control": "public, max-age=9" } }));
+app.get("/plain", () => "x");
+"""
+    )
+
+    def kept(answer: Response) -> list[str]:
+        return [value for name, value in answer.headers if name == "cache-control"]
+
+    key = (await ada.post("/keys", {"name": "k"}))["key"]
+    for client in (ada, Client(ada.bench, ("x-api-key", key))):
+        assert kept(await client.ask("GET", "/plain")) == ["private"]
+        assert kept(await client.ask("GET", "/kept")) == ["public, max-age=9"]
+    assert kept(await Client(ada.bench).ask("GET", "/plain")) == []
+
+
 # ── the key set ──
 
 
