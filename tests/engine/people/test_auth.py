@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from typing import Any
 
 import pytest
 
+from aiwe_engine.errors import AiweError
 from tests.engine.people.browser import ADA, PROGRAM, Browser
 from tests.engine.runtime.bench import Bench, Open
 
@@ -147,3 +149,93 @@ async def test_more_people_than_may_wait_are_told_to_come_back(open_bench: Open)
     busy = next(answer for answer in answers if answer.status == 503)
     assert ("retry-after", "2") in busy.headers
     assert b'"code":"busy"' in busy.body
+
+
+async def test_two_engines_of_one_database_know_the_same_people(
+    database: str, open_bench: Open
+) -> None:
+    """Each registers the same name at the same time; who is signed in at one is known to the other."""
+    benches: list[Bench] = [await open_bench(data_url=database) for _ in range(2)]
+    for bench in benches:
+        await bench.serve(PROGRAM)
+    answers = await asyncio.gather(
+        *(Browser(bench).ask("POST", "/register", ADA) for bench in benches for _ in range(3))
+    )
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 5
+    here, there = (Browser(bench) for bench in benches)
+    await asyncio.gather(here.post("/login", ADA), Browser(benches[1]).post("/login", ADA))
+    there.cookies = dict(here.cookies)
+    assert (await there.get("/me"))["user"]["username"] == "Ada"
+    change = {"current": ADA["password"], "next": "a fine new password"}
+    assert await there.post("/password", change) is None
+    assert (await there.get("/me"))["user"]["username"] == "Ada"
+    assert (await here.get("/me"))["user"] is None  # the session of before is over, here too
+
+
+PREFIXED = """
+app.use("/admin", Auth.require("admin"));
+app.get("/admin/people", () => "people");
+app.get("/administer", () => "open");
+app.use("/own", async (req, next) => {
+  const [name, password] = atob(req.headers.authorization?.slice(6) ?? "").split(":");
+  if (name) await Auth.login(name, password);
+  return next();
+});
+app.get("/own/page", Auth.require(), () => Auth.user().username);
+app.get("/mistakes/:n", (req) => {
+  const mistakes = [() => Auth.require(["admin"]), () => Auth.require(""), () => Auth.require(null)];
+  try { mistakes[req.params.n](); } catch (error) { return `${error.code}: ${error.hint}`; }
+});
+"""
+
+
+async def test_a_guard_stands_before_a_part_of_the_app_however_its_path_is_written(
+    bench: Bench,
+) -> None:
+    await bench.serve(PROGRAM + PREFIXED)
+    browser = Browser(bench)
+    await browser.post("/register", ADA)
+    await browser.post("/login", ADA)
+    for path in ("/admin/people", "/%61dmin/people", "/admin/nothing", "/admin"):
+        assert await browser.get(path) == "role_needed", path
+        assert await Browser(bench).get(path) == "not_authenticated", path
+    assert (await browser.ask("GET", "/administer")).body == b"open"
+
+
+async def test_who_signs_in_within_a_request_passes_the_guards_behind_it(bench: Bench) -> None:
+    await bench.serve(PROGRAM + PREFIXED)
+    await Browser(bench).post("/register", ADA)
+    browser = Browser(bench)
+    assert await browser.get("/own/page") == "not_authenticated"
+    text = b64encode(f"Ada:{ADA['password']}".encode()).decode()
+    browser.headers = [("authorization", f"Basic {text}")]
+    assert (await browser.ask("GET", "/own/page")).body == b"Ada"
+
+
+async def test_a_guard_that_asks_for_no_role_says_how_to_write_it(bench: Bench) -> None:
+    await bench.serve(PROGRAM + PREFIXED)
+    for at in range(3):
+        body = (await Browser(bench).ask("GET", f"/mistakes/{at}")).body
+        assert body.startswith(b'invalid_argument: Write require("editor", "admin")'), body
+
+
+#: What does not load, the code, and a word of the message or the hint.
+BROKEN = {
+    'app.get("/x", Auth.require("admin"));': ("invalid_handler", "Auth.require alone"),
+    'app.get("/x", () => 1).require(["admin"]);': ("invalid_argument", "a list"),
+    'await Auth.login("ada", "correct horse battery");': ("no_request", "%%http"),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+async def test_what_cannot_be_meant_is_told_when_it_loads(bench: Bench, text: str) -> None:
+    code, words = BROKEN[text]
+    with pytest.raises(AiweError) as caught:
+        await bench.serve(text)
+    assert caught.value.code == code
+    assert words in f"{caught.value.message} {caught.value.hint}"
+
+
+async def test_a_guard_is_not_added_once_the_route_is_live(bench: Bench) -> None:
+    await bench.serve('const route = app.get("/x", () => { route.require("admin"); });')
+    assert await Browser(bench).get("/x") == "registration_closed"

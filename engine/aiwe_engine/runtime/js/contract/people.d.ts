@@ -28,6 +28,7 @@ interface Auth {
   /** Makes a key of the caller's void at once. False: they have none of this id. */
   revokeApiKey(id: string): Promise<boolean>;
   setRoles(userId: string, roles: string[]): Promise<User>;
-  users(filter?: Filter & QueryOptions): Promise<User[]>;
+  /** Fields of `User`, createdAt and updatedAt can be asked about; nothing else of an account. */
+  users(filter?: Filter & QueryOptions, options?: QueryOptions): Promise<User[]>;
 }
 declare const Auth: Auth;
