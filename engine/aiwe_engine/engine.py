@@ -134,9 +134,9 @@ class Engine:
             self.settings_of,
         )
         keys = SigningKeys(self._store, self.cipher)
-        self.people = ManagedPeople(self._accounts, keys)
         self._tokens = Tokens(keys, self._directory, self._store)
         self._api_keys = ApiKeys(self._directory, self._store)
+        self.people = ManagedPeople(self._accounts, keys, self._api_keys)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)

@@ -61,6 +61,8 @@ class TokenCalls:
         return {"token": issued.token, "expiresAt": iso(issued.expires)}
 
     async def _verify(self, invocation: Invocation, args: list[Any]) -> User | None:
+        if args[0] is None:  # as where a request has no token
+            return None
         settings = self._settings_of(invocation.app)
         try:
             return await self._tokens.owner(_scope(invocation), settings, _text(args[0]))
@@ -96,12 +98,14 @@ def _caller(invocation: Invocation) -> User:
 
 
 def _text(given: Any) -> str:
+    """A token, also where it still has the scheme of its header before it."""
     if isinstance(given, str):
-        return given
+        scheme, _, token = given.strip().partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else given.strip()
     raise RequestError(
         "A token is a text.",
         code="invalid_argument",
-        hint='Pass the token alone, without "Bearer ".',
+        hint="Pass what stands in the header Authorization.",
     )
 
 

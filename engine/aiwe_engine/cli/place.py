@@ -105,6 +105,7 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     """The store of a folder that this process holds."""
     from aiwe_engine.files.store import FileStore
     from aiwe_engine.people.accounts import Accounts
+    from aiwe_engine.people.api_keys import ApiKeys
     from aiwe_engine.people.devices import Devices
     from aiwe_engine.people.directory import Directory
     from aiwe_engine.people.keys import SigningKeys
@@ -120,10 +121,11 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     files, settings_of = FileStore(data / "files"), configuration.for_app
     transfers = StoreTransfers(store, files, data=data, settings_of=settings_of)
     passwords = Passwords(lambda: 1)
-    accounts = Accounts(Directory(store), passwords, Devices(store), Lockout(), settings_of)
+    directory = Directory(store)
+    accounts = Accounts(directory, passwords, Devices(store), Lockout(), settings_of)
     keys = SigningKeys(store, KeyedCipher(Keyring(data)))
     try:
-        yield Place(transfers, ManagedPeople(accounts, keys))
+        yield Place(transfers, ManagedPeople(accounts, keys, ApiKeys(directory, store)))
     finally:
         passwords.close()
         await store.close()

@@ -160,6 +160,11 @@ class ApiKeys:
             return False
         return await documents.delete(_COLLECTION, key_id)
 
+    async def forget(self, scope: Scope, person_id: str) -> None:
+        """Deletes every key of somebody who is gone."""
+        await self._declare(scope)
+        await self._store.within(scope.own).delete_many(_COLLECTION, {"user": person_id})
+
     async def _note(self, scope: Scope, key_id: str, now: float) -> None:
         """Notes that a key is in use; where that cannot be written, it is in use all the same."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiwe_engine.people.accounts import Accounts
+from aiwe_engine.people.api_keys import ApiKeys
 from aiwe_engine.people.keys import SigningKeys
 from aiwe_engine.people.person import Person
 from aiwe_engine.protocols import Scope
@@ -15,10 +16,11 @@ class ManagedPeople:
     Args:
         accounts: does what is asked.
         keys: that apps' tokens are signed with.
+        api_keys: of those people.
     """
 
-    def __init__(self, accounts: Accounts, keys: SigningKeys) -> None:
-        self._accounts, self._keys = accounts, keys
+    def __init__(self, accounts: Accounts, keys: SigningKeys, api_keys: ApiKeys) -> None:
+        self._accounts, self._keys, self._api_keys = accounts, keys, api_keys
 
     async def everybody(self, scope: Scope) -> list[dict[str, Json]]:
         """All accounts, by name."""
@@ -52,6 +54,7 @@ class ManagedPeople:
         """Deletes an account; what it was."""
         person = await self._accounts.named(scope, who)
         await self._accounts.remove(scope, person.id)
+        await self._api_keys.forget(scope, person.id)
         return _shown(person)
 
     async def rotate_keys(self, scope: Scope, *, revoke: bool) -> dict[str, Json]:

@@ -11,6 +11,8 @@ PROGRAM = """
 app.post("/register", (req) => Auth.register(req.body.username, req.body.password, req.body));
 app.post("/login", (req) => Auth.login(req.body.username, req.body.password));
 app.post("/token", () => Auth.issueToken());
+app.post("/key", () => Auth.createApiKey("k"));
+app.get("/private", () => "x").require();
 app.get("/me", () => Auth.user()?.username ?? "nobody");
 app.get("/admin", () => "admin").require("admin");
 """
@@ -139,6 +141,18 @@ def test_somebody_is_signed_out_everywhere_or_deleted(project):
         assert sign_in(server)[0] == 200
         assert sign_in(server, "bob\u00e9")[0] == 401
     assert project.users("remove", "bob\u00e9")[0] == 1
+
+
+def test_the_keys_of_who_is_deleted_go_with_them(project):
+    with project.serving() as server:
+        _, cookie = sign_in(server)
+        made = json.loads(post(server, "/key", {}, cookie)[2])
+        assert server.ask("/me", headers={"x-api-key": made["key"]})[2] == b"ada"
+    assert project.users("remove", "ada")[0] == 0
+    with project.serving() as server:
+        status, headers, _ = server.ask("/private", headers={"x-api-key": made["key"]})
+        assert status == 401
+        assert "There is no such API key." in str(headers)
 
 
 def test_accounts_are_of_one_environment_and_app(project):

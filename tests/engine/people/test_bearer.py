@@ -286,6 +286,31 @@ app.get("/plain", () => "x");
     assert kept(await Client(ada.bench).ask("GET", "/plain")) == []
 
 
+async def test_middleware_of_a_programs_own_may_check_tokens(ada: Browser) -> None:
+    await ada.bench.serve(
+        API
+        + """
+app.use("/api", async (req, next) => {
+  const user = await Auth.verifyToken(req.headers.authorization);
+  if (user === null) return Response.error(401, "Send a token");
+  if (!user.roles.includes("editor")) return Response.error(403, "This is for editors");
+  return next();
+});
+app.get("/api/data", (req) => req.user.username);
+"""
+    )
+    token = await token_of(ada)
+    assert (await Client(ada.bench, bearer(token)).ask("GET", "/api/data")).body == b"Ada"
+    for headers, status in [
+        ((), 401),
+        ((bearer(token[:-4] + "AAAA"),), 401),
+        ((("authorization", "Bearer"),), 401),
+        ((bearer(await token_of(ada, scope=[])),), 403),
+    ]:
+        answer = await Client(ada.bench, *headers).ask("GET", "/api/data")
+        assert answer.status == status
+
+
 # ── the key set ──
 
 

@@ -17,8 +17,8 @@ interface Auth {
    * of the caller's roles that stand in it (`scope_too_wide`, 403, where the caller came with less).
    */
   issueToken(options?: { expiresIn?: string | number; audience?: string; claims?: Record<string, Json>; scope?: string[] }): Promise<{ token: string; expiresAt: string }>;
-  /** Whose token this is; null unless it holds here and now. */
-  verifyToken(token: string): Promise<User | null>;
+  /** Whose token this is; null unless it holds here and now, and where there is none. */
+  verifyToken(token: string | null | undefined): Promise<User | null>;
   /** Makes a token void at once. False: it did not hold. */
   revokeToken(token: string): Promise<boolean>;
   /** A key for the caller, good until it is revoked unless `expiresIn` says when. `key` is told this once. */
