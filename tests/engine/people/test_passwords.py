@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -156,6 +158,35 @@ async def test_a_process_that_dies_is_told_and_replaced() -> None:
     assert not Path(f"/proc/{before}").exists()
     assert await passwords.matches(kept, "x")
     passwords.close()
+
+
+ENGINE = """
+import asyncio, sys
+from aiwe_engine.people.passwords import Passwords
+
+async def main():
+    passwords = Passwords(lambda: 10)
+    await passwords.hash("x")
+    print(passwords.pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="a process that is no child is waited for by pidfd"
+)
+def test_the_process_ends_with_an_engine_that_is_killed() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", ENGINE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as engine:
+        assert engine.stdout is not None
+        handle = os.pidfd_open(int(engine.stdout.readline()))
+        engine.kill()
+        ended, _, _ = select.select([handle], [], [], 20)
+        os.close(handle)
+        assert ended == [handle]
 
 
 def test_what_nobody_begins_with_in_time_is_taken_up_by_others() -> None:
