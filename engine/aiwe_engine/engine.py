@@ -115,7 +115,7 @@ class Engine:
         self._space = Space(data, self.settings.data_limit)
         self._store = open_store(self.settings, data, self._space)
         if isinstance(self._store, DuckDBStore):
-            self._space.spare = self._store.spare
+            self._space.spare, self._space.reclaim = self._store.spare, self._store.compact
         self.managed_data = ManagedData(self._store, env)
         self._visits = Visits(self._store)
         self._database = None if self.settings.data_url else data / "data.duckdb"

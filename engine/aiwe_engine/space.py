@@ -2,19 +2,22 @@
 
 Whoever writes asks first whether there is room, and says afterwards what it took. The folder itself
 is measured now and then, on another thread: what was taken since counts in full until the next time.
-Deleting always goes; and what the database frees in its file counts as room again.
+Deleting always goes; and what the database frees in its file counts as room again. A full folder has the
+database free what it can.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from aiwe_engine.errors import EngineError
+from aiwe_engine.errors import AiweError, EngineError
 
+_LOG = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds between two looks whether to measure
 _AT_LEAST = 60.0  # seconds between two measurements when little is written
 _SHARE = 4  # it is measured when a part of what is left was taken
@@ -32,6 +35,8 @@ class Space:
         self.limit = limit
         #: Tells the bytes in files of the folder that are free for what is written next. Blocks.
         self.spare: Callable[[], int] = lambda: 0
+        #: Frees what can be freed; False: nothing can.
+        self.reclaim: Callable[[], Awaitable[bool]] | None = None
         self._folder = folder
         self._used = 0  # bytes, when it was last measured
         self._taken = 0  # since then
@@ -65,6 +70,8 @@ class Space:
         while True:
             if self.limit and self._is_due():
                 await asyncio.to_thread(self.measure)
+                if self.is_full and self.reclaim is not None:
+                    await self._reclaim(self.reclaim)
             await asyncio.sleep(_LOOK)
 
     def measure(self) -> None:
@@ -76,6 +83,13 @@ class Space:
         self._used = size
         self._taken -= taken
         self._measured = time.monotonic()
+
+    async def _reclaim(self, reclaim: Callable[[], Awaitable[bool]]) -> None:
+        try:
+            if await reclaim():
+                await asyncio.to_thread(self.measure)
+        except AiweError as error:  # the folder stays full, which every writer hears
+            _LOG.warning("no room could be made: %s", error.message)
 
     def _is_due(self) -> bool:
         left = max(self.limit - self._used, 0)

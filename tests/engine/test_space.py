@@ -30,6 +30,13 @@ async def fill(documents, most=1000):
     raise AssertionError("nothing said stop")
 
 
+async def room(engine):
+    """Waits until the engine has made room by itself."""
+    async with asyncio.timeout(30):
+        while engine._space.is_full:
+            await asyncio.sleep(0.05)
+
+
 @pytest.mark.binds("data_limit")
 async def test_a_full_folder_refuses_what_grows_and_lets_delete(tmp_path):
     settings = replace(Settings(), data_limit=8 * MB)
@@ -47,6 +54,38 @@ async def test_a_full_folder_refuses_what_grows_and_lets_delete(tmp_path):
                 await asyncio.to_thread(engine._space.measure)
                 await documents.delete("blobs", "nothing")
         assert await fill(documents)
+
+
+@pytest.mark.parametrize("kept", [0, 7])
+async def test_the_room_of_large_documents_that_were_deleted_comes_back(tmp_path, kept):
+    settings = replace(Settings(), data_limit=12 * MB)
+    texts = [f"{number}" + "x" * 100_000 for number in range(500)]
+    async with Engine(settings, root=tmp_path, data=tmp_path / "data") as engine:
+        documents = engine._store.within(SCOPE)
+        definition = {"unique": [["n"]], "schema": {"properties": {"n": {"type": "integer"}}}}
+        await engine._store.define(SCOPE, "blobs", definition, "1")
+
+        async def fill(begin):
+            for number in range(begin, 500):
+                try:
+                    await documents.create("blobs", [{"n": number, "text": texts[number]}])
+                except AiweError as error:
+                    assert error.code == "storage_full"  # noqa: PT017
+                    return number - begin
+            raise AssertionError("nothing said stop")
+
+        first = await fill(0)
+        assert await documents.delete_many("blobs", {"n": {"$gte": kept}}) == first - kept
+        await room(engine)
+        assert await fill(first) > (first - kept) // 2
+        found = await documents.query("blobs", {"n": {"$lt": kept}}, {"sort": "n"})
+        assert [orjson.loads(text)["text"] for text in found] == texts[:kept]
+        assert await documents.delete_many("blobs", {"n": {"$gte": first}})
+        await room(engine)
+        if kept:
+            with pytest.raises(AiweError) as refused:
+                await documents.create("blobs", [{"n": 0}])
+            assert refused.value.code == "already_exists"
 
 
 def test_what_was_taken_counts_until_it_is_measured(tmp_path):

@@ -185,6 +185,10 @@ class Database:
         places = self._tables.copy()
         return sorted(name for app, env, name in places if (app, env) == (scope.app, scope.env))
 
+    def numbers(self) -> list[int]:
+        """Those of all tables of documents."""
+        return sorted(self._tables.values())
+
     def next_number(self) -> int:
         """A number for a new table. For the writer alone."""
         return max(self._tables.values(), default=0) + 1

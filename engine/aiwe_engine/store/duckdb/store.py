@@ -30,6 +30,7 @@ from aiwe_engine.settings import Settings
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.definitions import Definition
+from aiwe_engine.store.duckdb.compaction import Compaction
 from aiwe_engine.store.duckdb.database import Database, closed
 from aiwe_engine.store.duckdb.history import History
 from aiwe_engine.store.duckdb.migration import Migration
@@ -82,6 +83,15 @@ class DuckDBStore:
     def spare(self) -> int:
         """Bytes of the file that hold nothing any more; asks for more to be freed. Blocks."""
         return self._database.spare() if self._database.is_open else 0
+
+    async def compact(self) -> bool:
+        """Frees what large documents that are gone have left in the file. False: nothing to free."""
+        if self._closed or not self._writer.deleted:
+            return False
+        self._writer.deleted = False
+        rebuilt = await self._writer.migrate(Compaction())
+        self._writer.deleted = self._writer.deleted or bool(rebuilt)  # it is looked at once more
+        return bool(rebuilt)
 
     def warm(self) -> None:
         """Imports the database and opens the file in the background, for a quick first call."""

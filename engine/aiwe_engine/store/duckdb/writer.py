@@ -19,6 +19,7 @@ from aiwe_engine.protocols import Room
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.duckdb import question, sql
+from aiwe_engine.store.duckdb.compaction import LARGE, Compaction
 from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.fields import Note
 from aiwe_engine.store.duckdb.history import History
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.sql import Sql
 
 Job: TypeAlias = tuple[Change[Any], "Future[Any]"]
-Waiting: TypeAlias = tuple["Change[Any] | Migration | History | Series[Any]", "Future[Any]"]
+Settled: TypeAlias = "Migration | History | Compaction"
+Waiting: TypeAlias = tuple["Change[Any] | Settled | Series[Any]", "Future[Any]"]
 
 MOST_CHANGES = 1_000  # in one group: what comes later waits for the next
 
@@ -54,6 +56,9 @@ class Writer:
         self._cache, self._sizes = cache, sizes
         self._lane: Lane[Waiting] = Lane("store-writer", self._work, most=MOST_CHANGES)
         self._made: dict[Place, int] = {}  # tables of the series under way
+        self.deleted = (
+            True  # large texts, since the last compaction; who knows what before the start
+        )
         self._notes: list[Note] = []  # of fields that nobody knew, until they are committed
 
     def submit(self, change: Change[Result]) -> Future[Result]:
@@ -66,7 +71,7 @@ class Writer:
         """The same for a future that somebody has already."""
         self._lane.put((change, future))
 
-    def migrate(self, migration: Migration | History) -> Future[list[str]]:
+    def migrate(self, migration: Settled) -> Future[list[str]]:
         """Gives a new definition its place among the changes. On the loop only."""
         future: Future[list[str]] = get_running_loop().create_future()
         self._lane.put((migration, future))
@@ -85,7 +90,7 @@ class Writer:
     def _work(self, jobs: list[Waiting]) -> None:
         while jobs:
             first, future = jobs[0]
-            if isinstance(first, Migration | History):
+            if isinstance(first, Migration | History | Compaction):
                 length, outcomes = 1, [self._migrate(first, future)]
             elif isinstance(first, Series):
                 length, outcomes = 1, [self._commit_series(first, future)]
@@ -96,7 +101,7 @@ class Writer:
             del jobs[:length]
             self._database.checkpoint()
 
-    def _migrate(self, migration: Migration | History, future: Future[Any]) -> Outcome:
+    def _migrate(self, migration: Settled, future: Future[Any]) -> Outcome:
         try:
             connection = self._database.connection()
             return future, migration.run(connection, self._database), None
@@ -176,6 +181,7 @@ class Writer:
         if number is None:
             return
         deleted = connection.execute(*sql.empty(number)).fetchone()
+        self.deleted = True
         change.deleted = deleted[0] if deleted else 0
         if self._database.definition(place).unique:
             connection.execute(*sql.empty_keys(number))
@@ -257,6 +263,7 @@ class Writer:
             self._database.count_change(table.place for table in tables)
         if self._room is not None:
             self._room.took(sum(map(_stored, tables)))
+            self.deleted = self.deleted or any(map(_leaves_room, tables))
         self._cache.commit(
             ((table.number or 0, doc_id), document.text if document is not None else b"")
             for table in tables
@@ -319,7 +326,9 @@ def _stretch(jobs: list[Waiting]) -> list[Job]:
     """The changes that go into one transaction."""
     group: list[Job] = []
     for change, future in jobs:
-        if isinstance(change, Migration | History | Series) or (group and change.alone):
+        if isinstance(change, Migration | History | Compaction | Series) or (
+            group and change.alone
+        ):
             break
         group.append((change, future))
         if change.alone:
@@ -330,6 +339,11 @@ def _stretch(jobs: list[Waiting]) -> list[Job]:
 def _stored(table: TableRows) -> int:
     """Bytes of the documents that a group leaves behind."""
     return sum(len(document.text) for document in table.after.values() if document is not None)
+
+
+def _leaves_room(table: TableRows) -> bool:
+    """Whether a large text that was there is no more."""
+    return any(len(table.before.get(doc_id, b"")) > LARGE for doc_id in table.after)
 
 
 def _statements(table: TableRows, number: int, columns: tuple[Column, ...]) -> list[Sql]:
