@@ -42,6 +42,7 @@ LAYERS = [
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
 VENDORS = {
+    "ahocorasick_rs": ("aiwe_engine.vault.redactor",),
     "argon2": ("aiwe_engine.people.hasher",),
     "aiohttp": ("aiwe_engine.outbound",),
     "backports": ("aiwe_engine.http",),
