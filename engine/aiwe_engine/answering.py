@@ -28,6 +28,8 @@ from aiwe_engine.http.jwks import KeySet
 from aiwe_engine.http.kept import Wanted, kept_answer, names_file
 from aiwe_engine.http.payload import answer, payload
 from aiwe_engine.http.refusal import refuse
+from aiwe_engine.http.sign_in import PREFIX as AUTH
+from aiwe_engine.http.sign_in import RULE, SignIn
 from aiwe_engine.http.streaming import Told
 from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
@@ -59,6 +61,7 @@ class Answering:
         env: the environment that is served.
         reference: what the engine says of an app by itself.
         key_set: the keys by which others check tokens.
+        sign_in: answers for what stands below /auth/.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Answering:
         env: str,
         reference: Reference,
         key_set: KeySet,
+        sign_in: SignIn,
     ) -> None:
+        self._sign_in = sign_in
         self._live, self._files, self._assets = live, files, assets
         self._log, self._env = log, env
         self._rates, self._visits, self._reference = rates, visits, reference
@@ -153,6 +158,10 @@ class Answering:
         if request.path.startswith(PREFIX):
             version = deployment.version
             return await self._assets.answer(deployment.app, version, request, settings)
+        if request.path.startswith(AUTH):
+            place = deployment.app, self._env, AUTH
+            await self._rates.admit(place, [RULE], settings.rate_limit, request)
+            return await self._sign_in.answer(release, request)
         return None
 
     def _match(

@@ -40,9 +40,12 @@ from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestErro
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.assets import AssetPages
 from aiwe_engine.http.jwks import KeySet
+from aiwe_engine.http.sign_in import SignIn
 from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
+from aiwe_engine.memory import resident
 from aiwe_engine.openapi.reference import Reference
+from aiwe_engine.outbound.trusted import Trusted
 from aiwe_engine.people.accounts import Accounts
 from aiwe_engine.people.api_keys import ApiKeys
 from aiwe_engine.people.devices import Devices
@@ -58,7 +61,7 @@ from aiwe_engine.programs.sources import check_name, read_app, slug
 from aiwe_engine.protocols import Capability
 from aiwe_engine.rates.limits import Rates
 from aiwe_engine.runtime.pool import WorkerPool
-from aiwe_engine.settings import MB, Settings
+from aiwe_engine.settings import Settings
 from aiwe_engine.space import Space
 from aiwe_engine.store.duckdb import DuckDBStore
 from aiwe_engine.store.opening import open_store
@@ -166,17 +169,21 @@ class Engine:
         self._locate = locate
         self._live: dict[str, Release] = {}
         pages = AssetPages(self._library, self.settings, env=env)
+        self._trusted = Trusted()
+        identity = Identity(self._visits, self._directory, self._tokens, self._api_keys)
+        people = self._visits, self._directory, identity
         self._answering = Answering(
             self._live,
             self._files,
             pages,
             self._rates,
             self._visits,
-            Identity(self._visits, self._directory, self._tokens, self._api_keys),
+            identity,
             self.log,
             env,
             self._reference,
             KeySet(keys),
+            SignIn(self._store, *people, self._trusted.send, self.vault, self.log),
         )
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}
@@ -219,6 +226,7 @@ class Engine:
         for release in [*self._live.values(), *self._leaving]:
             await release.serving.close()
         await self._fetch.close()
+        await self._trusted.close()
         self._passwords.close()
         await self._pool.close()
         await self._compiler.close()
@@ -533,7 +541,8 @@ class Engine:
             "apps_url": self.apps_url,
             "apps": len(self._live),
             "requests": self._requests,
-            "memory_mb": _memory(os.getpid()) + sum(map(_memory, self._pool.processes().values())),
+            "memory_mb": resident(os.getpid())
+            + sum(map(resident, self._pool.processes().values())),
             "workers": dict(self._pool.processes()),
             "root": str(self.root),
             "data": str(self.data),
@@ -581,12 +590,3 @@ def _of_notebook(program: Program, assets: tuple[Asset, ...]) -> Program:
     pairs = zip(program.sources, program.pieces, strict=True)
     sources = tuple(source for source, piece in pairs if piece in pieces)
     return Program(program_id(pieces, assets), sources, pieces, assets)
-
-
-def _memory(pid: int) -> int:
-    """Resident memory of a process in MB, 0 where the system does not say."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
-    except OSError:
-        return 0
-    return int(pages) * 4096 // MB

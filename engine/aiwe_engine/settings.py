@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from aiwe_engine import checks
 from aiwe_engine.checks import Check
+from aiwe_engine.openid import Provider
 from aiwe_engine.rates import rule
 
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
@@ -378,6 +379,11 @@ class Settings:
         "Uses and changes of secrets that are kept at most, the latest",
         most=10_000_000,
     )
+    auth_provider_timeout: float = _time(
+        "auth", 10.0, "Seconds in which a provider of OpenID Connect must answer", app=True
+    )
+    #: By whom people sign in: `[auth.providers.NAME]`, tables and so no row; see `openid`.
+    auth_providers: tuple[Provider, ...] = ()
 
     rate_limit: str = _text(
         "rate",
@@ -533,5 +539,9 @@ class Row:
 
 #: The table, by the name of the attribute.
 ROWS: Mapping[str, Row] = MappingProxyType(
-    {one.name: Row(one.name, default=one.default, **one.metadata) for one in fields(Settings)}
+    {
+        one.name: Row(one.name, default=one.default, **one.metadata)
+        for one in fields(Settings)
+        if one.metadata
+    }
 )

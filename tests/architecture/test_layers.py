@@ -10,9 +10,9 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 
 LAYERS = [
     ["types"],
-    ["errors", "checks", "swap"],
+    ["errors", "checks", "openid", "swap"],
     ["rates", "permissions", "origins"],
-    ["protocols", "settings", "bundles", "wire", "state"],
+    ["protocols", "settings", "bundles", "memory", "wire", "state"],
     ["configuration"],
     [
         "routing",
@@ -45,6 +45,7 @@ VENDORS = {
     "ahocorasick_rs": ("aiwe_engine.vault.redactor",),
     "argon2": ("aiwe_engine.people.hasher",),
     "aiohttp": ("aiwe_engine.outbound",),
+    "authlib": ("aiwe_engine.people",),
     "backports": ("aiwe_engine.http",),
     "brotli": ("aiwe_engine.http",),
     "cryptography": ("aiwe_engine.vault",),

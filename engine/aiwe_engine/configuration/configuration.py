@@ -17,8 +17,9 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any
 
-from aiwe_engine.configuration.given import CONFIG, Given, read_file, read_variables
+from aiwe_engine.configuration.given import CONFIG, PROVIDERS, Given, read_file, read_variables
 from aiwe_engine.configuration.mistakes import InvalidConfiguration, Mistake, suggest
+from aiwe_engine.configuration.providers import Providers
 from aiwe_engine.configuration.values import Unfit, value_of
 from aiwe_engine.settings import ROWS, SECTIONS, Row, Settings, contradictions
 from aiwe_engine.types import Json
@@ -96,11 +97,14 @@ class Configuration:
 
 
 def _unequal(one: Settings, other: Settings, place: str) -> list[str]:
-    return [
+    names = [
         place + row.full
         for row in ROWS.values()
         if getattr(one, row.name) != getattr(other, row.name)
     ]
+    if one.auth_providers != other.auth_providers:
+        names.append(place + PROVIDERS.rstrip("."))
+    return names
 
 
 def read_configuration(
@@ -124,13 +128,12 @@ def read_configuration(
         InvalidConfiguration: with all mistakes there are, also those for other environments.
     """
     mistakes: list[Mistake] = []
-    given = [
-        *read_file(root, file, mistakes),
-        *read_variables(os.environ if environ is None else environ),
-        *options,
-    ]
-    accepted = _Accepted(env)
+    environ = os.environ if environ is None else environ
+    given = [*read_file(root, file, mistakes), *read_variables(environ), *options]
+    accepted = _Accepted(env, environ)
     mistakes += [one.wrong(said) for one in given if (said := accepted.take(one))]
+    if not mistakes:
+        mistakes += accepted.providers.mistakes()
     if not mistakes:
         configuration = accepted.configuration()
         mistakes += accepted.contradictions(configuration)
@@ -142,8 +145,9 @@ def read_configuration(
 class _Accepted:
     """Values found good, by app (None: all)."""
 
-    def __init__(self, env: str) -> None:
+    def __init__(self, env: str, environ: Mapping[str, str]) -> None:
         self._env = env
+        self.providers = Providers(environ)
         self._values: dict[str | None, dict[str, Any]] = {None: {}}
         self._given: dict[str | None, dict[str, Given]] = {None: {}}
         self._configs: dict[str, dict[str, Json]] = {}
@@ -156,6 +160,9 @@ class _Accepted:
                 if given.env in {None, self._env}:
                     self._configs.setdefault(given.app, {})[given.key] = own
                 return None
+            if given.section.startswith(PROVIDERS):
+                self.providers.take(given, mine=given.env in {None, self._env})
+                return None
             row = _row(given)
             value = value_of(row, given.value, given.form)
         except Unfit as unfit:
@@ -167,11 +174,13 @@ class _Accepted:
 
     def configuration(self) -> Configuration:
         """All of it together."""
-        general = Settings(**self._values[None])
-        names = {name for name in (*self._values, *self._configs) if name is not None}
+        providers = self.providers.of
+        general = Settings(**self._values[None], auth_providers=providers(None))
+        named = (*self._values, *self._configs, *self.providers.apps)
+        names = {name for name in named if name is not None}
         apps = {
             name: AppConfiguration(
-                replace(general, **self._values.get(name, {})),
+                replace(general, **self._values.get(name, {}), auth_providers=providers(name)),
                 self._origins(name),
                 self._configs.get(name, {}),
             )
@@ -198,6 +207,8 @@ def _row(given: Given) -> Row:
         Unfit: there is none, or not for one app alone.
     """
     section, key = given.section, given.key
+    if f"{section}.{key}".startswith(PROVIDERS.rstrip(".")):
+        raise Unfit("Providers stand in aiwe.toml, each below a table [auth.providers.NAME].")
     for row in ROWS.values():
         if (row.section, row.key) == (section, key):
             if given.app is not None and not row.app:

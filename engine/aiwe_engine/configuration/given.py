@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from aiwe_engine.settings import ROWS, SECTIONS
 FILE = "aiwe.toml"
 ENVIRONMENTS = ("dev", "staging", "production")
 CONFIG = "config"  # the section of an app that is the program's own
+PROVIDERS = "auth.providers."  # and a name: the section of one provider of OpenID Connect
 
 _VARIABLE = "AIWE_"
 _APP = re.compile(r"(?=.{1,63}$)[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -144,24 +145,40 @@ class _File:
         for section, table in document.items():
             if isinstance(table, dict):
                 for key, value in table.items():
-                    yield Given(self._source, section, key, value, "file", env, app)
+                    yield from self._values(
+                        Given(self._source, section, key, value, "file", env, app)
+                    )
             else:
                 self._wrong(place + section, _outside(section, place, app))
+
+    def _values(self, given: Given) -> Iterator[Given]:
+        """One value; the tables of providers are sections of their own."""
+        if f"{given.section}.{given.key}." != PROVIDERS:
+            yield given
+            return
+        for name, table in self._tables(given.value, given.place):
+            for key, value in table.items():
+                yield replace(given, section=PROVIDERS + name, key=key, value=value)
 
     def _tables(self, value: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """The tables in a table."""
         if not isinstance(value, dict):
-            self._wrong(place, f"Expected tables below it, such as [{place}.NAME.http].")
+            self._wrong(place, f"Expected tables below it, such as {_example(place, 'NAME')}.")
             return
         for name, table in value.items():
             if isinstance(table, dict):
                 yield name, table
             else:
-                said = f"Expected tables below it, such as [{place}.{name}.http]."
+                said = f"Expected tables below it, such as {_example(place, name)}."
                 self._wrong(f"{place}.{name}", said)
 
     def _wrong(self, key: str, message: str) -> None:
         self._mistakes.append(Mistake(self._source, key, message))
+
+
+def _example(place: str, name: str) -> str:
+    table = f"{place}.{name}"
+    return f"[{table}]" if f"{place}.".endswith(PROVIDERS) else f"[{table}.http]"
 
 
 def _outside(name: str, place: str, app: str | None) -> str:

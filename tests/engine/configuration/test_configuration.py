@@ -456,3 +456,64 @@ def test_every_setting_is_read_from_each_source(row, read):
     if row.app:
         own = read(f"[apps.shop.{line}")
         assert (own.for_app("shop"), own.settings) == (wanted, Settings())
+
+
+# ── providers of OpenID Connect ──
+
+HOUSE = '[auth.providers.house]\nissuer = "https://id.example"\nclient_id = "shop"\n'
+
+
+def test_providers_are_tables_and_an_app_may_have_its_own(read):
+    text = (
+        HOUSE
+        + 'client_secret_env = "HOUSE_SECRET"\nscopes = ["email"]\nroles_claim = "groups"\n'
+        + 'roles = { staff = "editor", "it-admins" = ["admin", "editor"] }\ndefault_roles = ["member"]\n'
+        + '[apps.blog.auth.providers.house]\nclient_id = "blog"\n'
+        + "[apps.till.auth.providers.house]\nenabled = false\n"
+        + '[env.dev.auth.providers.house]\nissuer = "http://localhost:8080/realms/dev"\n'
+    )
+    configuration = read(text, HOUSE_SECRET="a long secret")
+    [house] = configuration.for_app("shop").auth_providers
+    assert (house.name, house.title, house.issuer) == ("house", "House", "https://id.example")
+    assert (house.client_id, house.secret) == ("shop", "a long secret")
+    assert house.scopes == ("openid", "email")
+    assert house.roles == (("staff", ("editor",)), ("it-admins", ("admin", "editor")))
+    assert house.default_roles == ("member",)
+    [blog] = configuration.for_app("blog").auth_providers
+    assert (blog.client_id, blog.issuer) == ("blog", "https://id.example")
+    assert configuration.for_app("till").auth_providers == ()
+    dev = read(text, env="dev", HOUSE_SECRET="a long secret")
+    assert dev.settings.auth_providers[0].issuer == "http://localhost:8080/realms/dev"
+    assert dev.differences(configuration) == ["auth.providers"]
+    assert "a long secret" not in repr(configuration)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[auth]\nproviders = 1", "auth.providers: Expected tables below it, such as [auth.providers.NAME]."),
+        ("[auth.providers]\nhouse = 1", "auth.providers.house: Expected tables below it, such as [auth.providers.house]."),
+        ("[auth.providers.House]\nissuer = 'https://a.example'", 'auth.providers.House.issuer: No provider has the name "House": small letters, digits and single dashes.'),
+        (HOUSE + "isuer = 'x'", "auth.providers.house.isuer: A provider has no isuer. Did you mean issuer?"),
+        ("[auth.providers.house]\nissuer = 'http://id.example'", "auth.providers.house.issuer: expected the address of an issuer, such as https://accounts.google.com; http:// only where it is this machine, got 'http://id.example'"),
+        ("[auth.providers.house]\nissuer = 'https://a@id.example'", "auth.providers.house.issuer: expected the address of an issuer, such as https://accounts.google.com; http:// only where it is this machine, got 'https://a@id.example'"),
+        ("[auth.providers.house]\nissuer = 'https://id.example'", "auth.providers.house: It has no client_id, which every provider needs."),
+        (HOUSE + "client_secret = 7", "auth.providers.house.client_secret: expected a text on one line, got '7'"),
+        (HOUSE + "client_secret_env = 'not a name'", "auth.providers.house.client_secret_env: expected the name of an environment variable, not its value"),
+        (HOUSE + "client_secret_env = 'HOUSE_SECRET'", "auth.providers.house: client_secret_env names the variable HOUSE_SECRET, which is not set."),
+        (HOUSE + "client_secret = 'a'\nclient_secret_env = 'A'", "auth.providers.house: It has both client_secret and client_secret_env. Leave one out."),
+        (HOUSE + "scopes = ['open id']", "auth.providers.house.scopes: 'open id' is no scope: one word for each"),
+        (HOUSE + "scopes = 'openid'", "auth.providers.house.scopes: expected a list of texts, got 'openid'"),
+        (HOUSE + "roles = { a = 'b' }", "auth.providers.house: It has roles and no roles_claim that says which claim they are for."),
+        (HOUSE + "roles = ['a']", 'auth.providers.house.roles: expected a table, such as { "shop-staff" = ["editor"] }'),
+        (HOUSE + "enabled = 'no'", "auth.providers.house.enabled: expected true or false, got 'no'"),
+        ("[apps.shop.auth.providers.house]\nclient_id = 'a'", "apps.shop.auth.providers.house: It has no issuer, which every provider needs."),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_provider_is_told_with_its_place(mistakes, text, said):
+    assert mistakes(text) == [f"aiwe.toml, {said}"]
+
+
+def test_a_provider_does_not_stand_in_a_variable(mistakes):
+    said = "Providers stand in aiwe.toml, each below a table [auth.providers.NAME]."
+    assert mistakes(AIWE_AUTH__PROVIDERS="{}") == [f"AIWE_AUTH__PROVIDERS, auth.providers: {said}"]
