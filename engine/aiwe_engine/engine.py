@@ -164,12 +164,11 @@ class Engine:
             settings, self._pool, Gate(capabilities).call, self.log, self._library
         )
         self._compiler = Compiler(self.settings, cache=data / "cache")
-        self._reference = Reference(root)
+        self._reference, self._trusted = Reference(root), Trusted()
         self._language: Any = None
         self._locate = locate
         self._live: dict[str, Release] = {}
         pages = AssetPages(self._library, self.settings, env=env)
-        self._trusted = Trusted()
         identity = Identity(self._visits, self._directory, self._tokens, self._api_keys)
         people = self._visits, self._directory, identity
         self._answering = Answering(
@@ -192,8 +191,7 @@ class Engine:
         self._followers: list[asyncio.Queue[dict[str, Json]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._configuring = asyncio.Lock()
-        self._started = time.time()
-        self._requests = 0
+        self._started, self._requests = time.time(), 0
 
     # ── life ──
 
