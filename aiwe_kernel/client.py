@@ -19,7 +19,8 @@ from aiwe_kernel.discover import Engine
 from aiwe_kernel.errors import CellError, cell_error, unreachable
 
 Event = dict[str, Any]
-Locate = Callable[[bool], Awaitable[Engine]]
+#: Says where the engine is; given what did not answer or did not know the token, once more.
+Locate = Callable[[Engine | None], Awaitable[Engine]]
 
 _CONNECT = 5.0
 _ANSWER = 15.0
@@ -30,7 +31,7 @@ class EngineClient:
     """Talks to one engine.
 
     Args:
-        locate: says where the engine is; asked again with True when it does not answer there.
+        locate: says where the engine is; asked again, with the one that failed, when it does not answer there.
     """
 
     def __init__(self, locate: Locate) -> None:
@@ -103,6 +104,15 @@ class EngineClient:
         """Drop the session's variables; what is live stays."""
         await self._json("DELETE", f"/sessions/{session}", timeout=3.0)
 
+    async def introduce(self, session: str, path: str | None) -> str:
+        """A token for the kernel of a session."""
+        body = {"session": session, **({"path": path} if path else {})}
+        return str((await self._json("POST", "/kernels", body))["token"])
+
+    async def leave(self, session: str) -> None:
+        """Make the kernel's own token void."""
+        await self._json("DELETE", f"/kernels/{session}", timeout=3.0)
+
     async def language(self, operation: str, arguments: Event) -> Any:
         """One of complete, hover, diagnostics, complete_check."""
         return await self._json("POST", f"/language/{operation}", arguments)
@@ -166,17 +176,17 @@ class EngineClient:
         query: Event | None = None,
         timeout: float | None,
     ) -> AsyncIterator[tuple[httpx.Response, Engine]]:
-        engine = await self._locate(False)
+        engine = await self._locate(None)
+        sent = (method, path, body, query, timeout)
         try:
-            response = await self._send(engine, method, path, body, query, timeout)
+            response = await self._send(engine, *sent)
+            if response.status_code == httpx.codes.UNAUTHORIZED:  # a new engine, which knows no one
+                await response.aclose()
+                engine, response = await self._send_again(engine, *sent)
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            engine = await self._locate(True)
-            try:
-                response = await self._send(engine, method, path, body, query, timeout)
-            except httpx.TransportError as error:
-                raise unreachable(engine.url, engine.how, error) from None
+            engine, response = await self._send_again(engine, *sent)
         except httpx.TransportError as error:
-            await self._locate(True)  # which may know what became of it
+            await self._locate(engine)  # which may know what became of it
             raise unreachable(engine.url, engine.how, error) from None
         try:
             if response.is_error:
@@ -184,10 +194,18 @@ class EngineClient:
                 raise _refused(response)
             yield response, engine
         except httpx.TransportError as error:
-            await self._locate(True)
+            await self._locate(engine)
             raise unreachable(engine.url, engine.how, error) from None
         finally:
             await response.aclose()
+
+    async def _send_again(self, failed: Engine, *sent: Any) -> tuple[Engine, httpx.Response]:
+        """Sends what was not taken to where the engine is now."""
+        engine = await self._locate(failed)
+        try:
+            return engine, await self._send(engine, *sent)
+        except httpx.TransportError as error:
+            raise unreachable(engine.url, engine.how, error) from None
 
     async def _send(
         self,
@@ -212,6 +230,25 @@ class EngineClient:
             timeout=httpx.Timeout(timeout, connect=_CONNECT),
         )
         return await self._http.send(request, stream=True)
+
+
+async def ask_token(found: Engine, session: str, path: str | None) -> str:
+    """A token for one kernel, made by whoever may have one made.
+
+    Args:
+        found: an engine, with a token that allows it.
+        session: the kernel's id.
+        path: of its notebook.
+
+    Raises:
+        CellError: no engine answers, or it refuses.
+    """
+
+    async def locate(_failed: Engine | None) -> Engine:
+        return found
+
+    async with EngineClient(locate) as client:
+        return await client.introduce(session, path)
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:

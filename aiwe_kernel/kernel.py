@@ -80,7 +80,7 @@ class AiweKernel(IPythonKernel):
         self.assets: set[str] = set()  # cells that are assets
         self.counts: dict[str, int] = {}
         self.app: str | None = None  # this notebook's app, as the engine named it
-        self.connection = Connection()
+        self.connection = Connection(self.session_id)
         self.client = EngineClient(self.connection.locate)
         self.language = Language(self.client, self.session_id, self.sources)
         self._run: CellRun | None = None
@@ -266,12 +266,13 @@ class AiweKernel(IPythonKernel):
         engine = self.connection.known
         if engine is not None:
 
-            async def locate(_renew: bool) -> Engine:
+            async def locate(_failed: Engine | None) -> Engine:
                 return engine
 
             async with EngineClient(locate) as client:  # this is the control thread's loop
                 with contextlib.suppress(CellError):
                     await client.end_session(self.session_id)
+                    await client.leave(self.session_id)
         await self.connection.close()
         return cast(Reply, super().do_shutdown(restart))
 

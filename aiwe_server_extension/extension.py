@@ -1,8 +1,8 @@
 """The Jupyter server extension: its configuration, its routes, and the engine's life.
 
 `c.Aiwe.port = 8890` in a configuration file, or `jupyter lab --Aiwe.port=8890`: every setting of
-`aiwe_engine.settings` is a trait, and so are where the state lies and who may use the apps below
-Jupyter's own address. What Jupyter is not told stands in `aiwe.toml` or the environment.
+`aiwe_engine.settings` is a trait, and so are where the state lies, who may use the apps below
+Jupyter's own address, and which role people have. What Jupyter is not told stands in `aiwe.toml` or the environment.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from jupyter_core.paths import jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 
+from aiwe_engine.permissions import ROLES
 from aiwe_server_extension.documents import Documents
 from aiwe_server_extension.handlers import ManagementHandler
 from aiwe_server_extension.host import EngineHost
 from aiwe_server_extension.mount import MountHandler, PublicMountHandler
+from aiwe_server_extension.roles import EVERYBODY
 from aiwe_server_extension.traits import configuration_of, settings_traits
 from aiwe_server_extension.uploads import UploadHandler
 
@@ -42,6 +44,14 @@ class Aiwe(ExtensionApp):
         help="Who may use the apps at /aiwe/apps/ below Jupyter's own address",
     ).tag(config=True)
 
+    roles = traitlets.Dict(
+        key_trait=traitlets.Unicode(),
+        value_trait=traitlets.Enum(list(ROLES)),
+        default_value=EVERYBODY,
+        help="The role of the engine that each person of Jupyter's has, by user name; `*` for everybody "
+        "else. Who stands nowhere has none",
+    ).tag(config=True)
+
     def initialize_settings(self) -> None:
         """Make the host of the engine; nothing runs yet."""
         server = cast(ServerApp, self.serverapp)
@@ -57,7 +67,7 @@ class Aiwe(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Add the management routes and the apps' place."""
-        management = {"face": self.engine_host.management}
+        management = {"face": self.engine_host.management, "roles": self.roles}
         self.handlers.append(
             (r"/aiwe/api/(?:assets/.*|transfer/import)", UploadHandler, management)
         )

@@ -17,6 +17,7 @@ from tornado import web
 from aiwe_engine.errors import RequestError
 from aiwe_engine.types import Principal
 from aiwe_server_extension.adapter import Application, AsgiHandler
+from aiwe_server_extension.roles import Roles, role_of
 
 Method: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 
@@ -47,9 +48,9 @@ class ManagementHandler(AsgiHandler, JupyterHandler):
     put = _guarded("write")
     delete = _guarded("write")
 
-    def initialize(self, face: Application) -> None:
-        """Take the ASGI application that answers."""
-        self.face = face
+    def initialize(self, face: Application, roles: Roles) -> None:
+        """Take the ASGI application that answers, and who has which role."""
+        self.face, self.roles = face, roles
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Refuse pages of other origins, whatever the method."""
@@ -62,7 +63,8 @@ class ManagementHandler(AsgiHandler, JupyterHandler):
         user = self.current_user
         path = "/aiwe/api/" + self.request.path.partition("/aiwe/api/")[2]
         headers = [pair for pair in self.request_headers() if pair[0] not in _CREDENTIALS]
-        principal = Principal(user.username, frozenset({"admin"}))
+        role = role_of(self.roles, user.username)
+        principal = Principal(user.username, frozenset({role} if role else ()))
         await self.pass_on(self.face, path, headers, **{"aiwe.principal": principal})
 
     def get_login_url(self) -> str:

@@ -142,7 +142,10 @@ class EngineHost:
             "token": token,
             "apps_url": _url(public),
         }
-        info = {**where, "root": str(self._root)}
+        launcher = secrets.token_urlsafe(
+            32
+        )  # kernels get tokens of their own with it, nothing else
+        info = {**where, "token": launcher, "root": str(self._root)}
         path = stack.enter_context(connection_file(self._runtime_dir, info))
 
         engine = await stack.enter_async_context(
@@ -157,8 +160,14 @@ class EngineHost:
         engine.apps_url = where["apps_url"]
         engine.warm()
         saved = partial(engine.arrange, "", saved=True)
-        stack.callback(self._documents.watch(saved, engine.end_session))
-        management = (await _module("http.management")).ManagementFace(engine, settings, token)
+
+        async def ended(session: str) -> None:
+            engine.tokens.end_kernel(session)
+            await engine.end_session(session)
+
+        stack.callback(self._documents.watch(saved, ended))
+        face = (await _module("http.management")).ManagementFace
+        management = face(engine, settings, token, launcher)
         apps = (await _module("http.asgi")).AppsFace(engine)
         self._faces = {"management": management, "apps": apps}
         for face, sock, grace in ((management, control, _MANAGEMENT_GRACE), (apps, public, None)):

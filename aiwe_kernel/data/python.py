@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiwe_kernel.client import EngineClient
 from aiwe_kernel.data.table import Table, ask_sql
-from aiwe_kernel.discover import Engine, find_engine
-from aiwe_kernel.errors import cell_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,22 +73,8 @@ class PythonData:
         return 'aiwe.sql("SELECT …"), aiwe.data("tasks", {"status": "open"}), aiwe.collections()'
 
     def _wait(self, ask: Callable[[EngineClient], Awaitable[T]]) -> T:
-        engine = self._kernel.connection.known or find_engine()
-        if engine is None:
-            raise cell_error(
-                {
-                    "name": "EngineUnreachable",
-                    "code": "engine_unreachable",
-                    "message": "This notebook has no engine yet.",
-                    "hint": "Run a JavaScript cell first: it starts one.",
-                }
-            )
-
-        async def locate(_renew: bool) -> Engine:
-            return engine
-
         async def work() -> T:
-            async with EngineClient(locate) as client:
+            async with EngineClient(self._kernel.connection.locate_meanwhile) as client:
                 return await ask(client)
 
         with ThreadPoolExecutor(1, "aiwe-data") as thread:

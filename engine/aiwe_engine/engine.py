@@ -43,6 +43,8 @@ from aiwe_engine.http.jwks import KeySet
 from aiwe_engine.http.sign_in import SignIn
 from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
+from aiwe_engine.managers.audit import Audit
+from aiwe_engine.managers.tokens import Tokens as ManagerTokens
 from aiwe_engine.memory import resident
 from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.outbound.trusted import Trusted
@@ -137,9 +139,12 @@ class Engine:
             self.settings_of,
         )
         keys = SigningKeys(self._store, self.cipher)
-        self._tokens = Tokens(keys, self._directory, self._store)
-        self._api_keys = ApiKeys(self._directory, self._store)
+        self._tokens, self._api_keys = (
+            Tokens(keys, self._directory, self._store),
+            ApiKeys(self._directory, self._store),
+        )
         self.people = ManagedPeople(self._accounts, keys, self._api_keys)
+        self.tokens, self.audit = ManagerTokens(data), Audit(data, lambda: self.settings.log_audit)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
         self._pool = WorkerPool(self.settings)

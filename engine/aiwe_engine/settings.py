@@ -402,6 +402,12 @@ class Settings:
     log_lines: int = _count(
         "log", 10_000, "Log lines kept in memory for %logs and the lab", most=10_000_000
     )
+    log_audit: int = _size(
+        "log",
+        10 * MB,
+        "Each of the two files that tell who did what through the management API; older lines go",
+        least=KB,
+    )
 
     data_url: str = _text(
         "data",

@@ -86,6 +86,7 @@ class Principal:
         app: the one app that they may have to do with; None for every app.
         session: the one notebook's session that they may have to do with: a kernel's own.
         path: of the notebook of that session, as the kernel knows it.
+        token: the id of the token that they came with, where it has one.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Principal:
     app: str | None = None
     session: str | None = None
     path: str | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

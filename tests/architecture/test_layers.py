@@ -24,6 +24,7 @@ LAYERS = [
         "programs",
         "logs",
         "people",
+        "managers",
         "vault",
         "csrf",
         "streams",

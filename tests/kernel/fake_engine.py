@@ -36,11 +36,14 @@ class FakeEngine:
     def __init__(self) -> None:
         self.cells: dict[str, list[Event]] = {}
         self.answers: dict[str, Any] = {
-            "GET /status": {"env": "dev", "version": "0", "apps_url": "-"}
+            "GET /status": {"env": "dev", "version": "0", "apps_url": "-"},
+            "POST /kernels": lambda _: {"token": self.kernel_token},
         }
         self.seen: list[tuple[str, Any]] = []
         self.lines: list[Event] = []
         self.token = TOKEN
+        self.kernel_token = "kernel-token"  # what a kernel gets for TOKEN
+        self.tokens: list[str] = []  # those that came, in their order
         self._interrupts: dict[str, asyncio.Event] = {}
         self._bell = asyncio.Condition()
         self._ready = threading.Event()
@@ -97,7 +100,9 @@ class Handler(web.RequestHandler):
         self.engine = engine
 
     def prepare(self) -> None:
-        if self.request.headers.get("Authorization") != f"Bearer {self.engine.token}":
+        given = self.request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.engine.tokens.append(given)
+        if given not in {self.engine.token, self.engine.kernel_token}:
             self.set_status(401)
             self.finish({"error": {"code": "unauthorized", "message": "The token is wrong."}})
 

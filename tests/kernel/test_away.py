@@ -21,7 +21,7 @@ def engine() -> Iterator[FakeEngine]:
 
 
 def client_of(url: str, token: str = TOKEN) -> EngineClient:
-    async def locate(renew: bool) -> Engine:
+    async def locate(failed: Engine | None) -> Engine:
         return Engine(url, token, "a test")
 
     return EngineClient(locate)
@@ -65,13 +65,13 @@ async def test_a_refused_token_says_so_with_a_hint(engine: FakeEngine) -> None:
 async def test_an_engine_that_moved_is_found_again(engine: FakeEngine) -> None:
     asked = []
 
-    async def locate(renew: bool) -> Engine:
-        asked.append(renew)
-        return Engine(engine.url if renew else "http://127.0.0.1:9", TOKEN, "a test")
+    async def locate(failed: Engine | None) -> Engine:
+        asked.append(failed and failed.url)
+        return Engine(engine.url if failed else "http://127.0.0.1:9", TOKEN, "a test")
 
     async with EngineClient(locate) as client:
         assert (await client.status())["env"] == "dev"
-    assert asked == [False, True]
+    assert asked == [None, "http://127.0.0.1:9"]
 
 
 async def test_nonsense_from_an_engine_is_an_error_and_not_a_crash(engine: FakeEngine) -> None:
@@ -96,7 +96,32 @@ def test_the_session_ends_with_the_kernel_and_begins_empty(engine: FakeEngine) -
     with Notebook(**engine.environ) as notebook:
         notebook.run("let x = 1")
         session = engine.asked("run")[-1]["session"]
-        [first, *_] = engine.seen
+        [introduced, first, *_] = engine.seen
+        assert introduced == ("POST /kernels", {"session": session})
         assert first == (f"DELETE /sessions/{session}", None)
         ended = len(engine.asked(f"DELETE /sessions/{session}"))
     assert len(engine.asked(f"DELETE /sessions/{session}")) == ended + 1
+    assert len(engine.asked(f"DELETE /kernels/{session}")) == 1
+
+
+def test_a_kernel_works_with_a_token_of_its_own_and_has_another_made_when_it_is_void(
+    engine: FakeEngine,
+) -> None:
+    with Notebook(**engine.environ) as notebook:
+        notebook.run("let x = 1")
+        used = engine.kernel_token
+        assert engine.tokens[0] == TOKEN
+        assert set(engine.tokens[1:]) == {used}
+        engine.kernel_token = "as-if-started-anew"
+        engine.tokens.clear()
+        assert notebook.run("let y = 2").reply["status"] == "ok"
+        assert engine.tokens[:2] == [used, TOKEN]
+        assert set(engine.tokens[2:]) == {"as-if-started-anew"}
+
+
+def test_a_token_that_kernels_may_not_have_is_said_so(engine: FakeEngine) -> None:
+    refusal = {"code": "not_permitted", "message": 'This needs the permission "kernels".'}
+    engine.answers["POST /kernels"] = {"error": refusal, "status": 403}
+    with Notebook(**engine.environ) as notebook:
+        outcome = notebook.run("let x = 1")
+    assert 'This needs the permission "kernels".' in outcome.error["evalue"]

@@ -76,18 +76,23 @@ class Jupyter:
     @property
     def kernel(self) -> httpx.Client:
         """Somebody who speaks to the control listener as a kernel does."""
+        return self.kernel_of("s", None)
+
+    def kernel_of(self, session: str, path: str | None) -> httpx.Client:
+        """The kernel of a session, with a token of its own."""
         info = self.connection()
-        return httpx.Client(
-            base_url=info["management_url"] + "/",
-            headers={"Authorization": f"Bearer {info['token']}"},
-            trust_env=False,
-            timeout=PATIENCE,
-        )
+        url = info["management_url"] + "/"
+        headers = {"Authorization": f"Bearer {info['token']}"}
+        body = {"session": session, "path": path}
+        made = httpx.post(f"{url}kernels", json=body, headers=headers, trust_env=False)
+        assert made.status_code == 201, made.text
+        headers = {"Authorization": f"Bearer {made.json()['token']}"}
+        return httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=PATIENCE)
 
     def run(self, source: str, *, path: str, cell: str = "a", session: str = "s") -> list[Any]:
         """Run a cell as a kernel does; its events."""
         body = {"session": session, "cell": cell, "path": path, "source": source}
-        with self.kernel as kernel:
+        with self.kernel_of(session, path) as kernel:
             answer = kernel.post("cells/run", json=body)
         assert answer.status_code == 200, answer.text
         return [json.loads(line) for line in answer.text.splitlines()]

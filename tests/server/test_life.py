@@ -31,6 +31,18 @@ def test_kernels_find_the_engine_by_a_file_that_only_its_owner_reads(jupyter: Ju
         assert kernel.get("status").json()["pid"] == jupyter.process.pid
 
 
+def test_the_token_of_that_file_is_good_for_tokens_of_kernels_only(jupyter: Jupyter) -> None:
+    info = jupyter.connection()
+    headers = {"Authorization": f"Bearer {info['token']}"}
+    with httpx.Client(base_url=info["management_url"], headers=headers, trust_env=False) as client:
+        for path in ("status", "apps", "tokens", "transfer/backup"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_permitted")
+        answer = client.post("kernels", json={"session": "s"})
+    assert answer.status_code == 201
+    assert set(answer.json()) == {"token"}
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -41,6 +41,8 @@ class Access:
                 _same(ask.params["app"], own)
             case About.QUERY:
                 _same(ask.query.setdefault("app", own), own)
+            case About.LIST if ask.who.app is not None:
+                _same(ask.query.setdefault("app", own), own)
             case About.SESSION if "session" in ask.params:
                 await self._session(ask.params["session"], ask, own)
             case _:
@@ -89,6 +91,8 @@ class Access:
             )
         path, app = _text(ask.body, "path"), _text(ask.body, "app") or ""
         _same(await self._management.app_of(session, path or ask.who.path, app), own)
+        if path is not None and await self._management.app_of(None, path) != own:
+            del ask.body["path"]  # a notebook that is another app, whose place this one would take
 
 
 def _same(app: str, own: str) -> None:

@@ -28,6 +28,7 @@ class About(Enum):
     ENGINE = "engine"  # about all of them: not for who is bound to one app
     PATH = "path"  # `:app`
     QUERY = "query"  # `?app=`; who is bound to an app and names none means that one
+    LIST = "list"  # as QUERY, but kernels may know of every app: `%routes all`
     BODY = "body"  # `{app}`
     SESSION = "session"  # `:session` or `{session}`, a notebook's: its app
     DOCUMENT = "document"  # `{app, path}`, where `path` is that of a notebook

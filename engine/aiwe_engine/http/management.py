@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -30,8 +30,11 @@ from aiwe_engine.http.people import PeopleRoutes
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.sending import Joined
 from aiwe_engine.http.streaming import stream, whole_body
+from aiwe_engine.http.tokens import TokenRoutes
 from aiwe_engine.http.transfers import TransferRoutes
 from aiwe_engine.http.writing import write
+from aiwe_engine.managers.audit import Audit, Deed
+from aiwe_engine.managers.tokens import Tokens
 from aiwe_engine.permissions import require
 from aiwe_engine.protocols import Management
 from aiwe_engine.routing.table import RouteTable
@@ -62,25 +65,42 @@ _NO_STORE = ("cache-control", "no-store")
 _PATH = "/%:@!$&'()*+,;=~-._"  # what may stand in a path beside letters and digits
 
 
+class Managed(Management, Protocol):
+    """An engine, and who may manage it."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """Of people, assistants and kernels."""
+        ...
+
+    @property
+    def audit(self) -> Audit:
+        """Told of what is done."""
+        ...
+
+
 class ManagementFace:
     """The ASGI application for management.
 
     Args:
         management: the engine.
         settings: for the body's limits.
-        token: what a caller must know, unless a principal stands in the scope.
+        token: of who owns the engine; others have tokens of their own, or stand in the scope.
+        launcher: with what kernels get theirs, and can do nothing else.
     """
 
-    def __init__(self, management: Management, settings: Settings, token: str) -> None:
+    def __init__(
+        self, management: Managed, settings: Settings, token: str, launcher: str | None = None
+    ) -> None:
         self._management = management
         self._settings = settings
-        self._guard = Guard(token)
+        self._guard = Guard(token, launcher, management.tokens)
         self._access = Access(management)
         about = About
         self.calls = declared(
             {
                 "GET /status": Answered("read", about.NOTHING, self._status),
-                "GET /apps": Answered("read", about.QUERY, self._apps),
+                "GET /apps": Answered("read", about.LIST, self._apps),
                 "GET /logs": Answered("read", about.QUERY, self._logs),
                 "GET /events": Streamed("read", about.QUERY, self._events, _EVENTS, _HERE),
                 "POST /language/:operation": Answered(
@@ -98,6 +118,7 @@ class ManagementFace:
                 **DataRoutes(management.managed_data).calls,
                 **TransferRoutes(management.transfers).calls,
                 **PeopleRoutes(management.people, management.env).calls,
+                **TokenRoutes(management.tokens, management.audit).calls,
             }
         )
         lines = [key.split(" ") for key in self.calls]
@@ -118,30 +139,64 @@ class ManagementFace:
         try:
             who = self._guard.identify(scope)
             match = self._table.match(request.method, request.path)
-            call = self.calls[match.route.handler]
-            require(who, call.permission)
-            ask = Ask(match.params, query_of(scope), who=who)
+        except AiweError as error:
+            await write(send, request, refuse(error, request, public=False), scope)
+            return
+        ask = Ask(match.params, query_of(scope), who=who)
+        outcome = "lost"
+        try:
+            outcome = await self._answer(match.route.handler, ask, request, scope, receive, send)
+        except ClientGone:
+            pass
+        finally:
+            self._note(match.route.handler, ask, request, outcome)
+
+    async def _answer(
+        self,
+        line: str,
+        ask: Ask,
+        request: Request,
+        scope: Message,
+        receive: Receive,
+        send: Send,
+    ) -> str:
+        """Answers a call that there is; "done", or the code of its error."""
+        call, outcome = self.calls[line], "done"
+        try:
+            require(ask.who, call.permission)
             await self._access.admit(call, ask)
             if isinstance(call, Received):
-                await self._receive(call, ask, request, scope, receive, send)
-                return
+                return await self._receive(call, ask, request, scope, receive, send)
             await self._read(ask, scope, receive)
             await self._access.confine(call, ask)
             if isinstance(call, Streamed):
                 beat = (BEAT, call.silence) if call.silence else None
                 head = _streaming(call.kind, request)
                 await stream(receive, send, call.streamer(ask), head, beat=beat)
-                return
+                return outcome
+            assert isinstance(call, Answered)
             response = await call.handler(ask)
-        except ClientGone:
-            return
         except AiweError as error:
-            response = refuse(error, request, public=False)
+            outcome, response = error.code, refuse(error, request, public=False)
+        except ClientGone:
+            raise
         except Exception:  # noqa: BLE001 - whatever it was, the caller is told and the log knows
             _LOG.exception("management request %s failed", request.id)
             failure = EngineError("The engine failed.", code="internal_error", status=500)
-            response = refuse(failure, request, public=False)
+            outcome, response = failure.code, refuse(failure, request, public=False)
         await write(send, request, response, scope)
+        return outcome
+
+    def _note(self, line: str, ask: Ask, request: Request, outcome: str) -> None:
+        """Writes into the audit what changes something, or would have."""
+        call = self.calls[line]
+        if call.quiet or request.method == "GET":
+            return
+        named = (place.get("app") for place in (ask.params, ask.query, ask.body))
+        app = next((name for name in named if isinstance(name, str)), None)
+        roles = sorted(ask.who.roles)
+        who = (ask.who.name, roles, ask.who.token, call.permission)
+        self._management.audit.note(Deed(*who, line, request.path, app, outcome, request.id))
 
     def _arrival(self, scope: Message, receive: Receive) -> Arrival | None:
         """The body of a request that has one."""
@@ -173,22 +228,24 @@ class ManagementFace:
         scope: Message,
         receive: Receive,
         send: Send,
-    ) -> None:
+    ) -> str:
         """Answers a request whose body is taken as it comes, never here whole."""
         arrival = self._arrival(scope, receive)
         size: int | None = 0
         if arrival is not None:
             arrival.limit = MOST_UPLOADED
             size = None if arrival.length == UNKNOWN else arrival.length
+        outcome = "done"
         try:
             response = await call.receiver(ask, arrival or Joined(()), size)
         except AiweError as error:
-            response = refuse(error, request, public=False)
+            outcome, response = error.code, refuse(error, request, public=False)
         if arrival is not None and not arrival.finished:
             await arrival.close()
             response.close = not arrival.finished
         if arrival is None or not arrival.gone:
             await write(send, request, response, scope)
+        return outcome
 
     # ── answers ──
 
@@ -210,7 +267,10 @@ class ManagementFace:
         return _json({"interrupted": await self._management.interrupt(ask.need("session", str))})
 
     async def _end_session(self, ask: Ask) -> Response:
-        await self._management.end_session(ask.params["session"])
+        session = ask.params["session"]
+        if ask.who.session is None:  # a kernel that begins anew goes on with its token
+            self._management.tokens.end_kernel(session)
+        await self._management.end_session(session)
         return Response(204)
 
     async def _arrange(self, ask: Ask) -> Response:
@@ -303,6 +363,8 @@ class ManagementFace:
                 line: object = event.get("line")
                 if isinstance(line, LogLine):
                     event = {"type": "log", **_line(event["seq"], line)}  # noqa: PLW2901
+                if ask.who.token is not None and not self._management.tokens.valid(ask.who.token):
+                    return
                 if app is None or event.get("app", app) == app:
                     yield b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), _dump(event))
         finally:

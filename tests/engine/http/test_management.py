@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
 from aiwe_engine.errors import ProgramError
 from aiwe_engine.http.listener import Listener, bind
 from aiwe_engine.http.management import ManagementFace
+from aiwe_engine.managers.tokens import Tokens
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Deployment, LogLine, Principal, Program, Response, Route, Where
 from tests.engine.http.fake import call
@@ -39,9 +41,17 @@ class FakeManagement:
     env = "dev"
 
     def __init__(self):
+        self.tokens = Tokens(Path("/nowhere"))
+        self.audit = self
         self.asked = []
         self.interrupted = asyncio.Event()
         self.response = Response(200, [("content-type", "text/plain")], b"hello")
+
+    def note(self, deed):
+        """Not looked at here: tests/engine/managers/test_audit.py has a real one."""
+
+    async def app_of(self, session, path, app=""):
+        return app or "shop"
 
     def status(self):
         return {"version": "1", "pid": 7}

@@ -49,6 +49,12 @@ EXPECTED = {
     "POST /people/:app/keys": "people.write",
     "GET /transfer/backup": "admin",
     "POST /transfer/reset": "admin",
+    "GET /tokens": "tokens",
+    "POST /tokens": "tokens",
+    "DELETE /tokens/:id": "tokens",
+    "POST /kernels": "kernels",
+    "DELETE /kernels/:session": "kernels",
+    "GET /audit": "admin",
 }
 #: What each role may do, in the same way.
 GRANTED = {
