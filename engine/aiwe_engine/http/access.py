@@ -106,7 +106,7 @@ def _other_app(app: str, own: str) -> RequestError:
         code="app_not_yours",
         status=403,
         hint=f"Name the app {own}, or use a token that is not bound to one app "
-        "(`aiwe tokens create` without --app).",
+        '(one made without "app").',
         details={"app": own},
     )
 

@@ -67,7 +67,7 @@ class Guard:
                 else "A token is needed.",
                 code="unauthorized",
                 status=401,
-                hint="Send `Authorization: Bearer TOKEN`, with a token of `aiwe tokens create` or that of "
+                hint="Send `Authorization: Bearer TOKEN`, with a token of your own or that of "
                 "engine.json in the engine's data folder.",
             )
         return found
