@@ -15,7 +15,7 @@ from typing import Any
 from aiwe_engine.configuration.configuration import AppConfiguration, Configuration
 from aiwe_engine.configuration.given import CONFIG
 from aiwe_engine.configuration.values import written
-from aiwe_engine.settings import ROWS, Row, Settings
+from aiwe_engine.settings import ROWS, SECTIONS, Row, Settings
 
 _PASSWORD = re.compile(
     r"((?<=://)[^:/@\"]*:)[^/?\"]*(?=@)|((?<=[?&])\w*password=)[^&\"]*", re.IGNORECASE
@@ -48,7 +48,10 @@ def _print_app(place: str, app: AppConfiguration) -> None:
 def _print_tables(
     rows: Iterable[Row], place: str, settings: Settings, origins: Mapping[str, str]
 ) -> None:
-    for section, group in groupby(rows, lambda row: row.section):
+    order = list(SECTIONS)
+    for section, group in groupby(
+        sorted(rows, key=lambda row: order.index(row.section)), lambda row: row.section
+    ):
         print(f"\n[{place}{section}]")
         for row in group:
             said = (
