@@ -7,6 +7,7 @@ requests at the same time cannot both have it.
 from __future__ import annotations
 
 import unicodedata
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -14,6 +15,10 @@ import orjson
 from aiwe_engine.errors import RequestError
 from aiwe_engine.people.person import Person
 from aiwe_engine.protocols import Scope, Store
+
+NAME_LONGEST = 128  # characters, in NFKC
+NAME_WRITTEN = 4 * NAME_LONGEST  # with accents of their own; NFKC of more of them takes minutes
+_FOLDED_LONGEST = 3 * NAME_LONGEST  # three small letters for a capital
 
 PEOPLE = "people"
 _DEFINITION = {"unique": [["name"]], "index": [["identities"]]}
@@ -116,5 +121,15 @@ def taken() -> RequestError:
 
 
 def folded(username: str) -> str:
-    """A name as it is compared: NFKC, without capitals or outer spaces."""
-    return unicodedata.normalize("NFKC", username).casefold().strip()
+    """A name as it is compared: NFKC, without capitals or outer spaces.
+
+    One that is too long for anybody's is short here, since failures to sign in are kept by it.
+    """
+    if len(username) <= NAME_WRITTEN:
+        small = unicodedata.normalize("NFKC", username).casefold()
+        name = unicodedata.normalize(
+            "NFKC", small
+        ).strip()  # capitals may have been composed otherwise
+        if len(name) <= _FOLDED_LONGEST:
+            return name
+    return "\x7f" + sha256(username.encode("utf-8", "surrogatepass")).hexdigest()

@@ -163,7 +163,12 @@ class Passwords:
 
 
 def prepared(password: str) -> bytes:
-    """The bytes that are hashed: NFKC, so that every keyboard writes the same."""
+    """The bytes that are hashed: NFKC, so that every keyboard writes the same.
+
+    What is too long in any form stays as it is: NFKC of a long text of accents takes minutes.
+    """
+    if len(password) > LONGEST:
+        return password.encode("utf-8", "surrogatepass")
     return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
 
 

@@ -12,9 +12,9 @@ from functools import cache
 from itertools import pairwise
 
 from aiwe_engine.errors import RequestError
+from aiwe_engine.people.directory import NAME_LONGEST, NAME_WRITTEN
 from aiwe_engine.people.passwords import LONGEST, prepared
 
-_NAME_LONGEST = 128
 _MOST_ROLES, _ROLE_LONGEST = 100, 100
 _INVISIBLE = ("C", "Zl", "Zp")  # categories: controls, formats, line separators
 
@@ -25,9 +25,9 @@ def username_of(given: str) -> str:
     Raises:
         RequestError: `invalid_username` (422).
     """
-    name = unicodedata.normalize("NFKC", given)
-    if not 1 <= len(name) <= _NAME_LONGEST:
-        raise _no_name(f"A username has 1 to {_NAME_LONGEST} characters.")
+    name = unicodedata.normalize("NFKC", given) if len(given) <= NAME_WRITTEN else ""
+    if not 1 <= len(name) <= NAME_LONGEST:
+        raise _no_name(f"A username has 1 to {NAME_LONGEST} characters.")
     if any(unicodedata.category(char).startswith(_INVISIBLE) for char in name):
         raise _no_name("A username has no line breaks and no invisible characters.")
     if name != name.strip():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import orjson
 import pytest
 
+from aiwe_engine.people.directory import folded
 from tests.engine.people.browser import PROGRAM, Browser
 from tests.engine.runtime.bench import Bench, Open
 
@@ -95,3 +97,44 @@ async def test_a_password_is_the_same_however_it_was_typed(bench: Bench) -> None
     await browser.post("/register", {"username": "ada", "password": "Ångström und Café"})
     body = {"username": "ada", "password": "A\u030angstro\u0308m und Cafe\u0301"}
     assert "user" in await browser.post("/login", body)
+
+
+async def test_no_text_holds_up_the_engine_however_many_accents_it_has(bench: Bench) -> None:
+    await bench.serve(PROGRAM)
+    browser, accents = Browser(bench), "a" + "\u0301\u0327" * 80_000  # NFKC of it takes 20 s
+    texts = ["a" + "\u0301\u0327" * 500] * 4_000
+    began = time.monotonic()
+    assert (
+        await browser.post("/login", {"username": "ada", "password": accents})
+        == "invalid_credentials"
+    )
+    assert (
+        await browser.post("/login", {"username": accents, "password": GOOD})
+        == "invalid_credentials"
+    )
+    assert (
+        await browser.post("/register", {"username": accents, "password": GOOD})
+        == "invalid_username"
+    )
+    assert (
+        await browser.post("/register", {"username": "a", "password": accents})
+        == "password_too_weak"
+    )
+    for about in (accents, texts):
+        given = {"username": "a", "password": GOOD, "about": about}
+        assert await browser.post("/register", given) == "profile_too_large"
+    assert time.monotonic() - began < 10
+
+
+def test_a_name_that_is_too_long_for_anybody_is_not_kept_whole() -> None:
+    assert len(folded("x" * 1_000_000)) < 100
+    assert len(folded("\ufdfa" * 500)) < 100  # 18 characters each
+    assert folded("x" * 1_000_000) != folded("x" * 1_000_001)
+    assert folded("ΐ" * 128) == folded("Ϊ́" * 128)  # one of 128 characters may be
+
+
+async def test_capitals_that_are_composed_otherwise_are_the_same_name(bench: Bench) -> None:
+    await bench.serve(PROGRAM)
+    browser = Browser(bench)
+    await browser.post("/register", {"username": "ΐ", "password": GOOD})
+    assert await browser.post("/register", {"username": "Ϊ́", "password": GOOD}) == "username_taken"
