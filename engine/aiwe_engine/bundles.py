@@ -24,3 +24,10 @@ def read(name: str) -> str:
         message = f"{path} is missing: build the JavaScript halves with `make build`"
         raise FileNotFoundError(message)
     return path.read_text(encoding="utf-8")
+
+
+def read_all() -> None:
+    """Reads what isolates are made of, for a process that will not be able to read files."""
+    read("core.js")
+    for path in FOLDER.glob("part-*.js"):
+        read(path.name)

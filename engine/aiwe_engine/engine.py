@@ -204,8 +204,9 @@ class Engine:
         self.data.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(self._files.clean)
         await asyncio.to_thread(self._compiler.trim)
-        self._pool.start()
         self.log.followers.append(self._tell_line)
+        self._pool.on_missing = lambda missing: self.log.unconfined(self.env, missing)
+        await self._pool.open()
         if self.settings.data_url:
             self._store.warm()  # where nobody answers, it is told now
         self._library.on_change = lambda app: self._tell({"type": "assets", "app": app})
@@ -549,6 +550,7 @@ class Engine:
             "workers": dict(self._pool.processes()),
             "root": str(self.root),
             "data": str(self.data),
+            "confinement": self._pool.confined,
         }
 
     def logs(

@@ -46,6 +46,11 @@ class Log:
         request_id = invocation.id or None if invocation is not None else None
         self.write(LogLine(time.time(), app, env, version, known, text, request_id))
 
+    def unconfined(self, env: str, missing: str) -> None:
+        """A line of the engine's own: what of the confinement of workers could not be applied."""
+        text = f"Workers are not confined as they could be (runtime.confinement): {missing}."
+        self.write(LogLine(time.time(), "", env, "", "warn", text))
+
     def read(
         self, app: str | None, *, after: int = 0, limit: int = 200
     ) -> list[tuple[int, LogLine]]:

@@ -248,6 +248,14 @@ class Settings:
         ("shared", "request"),
         app=True,
     )
+    confinement: str = _choice(
+        "runtime",
+        "auto",
+        "Whether workers give up files, network and other processes (Landlock, seccomp): 'auto': as far "
+        "as the system can; 'require': nothing starts without; 'off': they do not",
+        ("auto", "require", "off"),
+        restart=True,
+    )
     kill_grace: float = _time("runtime", 1.0, "Seconds a stuck worker gets before it is killed")
     worker_idle: float = _time("runtime", 300.0, "Seconds after which an unused worker is ended")
     spare_workers: int = _count(

@@ -10,7 +10,7 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 
 LAYERS = [
     ["types"],
-    ["errors", "checks", "openid", "swap"],
+    ["errors", "checks", "openid", "swap", "confinement"],
     ["rates", "permissions", "origins"],
     ["protocols", "settings", "bundles", "memory", "wire", "state"],
     ["configuration"],

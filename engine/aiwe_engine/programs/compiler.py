@@ -53,7 +53,11 @@ class Compiler:
         self._time_limit = time_limit
         self._kept: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self.process = BundleProcess(
-            [bundles.FOLDER / "compiler.js"], memory=MEMORY, heavy=HEAVY, idle=settings.compile_idle
+            [bundles.FOLDER / "compiler.js"],
+            memory=MEMORY,
+            heavy=HEAVY,
+            idle=settings.compile_idle,
+            confined=settings.confinement != "off",
         )
 
     async def __aenter__(self) -> Self:

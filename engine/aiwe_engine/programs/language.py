@@ -35,6 +35,7 @@ class Language:
             memory=MEMORY,
             heavy=HEAVY,
             idle=settings.worker_idle,
+            confined=settings.confinement != "off",
             introduction=_introduction,
         )
 

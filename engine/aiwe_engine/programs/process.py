@@ -40,6 +40,7 @@ class BundleProcess:
         memory: RLIMIT_DATA of the process.
         heavy: resident bytes from which on the process is replaced after a job.
         idle: seconds after the last job when the process is ended.
+        confined: whether the process gives up files, network and other processes.
         introduction: makes the job that a process gets before all others.
     """
 
@@ -50,11 +51,13 @@ class BundleProcess:
         memory: int,
         heavy: int,
         idle: float,
+        confined: bool,
         introduction: Callable[[], Any] | None = None,
     ) -> None:
         self._introduction = introduction
         self._bundles = [str(bundle) for bundle in bundles]
         self._memory, self._heavy, self.idle = memory, heavy, idle
+        self._confined = confined
         self._lock = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -112,7 +115,8 @@ class BundleProcess:
             message = "mini-racer is not installed"
             raise ModuleNotFoundError(message)
         argv = [sys.executable, "-I", "-S", str(WORKER), str(theirs.fileno()), str(self._memory)]
-        argv += [str(Path(site.origin).parents[1]), *self._bundles]
+        engine = str(WORKER.parents[2]) if self._confined else ""
+        argv += [str(Path(site.origin).parents[1]), engine, *self._bundles]
         with theirs:
             self._process = subprocess.Popen(
                 argv, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env={}

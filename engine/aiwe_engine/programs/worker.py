@@ -2,7 +2,7 @@
 
 Run as a file, not as a module, so that starting it imports nothing of the engine:
 
-    python -I -S worker.py FD MEMORY SITE BUNDLE…
+    python -I -S worker.py FD MEMORY SITE ENGINE BUNDLE…
 
 Frames on the socket FD, both ways: length u32, little-endian, and UTF-8 text. A frame from the host
 is the JSON argument of the bundle's `answer`, a frame to the host its result followed by a newline and
@@ -32,13 +32,19 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def resident() -> int:
-    """Bytes of memory that this process holds."""
+def memory_file() -> int:
+    """What the system tells of this process's memory, opened while files can be; -1: nothing."""
     try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
+        return -1
+
+
+def resident(descriptor: int) -> int:
+    """Bytes of memory that this process holds."""
+    if descriptor < 0:
         return 0
-    return pages * 4096
+    return int(os.pread(descriptor, 200, 0).split()[1]) * 4096
 
 
 def limit_memory(size: int) -> None:
@@ -51,20 +57,27 @@ def limit_memory(size: int) -> None:
         return
 
 
-def main(descriptor: int, memory: int, site: str, bundles: list[str]) -> None:
+def main(descriptor: int, memory: int, site: str, engine: str, bundles: list[str]) -> None:
     """Loads the bundles into an isolate and answers until the host hangs up."""
     sys.path.append(site)
     limit_memory(memory)
     from py_mini_racer import MiniRacer
 
     connection = socket.socket(fileno=descriptor)
+    weight = memory_file()
+    texts = [Path(bundle).read_text(encoding="utf-8") for bundle in bundles]
     isolate = MiniRacer()
-    for bundle in bundles:
-        isolate.eval(Path(bundle).read_text(encoding="utf-8") + "\n;0")
+    if engine:
+        sys.path.append(engine)
+        from aiwe_engine.confinement.process import confine
+
+        confine()  # the runtime's workers tell what is missing: it is the same kernel
+    for text in texts:
+        isolate.eval(text + "\n;0")
     while len(header := read_exactly(connection, LENGTH.size)) == LENGTH.size:
         job = read_exactly(connection, LENGTH.unpack(header)[0]).decode()
         answer = str(isolate.eval(f"answer({quote(job)})"))
-        body = f"{answer}\n{resident()}".encode()
+        body = f"{answer}\n{resident(weight)}".encode()
         connection.sendall(LENGTH.pack(len(body)) + body)
     os._exit(0)  # V8's threads may keep an orderly end from coming
 
@@ -78,4 +91,4 @@ def quote(text: str) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4:])
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])

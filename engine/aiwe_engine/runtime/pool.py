@@ -7,7 +7,8 @@ crash does not wait for a process to come up.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Callable
+from typing import Any
 
 from aiwe_engine.errors import EngineError
 from aiwe_engine.runtime.process import WorkerProcess, process_limits
@@ -25,6 +26,8 @@ class WorkerPool:
         self._leaving: list[WorkerProcess] = []  # replaced, with isolates that still answer
         self._unwanted: set[asyncio.Task[WorkerProcess]] = set()  # spares that still start
         self._closed = False
+        self.confined: dict[str, Any] = {}  # what binds the process that started last
+        self.on_missing: Callable[[str], None] | None = None  # told once what could not be applied
 
     def configure(self, settings: Settings) -> None:
         """Other settings. A process that has other limits is replaced when it is leased again."""
@@ -45,7 +48,27 @@ class WorkerPool:
     async def _start_one(self) -> WorkerProcess:
         process = WorkerProcess(self._settings)
         await process.start()
+        missing = process.confined.get("missing")
+        if missing and missing != self.confined.get("missing") and self.on_missing is not None:
+            self.on_missing("; ".join(missing))
+        self.confined = process.confined
         return process
+
+    async def open(self) -> None:
+        """Starts the spares; where confinement is required, one process must prove it first.
+
+        Raises:
+            EngineError: `confinement_missing`, or `worker_lost`.
+        """
+        self.start()
+        if self._settings.confinement != "require":
+            return
+        try:
+            process = await self._take()
+        except BaseException:
+            await self.close()
+            raise
+        self._spares.insert(0, asyncio.ensure_future(_there(process)))
 
     async def lease(self, key: str) -> WorkerProcess:
         """The process of this key, started if there is none.
@@ -72,10 +95,12 @@ class WorkerPool:
         while self._spares:
             spare = self._spares.pop(0)
             self.start()
-            with suppress(EngineError):  # a spare that did not start: the next one may
+            try:
                 process = await spare
-                if not process.ended:
-                    return process
+            except EngineError:  # told below, if the next one does not start either
+                break
+            if not process.ended:
+                return process
         return await self._start_one()
 
     def _arrived(self, key: str, done: asyncio.Future[WorkerProcess]) -> None:
@@ -111,3 +136,7 @@ class WorkerPool:
             self.release(key)
         for process in self._leaving:
             process.kill()
+
+
+async def _there(process: WorkerProcess) -> WorkerProcess:
+    return process

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import orjson
 
@@ -41,13 +41,14 @@ class Resident(Protocol):
         ...
 
 
-def process_limits(settings: Settings) -> dict[str, int]:
+def process_limits(settings: Settings) -> dict[str, int | str]:
     """The limits that a process is started with: others need another process."""
     return {
         "worker_memory": settings.worker_memory,
         "stack_size": settings.stack_size,
         "heap_limit": settings.heap_limit,
         "buffer_limit": settings.buffer_limit,
+        "confinement": settings.confinement,
     }
 
 
@@ -60,6 +61,7 @@ class WorkerProcess(asyncio.Protocol):
         self.ready: asyncio.Future[None] = self.loop.create_future()
         self.residents: dict[int, Resident] = {}
         self.ended = False
+        self.confined: dict[str, Any] = {}  # what binds the process: `confinement.Confined`
         self.on_end: Callable[[WorkerProcess], None] | None = None
         self._last = 0
         self._leaving = False
@@ -139,12 +141,22 @@ class WorkerProcess(asyncio.Protocol):
         try:
             for op, isolate, number, body in self._reader.feed(data):
                 if op == wire.READY:
-                    if not self.ready.done():
-                        self.ready.set_result(None)
+                    self._take_report(orjson.loads(body))
                 elif (resident := self.residents.get(isolate)) is not None:
                     resident.received(op, number, body)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
             self.kill()  # not our protocol: whatever this is, it is not our worker any more
+
+    def _take_report(self, report: dict[str, Any]) -> None:
+        """The worker is up, and tells what binds it; nothing of a program is in it yet."""
+        if self.ready.done():
+            return
+        self.confined = report
+        if self.limits["confinement"] == "require" and report["missing"]:
+            self.ready.set_exception(_unconfined(report["missing"]))
+            self.kill()
+        else:
+            self.ready.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The worker is gone."""
@@ -188,3 +200,11 @@ class WorkerProcess(asyncio.Protocol):
     def _end_if_left(self) -> None:
         if self._leaving and not self.residents:
             self.kill()
+
+
+def _unconfined(missing: list[str]) -> EngineError:
+    return EngineError(
+        f'Workers cannot be confined as runtime.confinement = "require" wants it: {"; ".join(missing)}.',
+        code="confinement_missing",
+        hint="Run on Linux 5.13 or newer with Landlock and seccomp, or set runtime.confinement to auto.",
+    )

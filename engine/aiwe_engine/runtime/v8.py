@@ -39,6 +39,11 @@ class IsolateLost(Exception):
         self.reason = reason
 
 
+def package_of_v8() -> str:
+    """The folder that holds V8's library and data."""
+    return os.path.dirname(py_mini_racer.__file__)  # noqa: PTH120 - start-up time
+
+
 def start_v8(stack_size: int) -> None:
     """Initialises V8 for this process: natives for the checkpoint, no code from strings."""
     py_mini_racer.init_mini_racer(

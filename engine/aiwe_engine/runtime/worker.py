@@ -17,19 +17,21 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from time import monotonic, process_time
 from typing import Any, cast
 
 import orjson
 
-from aiwe_engine import wire
-from aiwe_engine.runtime.v8 import Evaluation, IsolateLost, V8Isolate, start_v8
+from aiwe_engine import bundles, wire
+from aiwe_engine.confinement.process import confine, narrow
+from aiwe_engine.runtime.v8 import Evaluation, IsolateLost, V8Isolate, package_of_v8, start_v8
 
 TICK = 0.02  # seconds between two looks at the turns that run
 TIMER = 1  # number of a message that is the worker's own; the host's have 0
 WARM_DELAY = 0.2  # seconds of rest before the next isolate is made ready
+PAGE = resource.getpagesize()
 WEIGH_EVERY = 0.1  # seconds between two looks at the memory of the process
 
 
@@ -201,6 +203,7 @@ class Worker(asyncio.Protocol):
         self.watching = False
         self.weighed = 0.0
         self.base_memory = 0
+        self.memory = Memory()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The host is there."""
@@ -208,10 +211,11 @@ class Worker(asyncio.Protocol):
         self.loop.create_task(self._become_ready())
 
     async def _become_ready(self) -> None:
+        report = confine().to_json() if self.limits["confinement"] != "off" else {}
         self.warm = await V8Isolate.make(self.loop, self.limits)
-        self.base_memory = _resident()
+        self.base_memory = self.memory.resident()
         gc.freeze()  # what was made at the start stays: no turn waits for it to be looked at
-        self.send(wire.READY)
+        self.send(wire.READY, body=orjson.dumps(report))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The host is gone: nothing is left to do."""
@@ -302,17 +306,23 @@ class Worker(asyncio.Protocol):
             return
         self.weighed = now
         allowed = self.limits["heap_limit"] + self.limits["buffer_limit"]
-        if _resident() - self.base_memory > allowed:
+        if self.memory.resident() - self.base_memory > allowed:
             self.send(wire.HEAVY, tenant.number)
 
 
-def _resident() -> int:
-    """Bytes of memory this process holds; 0 where the system does not say."""
-    try:
-        pages = Path("/proc/self/statm").read_bytes().split()[1]
-    except OSError:
-        return 0
-    return int(pages) * resource.getpagesize()
+class Memory:
+    """What the system tells of this process's memory, in a file that is opened while one can."""
+
+    def __init__(self) -> None:
+        self._descriptor = -1
+        with suppress(OSError):
+            self._descriptor = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+
+    def resident(self) -> int:
+        """Bytes of memory this process holds; 0 where the system does not say."""
+        if self._descriptor < 0:
+            return 0
+        return int(os.pread(self._descriptor, 200, 0).split()[1]) * PAGE
 
 
 def _limit_resources(limits: dict[str, Any]) -> None:
@@ -326,6 +336,12 @@ def main(descriptor: int, text: str) -> None:
     """Runs the worker on an open socket until its host goes away."""
     limits = orjson.loads(text)
     _limit_resources(limits)
+    run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
+    with suppress(ImportError):
+        from uvloop import run
+    bundles.read_all()  # no file can be read later
+    if limits["confinement"] != "off":
+        narrow([package_of_v8()])
     start_v8(limits["stack_size"])
 
     async def serve() -> None:
@@ -334,12 +350,7 @@ def main(descriptor: int, text: str) -> None:
         await loop.create_connection(lambda: Worker(loop, limits), sock=connection)
         await asyncio.Event().wait()
 
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(serve())
-    else:
-        uvloop.run(serve())
+    run(serve())
 
 
 if __name__ == "__main__":
