@@ -29,6 +29,7 @@ from aiwe_engine.capabilities.data import Data
 from aiwe_engine.capabilities.fetch import Fetch
 from aiwe_engine.capabilities.files import Files
 from aiwe_engine.capabilities.gate import Gate
+from aiwe_engine.capabilities.secrets import Secrets
 from aiwe_engine.capabilities.tokens import TokenCalls
 from aiwe_engine.capabilities.visit import SessionCalls
 from aiwe_engine.configuration.configuration import Configuration
@@ -57,8 +58,7 @@ from aiwe_engine.people.lockout import Lockout
 from aiwe_engine.people.managed import ManagedPeople
 from aiwe_engine.people.passwords import Passwords
 from aiwe_engine.people.tokens import Tokens
-from aiwe_engine.programs.compiler import Compiler, program_id
-from aiwe_engine.programs.parts import select
+from aiwe_engine.programs.compiler import Compiler, of_notebook
 from aiwe_engine.programs.sources import check_name, read_app, slug
 from aiwe_engine.protocols import Capability
 from aiwe_engine.rates.limits import Rates
@@ -69,18 +69,17 @@ from aiwe_engine.store.duckdb import DuckDBStore
 from aiwe_engine.store.opening import open_store
 from aiwe_engine.transfer.transfers import StoreTransfers
 from aiwe_engine.types import (
-    Asset,
     ByteSource,
     Cell,
     Deployment,
     Json,
     LogLine,
-    Program,
     Request,
     Response,
     Source,
 )
 from aiwe_engine.vault.cipher import KeyedCipher
+from aiwe_engine.vault.injection import Injection
 from aiwe_engine.vault.keyring import Keyring
 from aiwe_engine.vault.vault import Vault
 from aiwe_engine.visits import Visits
@@ -121,8 +120,7 @@ class Engine:
         self._store = open_store(self.settings, data, self._space)
         if isinstance(self._store, DuckDBStore):
             self._space.spare, self._space.reclaim = self._store.spare, self._store.compact
-        self.managed_data = ManagedData(self._store, env)
-        self._visits = Visits(self._store)
+        self.managed_data, self._visits = ManagedData(self._store, env), Visits(self._store)
         self._database = None if self.settings.data_url else data / "data.duckdb"
         self.cipher = KeyedCipher(Keyring(data))
         self.vault = Vault(
@@ -152,7 +150,8 @@ class Engine:
         self.transfers = StoreTransfers(
             self._store, self._files, data=data, settings_of=self.settings_of
         )
-        self._fetch = Fetch(self.settings_of)
+        self._injection = Injection(self.vault)
+        self._fetch = Fetch(self.settings_of, self._injection)
         self._data = Data(self._store, self.log)
         self.transfers.on_change = self._note_written
         capabilities: list[Capability] = [
@@ -164,9 +163,15 @@ class Engine:
             Auth(self._accounts, self._visits, self.settings_of, self.log, self._tokens),
             TokenCalls(self._tokens, self._api_keys, self.settings_of),
             Assets(self._library),
+            Secrets(self._injection, self._rates, self.settings_of),
         ]
         self._workshop = Workshop(
-            settings, self._pool, Gate(capabilities).call, self.log, self._library
+            settings,
+            self._pool,
+            Gate(capabilities, self._injection.references).call,
+            self.log,
+            self._library,
+            self._injection.references.end,
         )
         self._compiler = Compiler(self.settings, cache=data / "cache")
         self._reference, self._trusted = Reference(root), Trusted()
@@ -298,7 +303,7 @@ class Engine:
         program = await self._compiler.compile(app.sources, files=app.files)
         await self._vault_ready()
         if path.suffix == ".ipynb":
-            program = _of_notebook(program, app.assets)
+            program = of_notebook(program, app.assets)
         release = await self._workshop.release(app.name, self.env, program, path=str(path))
         await self._go_live(app.name, release)
         return release.deployment
@@ -587,11 +592,3 @@ class Engine:
     def _tell_line(self, number: int, line: LogLine) -> None:
         if self._followers:
             self._tell({"type": "log", "seq": number, "line": line})  # type: ignore[dict-item]
-
-
-def _of_notebook(program: Program, assets: tuple[Asset, ...]) -> Program:
-    """What of a notebook is part of the app, as far as its text tells."""
-    pieces = select(program.pieces)
-    pairs = zip(program.sources, program.pieces, strict=True)
-    sources = tuple(source for source, piece in pairs if piece in pieces)
-    return Program(program_id(pieces, assets), sources, pieces, assets)

@@ -393,6 +393,14 @@ class Settings:
     #: By whom people sign in: `[auth.providers.NAME]`, tables and so no row; see `openid`.
     auth_providers: tuple[Provider, ...] = ()
 
+    secrets_matches: str = _text(
+        "secrets",
+        "600/min",
+        "How often one address may have Secrets.matches compare, for each app; no limit where it is empty",
+        check=rule.check,
+        app=True,
+    )
+
     rate_limit: str = _text(
         "rate",
         "",

@@ -19,7 +19,9 @@ from aiwe_engine.outbound.exchange import Answer, Outgoing
 from aiwe_engine.outbound.retry import STATUSES, Retry
 from aiwe_engine.protocols import Method
 from aiwe_engine.settings import KB, Settings
-from aiwe_engine.types import Invocation
+from aiwe_engine.types import ByteSource, Invocation
+from aiwe_engine.vault.injection import Injection
+from aiwe_engine.vault.redactor import Redacting, Redactor
 
 if TYPE_CHECKING:
     from aiwe_engine.outbound.client import Outbound
@@ -37,6 +39,7 @@ class Fetch:
 
     Args:
         settings_of: the settings of an app.
+        injection: puts the values of secrets in, and takes them out of what comes back.
     """
 
     name = "fetch"
@@ -45,8 +48,10 @@ class Fetch:
         "send": Method(write=True, outside=True),
     }
 
-    def __init__(self, settings_of: Callable[[str], Settings]) -> None:
-        self._settings_of = settings_of
+    def __init__(
+        self, settings_of: Callable[[str], Settings], injection: Injection | None = None
+    ) -> None:
+        self._settings_of, self._injection = settings_of, injection
         self._outbound: Outbound | None = None
         self._opening = asyncio.Lock()
 
@@ -63,7 +68,7 @@ class Fetch:
             form is "text", "base64", "none", or "stream" for what is read by its number.
 
         Raises:
-            AiweError: a code that begins with `fetch_`.
+            AiweError: a code that begins with `fetch_` or `secret_`.
         """
         number, given = _two(args)
         settings = self._settings_of(invocation.app)
@@ -71,16 +76,35 @@ class Fetch:
         request = _outgoing(given, exchange)
         if method == "ask" and request.method not in _SAFE:
             raise errors.bad_option(f"{request.method} is no request that only reads.", "Send it.")
+        if self._injection is not None:
+            exchange.redactor = self._injection.redaction.of(invocation.app, invocation.env)
         before = invocation.bodies.pop(number, None)  # of a run that ended with its isolate
         if before is not None:
             await before.close()
         invocation.bodies[number] = exchange
         try:
             outbound = self._outbound or await self._open()
+            self._inject(invocation, request, exchange.redactor, settings)
             return await exchange.run(outbound, request, settings)
+        except AiweError as error:
+            await exchange.close()
+            raise redacted(error, exchange.redactor) from None
         except BaseException:
             await exchange.close()
             raise
+
+    def _inject(
+        self,
+        invocation: Invocation,
+        request: Outgoing,
+        redactor: Redactor | None,
+        settings: Settings,
+    ) -> None:
+        filling = None if self._injection is None else self._injection.begin(invocation)
+        if filling is not None:
+            from aiwe_engine.capabilities.injected import fill  # brings what `_open` brings
+
+            fill(request, filling, settings, redactor)
 
     async def _open(self) -> Outbound:
         """Brings what an engine that fetches nothing need not have."""
@@ -109,6 +133,8 @@ class Exchange:
         others = [body for body in invocation.bodies.values() if isinstance(body, Exchange)]
         self.turns: asyncio.Semaphore = others[0].turns if others else asyncio.Semaphore(limit)
         self.upload: Channel | None = None
+        self.redactor: Redactor | None = None  # of what comes back
+        self._redacting: Redacting | None = None
         self._task: asyncio.Task[Answer] | None = None
         self._answer: Answer | None = None
         self._has_turn = self._over = False
@@ -139,11 +165,16 @@ class Exchange:
 
     async def _told(self, answer: Answer) -> list[Any]:
         head = [answer.status, answer.reason, answer.url, answer.redirected, answer.headers]
+        if self.redactor is not None:
+            head = self.redactor.json(head)
+            self._redacting = self.redactor.stream()
         body: bytes | None = b""
         if answer.body is not None:
             loading = self._invocation.effects is not None  # it is replayed, so it comes whole
             gather = answer.body.whole() if loading else answer.body.gather(_INLINE, _PATIENCE)
             body = await gather
+        if self.redactor is not None and answer.body is not None:
+            body = _shortened(head, body, self.redactor)
         if body is None:
             return [*head, None, "stream"]
         await self.close()
@@ -162,10 +193,22 @@ class Exchange:
         """
         if self._answer is None or self._answer.body is None:
             return b""
-        piece = await self._answer.body.read()
+        try:
+            piece = await self._piece(self._answer.body)
+        except AiweError as error:
+            raise redacted(error, self.redactor) from None
         if not piece:
             await self.close()
         return piece
+
+    async def _piece(self, body: ByteSource) -> bytes:
+        """The next piece, without what it must not hold."""
+        if self._redacting is None:
+            return await body.read()
+        while piece := await body.read():
+            if clean := self._redacting.feed(piece):
+                return clean
+        return self._redacting.end()
 
     async def write(self, piece: bytes) -> None:
         """Adds a piece to the request's body; returns when there is room for another.
@@ -200,6 +243,24 @@ class Exchange:
             self.turns.release()
         if self._answer is not None and self._answer.body is not None:
             await self._answer.body.close()
+
+
+def _shortened(head: list[Any], body: bytes | None, redactor: Redactor) -> bytes | None:
+    """A body without what it must not hold; where its length may have changed, no header tells it."""
+    clean = None if body is None else redactor.data(body)
+    if clean is None or clean != body:
+        head[4] = [pair for pair in head[4] if pair[0] != "content-length"]
+    return clean
+
+
+def redacted(error: AiweError, redactor: Redactor | None) -> AiweError:
+    """An error whose words hold no value."""
+    if redactor is not None:
+        error.message = redactor.text(error.message)
+        error.hint = None if error.hint is None else redactor.text(error.hint)
+        error.details = redactor.json(error.details)
+        error.args = (error.message,)
+    return error
 
 
 def _bring() -> type[Outbound]:

@@ -13,12 +13,11 @@ from collections.abc import Awaitable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
-import orjson
-
 from aiwe_engine.capabilities.transactions import outside
 from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.protocols import Capability, Method
 from aiwe_engine.types import EffectLog, Invocation
+from aiwe_engine.vault.references import References
 
 CALLS = 10_000  # host calls one invocation may make
 
@@ -26,7 +25,8 @@ CALLS = 10_000  # host calls one invocation may make
 class Gate:
     """Finds the capability, checks what must be checked, makes the call."""
 
-    def __init__(self, capabilities: Iterable[Capability]) -> None:
+    def __init__(self, capabilities: Iterable[Capability], references: References) -> None:
+        self._references = references
         self._capabilities = {c.name: c for c in capabilities}
         self._key = secrets.token_bytes(32)
 
@@ -77,7 +77,7 @@ class Gate:
         args: list[Any],
     ) -> Any:
         call = f"{capability.name}.{method}"
-        text = orjson.dumps(args)
+        text = self._references.named(invocation, args)
         if declared.private:  # of a password, say: enough to compare it, and of no use elsewhere
             text = hmac.digest(self._key, text, "sha256").hex().encode()
         if invocation.replay is not None:

@@ -39,9 +39,11 @@ class Workshop:
         gate: HostCall,
         log: Log,
         library: Library,
+        on_end: Callable[[int], None] | None = None,
     ) -> None:
         self.configuration, self.library = configuration, library
         self.pool, self.gate, self.log = pool, gate, log
+        self.on_end = on_end  # told of isolates that are gone, by their serial
 
     def isolate(
         self,
@@ -81,7 +83,9 @@ class Workshop:
             if output is None or not output(invocation, level, text):
                 self.log.program(invocation, level, text, owner)
 
-        return Isolate(process, config, self.gate, log, on_lost)
+        isolate = Isolate(process, config, self.gate, log, on_lost)
+        isolate.on_end = self.on_end
+        return isolate
 
     def fixed(self, app: str) -> dict[str, Any]:
         """What of the configuration is settled for an isolate of this app when it is made."""

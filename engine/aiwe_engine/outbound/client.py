@@ -14,7 +14,7 @@ from aiwe_engine.errors import AiweError
 from aiwe_engine.outbound import errors, failures, headers
 from aiwe_engine.outbound.body import Download, Upload
 from aiwe_engine.outbound.clock import Clock
-from aiwe_engine.outbound.exchange import Answer, Outgoing
+from aiwe_engine.outbound.exchange import Answer, Carried, Outgoing
 from aiwe_engine.outbound.guard import Lookup, SystemLookup
 from aiwe_engine.outbound.headers import Pairs
 from aiwe_engine.outbound.target import Target, follow, read_target
@@ -34,6 +34,7 @@ class _Hop:
     method: str
     headers: Pairs
     body: bytes | ByteSource | None
+    carried: Carried
 
 
 class Outbound:
@@ -170,7 +171,7 @@ def _first(request: Outgoing, settings: Settings) -> _Hop:
             "A stream can be sent once, so the request cannot be tried again.",
             "Leave out the option retry, or read the body whole first: body: await req.bytes().",
         )
-    return _Hop(read_target(request.url), request.method, pairs, body)
+    return _Hop(read_target(request.url), request.method, pairs, body, request.carried)
 
 
 def _payload(hop: _Hop, settings: Settings) -> tuple[Upload | None, object]:
@@ -195,5 +196,7 @@ def _next(hop: _Hop, status: int, location: str) -> _Hop:
     elif body is not None and not isinstance(body, bytes):
         raise errors.cannot_resend(hop.target.place)
     if target.origin != hop.target.origin:
-        pairs = headers.for_another(pairs)
-    return _Hop(target, method, pairs, body)
+        if (body is not None and hop.carried.body) or hop.carried.tells(location):
+            raise errors.secret_redirected(hop.target.place)
+        pairs = headers.without(headers.for_another(pairs), hop.carried.headers)
+    return _Hop(target, method, pairs, body, hop.carried)

@@ -22,7 +22,7 @@ _OF_PROGRAMS = frozenset(
         "body_length",
         "body_too_large",
     )
-)
+) | {"secret_redirected"}
 
 
 def _error(code: str, message: str, hint: str, *, name: str = "TypeError") -> ProgramError:
@@ -248,6 +248,16 @@ def bad_redirect(place: str, location: str) -> ProgramError:
         "fetch_bad_redirect",
         f'{place} redirected to "{_short(location)}", where nothing can follow.',
         'Look at the answer with redirect: "manual".',
+    )
+
+
+def secret_redirected(place: str) -> ProgramError:
+    """A redirect would take the value of a secret to another origin."""
+    return _error(
+        "secret_redirected",
+        f"{place} redirected a request that carries a secret to another origin.",
+        "Send it to the last address at once, which the secret must allow; or look at the redirect "
+        'with redirect: "manual".',
     )
 
 

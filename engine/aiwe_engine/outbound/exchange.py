@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,21 @@ from aiwe_engine.types import ByteSource
 
 if TYPE_CHECKING:
     from aiwe_engine.outbound.body import Download
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What of a request carries secrets, so that no redirect takes it to another origin.
+
+    Attributes:
+        headers: their names, in lower case.
+        body: the body does.
+        tells: whether a text holds a value.
+    """
+
+    headers: frozenset[str] = frozenset()
+    body: bool = False
+    tells: Callable[[str], bool] = lambda _: False
 
 
 @dataclass(slots=True)
@@ -26,6 +41,7 @@ class Outgoing:
         redirect: the mode of the Fetch standard; in "manual" the redirect itself is the answer.
         timeout: seconds for all of it, its body too; None: `fetch.timeout` without progress.
         retry: how often to try again.
+        carried: what of it carries secrets.
     """
 
     method: str
@@ -35,6 +51,7 @@ class Outgoing:
     redirect: Literal["follow", "error", "manual"] = "follow"
     timeout: float | None = None
     retry: Retry = field(default_factory=Retry)
+    carried: Carried = field(default_factory=Carried)
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from aiwe_engine.errors import AiweError
 from aiwe_engine.outbound import errors
 from aiwe_engine.outbound.addresses import Address, read_address
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
 # Where a request could be taken for something of another protocol, such as a mail:
 # https://fetch.spec.whatwg.org/#port-blocking
 BAD_PORTS = frozenset(
@@ -100,7 +100,7 @@ def _read(given: str, base: Target | None) -> Target:
     scheme, rest = (found[1].lower(), found[2]) if found else ("", text)
     if len(text) > _LONGEST or (not found and base is None):
         raise errors.bad_url(given)
-    if found and scheme not in _PORTS:
+    if found and scheme not in PORTS:
         raise errors.bad_scheme(given, scheme)
     path, question, query = rest.partition("#")[0].partition("?")
     path = path.replace("\\", "/")
@@ -112,7 +112,7 @@ def _read(given: str, base: Target | None) -> Target:
         target = _at(given, scheme or (base.scheme if base else ""), place)
         query = question + query
     shown = _written(target.host)
-    if target.port != _PORTS[target.scheme]:
+    if target.port != PORTS[target.scheme]:
         shown += f":{target.port}"
     whole = f"{target.scheme}://{shown}{_plain(path)}{_escape(_IN_QUERY, query)}"
     return replace(target, text=whole)
@@ -135,7 +135,7 @@ def _at(url: str, scheme: str, place: str) -> Target:
     split = _PLACE.fullmatch(place)
     if split is None:
         raise errors.bad_url(url)
-    port = int(split[2] or _PORTS[scheme])
+    port = int(split[2] or PORTS[scheme])
     host = _host(url, split[1])
     if not 0 < port < 1 << 16:
         raise errors.bad_url(url)

@@ -21,6 +21,7 @@ import orjson
 
 from aiwe_engine import bundles
 from aiwe_engine.errors import EngineError, ProgramError
+from aiwe_engine.programs.parts import select
 from aiwe_engine.programs.process import BundleProcess, ProcessLost
 from aiwe_engine.programs.resolve import Folder, OutsideFolder, resolve
 from aiwe_engine.programs.stack import excerpt
@@ -296,3 +297,11 @@ def to_compiled(answer: dict[str, Any]) -> Compiled:
     }
     values["declares"] = {name: tuple(uses) for name, uses in answer["declares"].items()}
     return Compiled(**values)
+
+
+def of_notebook(program: Program, assets: tuple[Asset, ...]) -> Program:
+    """What of a notebook is part of the app, as far as its text tells."""
+    pieces = select(program.pieces)
+    pairs = zip(program.sources, program.pieces, strict=True)
+    sources = tuple(source for source, piece in pairs if piece in pieces)
+    return Program(program_id(pieces, assets), sources, pieces, assets)

@@ -143,6 +143,7 @@ class Isolate:
         self.heavy = False
         self.on_idle: Callable[[], None] | None = None
         self.on_heavy: Callable[[Isolate], None] | None = None
+        self.on_end: Callable[[int], None] | None = None  # told its serial when it is gone
         self.waiting_since = 0.0  # loop time of the oldest message that it should have answered for
         self._gate, self._log, self._on_lost = gate, log, on_lost
         self._held: tuple[int, int] | None = None  # invocation and call that it stands still for
@@ -209,8 +210,13 @@ class Isolate:
 
     def dispose(self) -> None:
         """Ends the isolate; its flights must have ended."""
-        self.alive = False
+        self._end_life()
         self.process.dismiss(self.number)
+
+    def _end_life(self) -> None:
+        self.alive = False
+        if self.on_end is not None:
+            self.on_end(self.serial)
 
     # ── from the worker ──
 
@@ -341,7 +347,7 @@ class Isolate:
     def _lose(self, reason: str, suspects: set[int]) -> None:
         if not self.alive:
             return
-        self.alive = False
+        self._end_life()
         for future in self._defining.values():
             if not future.done():
                 future.set_exception(lost_error(reason, self.cpu_limit))

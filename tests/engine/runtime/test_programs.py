@@ -214,7 +214,7 @@ async def test_the_random_is_the_operating_systems_and_lasts(bench: Bench) -> No
 
 
 async def test_what_later_versions_bring_says_so(bench: Bench) -> None:
-    await bench.serve('app.get("/x", () => Secrets.get("key"));')
+    await bench.serve('app.get("/x", () => Presence.members("/p"));')
     assert await bench.code("/x") == (501, "not_available")
 
 

@@ -92,7 +92,6 @@ const LATER = [
   "schedule", "test", "describe", "beforeEach", "expect",
 ];
 const LATER_OBJECTS: Record<string, string[]> = {
-  Secrets: ["get", "basic", "hmac", "matches", "exists", "list"],
   Presence: ["register", "members"],
   SharedDocs: ["register", "text"],
   messages: ["on", "send"],

@@ -8,6 +8,7 @@ import { installAuth } from "../../capabilities/js/auth";
 import { installData } from "../../capabilities/js/data";
 import { installFiles } from "../../capabilities/js/files";
 import { installFetch } from "../../capabilities/js/fetch";
+import { installSecrets } from "../../capabilities/js/secrets";
 import { define, installApp } from "./app";
 import { hang, random, shared, words } from "./bell";
 import { installContext } from "./context";
@@ -52,6 +53,7 @@ installAuth(I);
 installFiles(I);
 installAssets(I);
 installFetch(I);
+installSecrets(I);
 installProgram();
 define("display", display);
 

@@ -1,0 +1,90 @@
+"""A request of a program with the values of secrets in it, ready for `Outbound`.
+
+What the address is taken apart to here is what is connected to: a value changes neither host nor port.
+"""
+
+from __future__ import annotations
+
+from aiwe_engine.outbound import errors
+from aiwe_engine.outbound.addresses import Allowed
+from aiwe_engine.outbound.exchange import Carried, Outgoing
+from aiwe_engine.outbound.headers import declared_length, without
+from aiwe_engine.outbound.target import PORTS, Target, read_target
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import ByteSource
+from aiwe_engine.vault.injection import Destination, Filling
+from aiwe_engine.vault.redactor import Redactor
+
+_LENGTH = frozenset(["content-length"])
+
+
+def fill(
+    request: Outgoing, filling: Filling, settings: Settings, redactor: Redactor | None
+) -> None:
+    """Puts into a request what it refers to.
+
+    Args:
+        request: is changed in place.
+        filling: says what is put in.
+        settings: those of the app, for what may be sent in the clear.
+        redactor: knows a value in the address that a redirect names.
+
+    Raises:
+        AiweError: a code that begins with `secret_`, or as `read_target`.
+    """
+    target = read_target(request.url)
+    filling.destination = _destination(target, settings)
+    filling.never(request.method, "the method")
+    filling.never(str(target.host), "the name of a host")
+    pairs = []
+    for name, value in request.headers:
+        filling.never(name, "the name of a header")
+        pairs.append((name, filling.header(name, value)))
+    request.url = filling.url(target.text)
+    request.headers = pairs
+    kind = next((value for name, value in pairs if name.lower() == "content-type"), "")
+    if isinstance(request.body, bytes):
+        _fill_whole(request, pairs, filling, kind, settings.fetch_request_limit)
+    elif request.body is not None:
+        request.body = _filled_stream(request, request.body, filling, kind)
+    carries = filling.secrets
+    request.carried = Carried(
+        frozenset(filling.headers),
+        body=bool(carries["body"]),
+        tells=lambda text: redactor is not None and redactor.text(text) != text,
+    )
+
+
+def _fill_whole(
+    request: Outgoing, pairs: list[tuple[str, str]], filling: Filling, kind: str, limit: int
+) -> None:
+    """The length that a program declares is that of what it knows; what is sent has another."""
+    body = request.body
+    assert isinstance(body, bytes)
+    if len(body) > limit:
+        raise errors.body_too_large(limit)
+    filled = filling.body(body, kind)
+    if filled != body:
+        declared = declared_length(pairs)
+        if declared not in (None, len(body)):
+            raise errors.body_length(declared or 0)
+        request.headers = without(pairs, _LENGTH)
+        request.body = filled
+
+
+def _filled_stream(
+    request: Outgoing, source: ByteSource, filling: Filling, kind: str
+) -> ByteSource:
+    """A stream whose length may change is sent in chunks."""
+    if filling.may_change():
+        request.headers = without(list(request.headers), _LENGTH)
+    return filling.stream(source, kind)
+
+
+def _destination(target: Target, settings: Settings) -> Destination:
+    sealed = target.scheme == "https"
+    if not sealed:
+        sealed = Allowed(settings.fetch_allow_private).has(target.host, target.port)
+    host = str(target.host).removesuffix(".")
+    usual = target.port == PORTS[target.scheme]
+    return Destination(host, target.port, usual, target.place, sealed)
