@@ -48,8 +48,8 @@ class Aiwe(ExtensionApp):
         key_trait=traitlets.Unicode(),
         value_trait=traitlets.Enum(list(ROLES)),
         default_value=EVERYBODY,
-        help="The role of the engine that each person of Jupyter's has, by user name; `*` for everybody "
-        "else. Who stands nowhere has none",
+        help="The role that each person of Jupyter's has, in the engine and in apps below Jupyter's own "
+        "address, by user name; `*` for everybody else. Who stands nowhere has none",
     ).tag(config=True)
 
     def initialize_settings(self) -> None:
@@ -73,7 +73,7 @@ class Aiwe(ExtensionApp):
         )
         self.handlers.append((r"/aiwe/api/.*", ManagementHandler, management))
         if handler := _MOUNTS.get(self.mount):
-            apps = {"face": self.engine_host.apps}
+            apps = {"face": self.engine_host.apps, "roles": self.roles}
             self.handlers.append((r"/aiwe/apps/.*", handler, apps))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:  # noqa: ARG002

@@ -8,6 +8,9 @@ By default one must be logged in to Jupyter to come here: what a notebook serves
 written is nobody else's business, and on a hub this address is open to the world. The price is
 that a sandboxed page cannot call its own routes, since a browser sends no cookies for it. Who
 wants that, or visitors, sets `Aiwe.mount = "public"`; then Jupyter's identity plays no part here.
+
+Whom Jupyter has let in is a user of the app, with the role that `Aiwe.roles` gives them. Their id begins
+with `jupyter:`, as that of no account does, and nothing is kept of them.
 """
 
 from __future__ import annotations
@@ -20,13 +23,20 @@ from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 
+from aiwe_engine.csrf import SAFE, cross_site
+from aiwe_engine.http.arrival import BASE, KNOWN
 from aiwe_engine.http.cookies import NO_COOKIES
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import Request, User
 from aiwe_server_extension.adapter import Application, Header
+from aiwe_server_extension.roles import Roles, role_of
 from aiwe_server_extension.uploads import NO_LIMIT, StreamingHandler
 
 SANDBOX = "sandbox allow-scripts allow-forms allow-popups allow-modals allow-downloads"
 
 _PLACE = "/aiwe/apps/"
+_ID = "jupyter:"  # no account of an app has such an id
+_STRICT = Settings()  # an app may trust other origins with its own people, not with Jupyter's
 _APP = re.compile(r"[a-z0-9][a-z0-9-]*")
 _SAME_ORIGIN = re.compile(rb"(?i)allow-same-origin")
 
@@ -54,9 +64,9 @@ class MountHandler(StreamingHandler, JupyterHandler):
     auth_resource = "aiwe"
     SUPPORTED_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
-    def initialize(self, face: Application) -> None:
-        """Take the ASGI application that answers."""
-        self.face = face
+    def initialize(self, face: Application, roles: Roles) -> None:
+        """Take the ASGI application that answers, and who has which role."""
+        self.face, self.roles = face, roles
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Let the person in, and the app answer while the body comes, if there is one."""
@@ -102,8 +112,35 @@ class MountHandler(StreamingHandler, JupyterHandler):
         self.request.query = self._query_for_app()
         headers = [pair for pair in self.request_headers() if self._may_enter(pair[0])]
         headers.append((b"host", f"{app}.localhost".encode()))
-        extras: dict[str, object] = {"extensions": {NO_COOKIES: {}}, "aiwe.base": self._place}
-        await self.pass_on(self.face, f"/{rest}", headers, **extras)
+        extras: dict[str, object] = {"extensions": {NO_COOKIES: {}}, BASE: self._place}
+        await self.pass_on(self.face, f"/{rest}", headers, **{**extras, KNOWN: self.person()})
+
+    def person(self) -> User | None:
+        """Who asks, as apps see them.
+
+        None: Jupyter lets everybody in, or a page of another origin may have asked in their name; apps then see
+        a guest.
+        """
+        if not self.identity_provider.auth_enabled or self._is_crossing():
+            return None
+        user = self.current_user
+        role = role_of(self.roles, user.username)
+        return User(
+            f"{_ID}{user.username}",
+            user.username,
+            roles=(role,) if role else (),
+            via="jupyter",
+            claims={"name": user.name},
+        )
+
+    def _is_crossing(self) -> bool:
+        """Whether a browser was told to send this, and added the cookie of Jupyter's login by itself."""
+        if self.token_authenticated or self.request.method in SAFE:
+            return False
+        headers = [
+            (name.decode(), value.decode("latin-1")) for name, value in self.request_headers()
+        ]
+        return cross_site(Request("", "", headers=headers), _STRICT)
 
     @property
     def _place(self) -> str:
@@ -178,6 +215,9 @@ class PublicMountHandler(MountHandler):
         """Nothing: everybody may ask."""
 
     head = post = put = patch = delete = options = get
+
+    def person(self) -> None:
+        """Nobody, also where Jupyter knows them: here its checks of who sent a request are off."""
 
     def check_xsrf_cookie(self) -> None:
         """Check nothing: no cookie of Jupyter's means anything here."""

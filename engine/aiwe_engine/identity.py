@@ -2,11 +2,13 @@
 
     X-API-Key, Authorization: Bearer → key or token → account → User
     session cookie                   → visit        → account → User
+    Jupyter's own login              → what its server says   → User
 
 A credential that is not valid, or not any more, makes nobody of its sender: what a guest may do, they
 may do. Accounts are read for each request, so that what is revoked is revoked at once. A header that holds
 a token or a key of this app decides, whatever cookie comes with it; what else stands there is the program's
-own business. Nothing is ever taken from the query, which ends up in logs and histories.
+own business. Whom Jupyter knows comes last, and only by the address that Jupyter answers at. Nothing is ever
+taken from the query, which ends up in logs and histories.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ class Identity:
             decided, bearer = await self._bearer(scope, settings, request)
             if decided:
                 return visit, bearer
-        return visit, user
+        return visit, user or request.known
 
     async def _bearer(
         self, scope: Scope, settings: Settings, request: Request

@@ -59,6 +59,7 @@ class Request:
     form: dict[str, Any] | None = None  # what a form with files holds, for the program
     left: Callable[[], None] | None = None
     keeps_cookies: bool = True  # False at a place that apps share
+    known: User | None = None  # whom the place knows that it came by: Jupyter's own address
     challenge: str = ""  # what a 401 says of the token that came with it (WWW-Authenticate)
 
 

@@ -26,6 +26,11 @@ from aiwe_engine.visits import Visits, know_device
 _ADMIN = "admin"
 _LONGEST_WAIT = 30.0  # seconds of one invocation that do not count
 _MOST_TOLD = 1_000  # versions of which it is known what was told
+# Who is not signed in by the app: what they are told who want to log out of it.
+_ELSEWHERE: dict[str, tuple[str, str]] = {
+    "api_key": ("Who comes with an API key", "To end the key, call Auth.revokeApiKey(id)."),
+    "jupyter": ("Who comes by Jupyter's login", "Log out of Jupyter."),
+}
 _READ, _WRITE = Method(), Method(write=True, outside=True)
 _PRIVATE = Method(write=True, outside=True, private=True)
 
@@ -160,8 +165,8 @@ class Auth:
         if invocation.request is None:
             raise _no_request("logout")
         user = invocation.user
-        if user is not None and user.via == "api_key":
-            raise _no_logout()
+        if user is not None and user.via in _ELSEWHERE:
+            raise _no_logout(*_ELSEWHERE[user.via])
         _become(invocation, None)
         if user is not None and user.via == "jwt":
             await self._tokens.revoke(_scope(invocation), user.claims)
@@ -273,11 +278,9 @@ def _invalid(method: str, wanted: str, given: Any) -> RequestError:
     )
 
 
-def _no_logout() -> RequestError:
+def _no_logout(who: str, hint: str) -> RequestError:
     return RequestError(
-        "Who comes with an API key is not signed in, and cannot log out.",
-        code="cannot_log_out",
-        hint="To end the key, call Auth.revokeApiKey(id).",
+        f"{who} is not signed in, and cannot log out.", code="cannot_log_out", hint=hint
     )
 
 

@@ -22,6 +22,7 @@ BROKEN = "aiwe.broken"  # the extension that ends a connection whose answer cann
 UNFRAMED = "aiwe.unframed"  # the extension for a body that only the end of the connection ends
 
 BASE = "aiwe.base"  # in a scope: the path below which the client finds the app, where it is not /
+KNOWN = "aiwe.user"  # in a scope: the User whom the place knows that the request came by
 UNKNOWN = -1  # the length of a body that only its end tells
 UNREADABLE = -2  # of one that is wrapped in a way that nobody unwraps
 # Many clients lose an answer that comes while they still send: read on for a while.

@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from aiwe_engine.errors import AiweError, EngineError
 from aiwe_engine.http.arrival import (
     BASE,
+    KNOWN,
     LEFT,
     UNKNOWN,
     UNREADABLE,
@@ -168,6 +169,7 @@ class AppsFace:
             scope["scheme"],
             f"{self._random.getrandbits(80):020x}",
             scope.get(BASE, ""),
+            known=scope.get(KNOWN),
         )
         return request, hosts, length
 
