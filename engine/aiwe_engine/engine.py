@@ -81,6 +81,7 @@ from aiwe_engine.types import (
 from aiwe_engine.vault.cipher import KeyedCipher
 from aiwe_engine.vault.injection import Injection
 from aiwe_engine.vault.keyring import Keyring
+from aiwe_engine.vault.rotation import Rotated, rotate
 from aiwe_engine.vault.vault import Vault
 from aiwe_engine.visits import Visits
 
@@ -244,6 +245,10 @@ class Engine:
         await self.vault.close()
         await self._store.close()
         self._library.close()
+
+    async def rotate(self, forget: bool) -> Rotated:
+        """Seals everything under a new key: see `vault.rotation`."""
+        return await rotate(self._store, self.cipher, forget=forget)
 
     async def _vault_ready(self) -> None:
         """Secrets are in memory before a program runs; apps that need none do without."""

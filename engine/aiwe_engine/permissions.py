@@ -44,6 +44,7 @@ ROLES: Mapping[str, frozenset[str]] = {
             "data.read",
             "data.write",
             "secrets.read",
+            "secrets.write",
             "people.read",
         }
     ),

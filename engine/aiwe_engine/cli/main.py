@@ -14,6 +14,7 @@ from typing import Any
 
 from aiwe_engine import __version__
 from aiwe_engine.cli.data_arguments import add_backup, add_data
+from aiwe_engine.cli.secrets_arguments import add_secrets
 from aiwe_engine.cli.users_arguments import add_users
 from aiwe_engine.configuration.configuration import Configuration, read_configuration
 from aiwe_engine.configuration.given import ENVIRONMENTS, Given
@@ -100,6 +101,9 @@ def parser() -> argparse.ArgumentParser:
 
     users = command("users", "list and change the accounts of an app", "COMMAND ...")
     add_users(users)
+
+    secrets = command("secrets", "set, list and delete keys of other services", "COMMAND ...")
+    add_secrets(secrets)
 
     backup = command(
         "backup", "write everything that an engine keeps into one file", "[-o FILE] [options]"

@@ -8,7 +8,7 @@ itself. Commands see no difference.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from aiwe_engine.errors import EngineError, RequestError
 from aiwe_engine.protocols import People, Transfers
 from aiwe_engine.state import DataFolder, read_engine_json
 
+AskSecrets = Callable[[str, str, dict[str, str], Any], Awaitable[Any]]
 _STARTING = 10.0  # seconds for which an engine that holds the folder may not be reached yet
 _LOOK = 0.05
 
@@ -30,11 +31,13 @@ class Place:
     Attributes:
         transfers: does what is asked.
         people: the accounts of apps' users.
+        secrets: asks about secrets: method, path, query and body of `http.secrets`; the answer.
         env: the environment that the running engine serves; None where none runs.
     """
 
     transfers: Transfers
     people: People
+    secrets: AskSecrets
     env: str | None = None
 
 
@@ -62,7 +65,7 @@ async def place(
         from aiwe_engine.cli.remote_people import EnginePeople
 
         async with EngineTransfers(info["management_url"], info["token"]) as remote:
-            yield Place(remote, EnginePeople(remote), await remote.env())
+            yield Place(remote, EnginePeople(remote), remote.ask, await remote.env())
         return
     try:
         async with _opened(data, configuration) as here:
@@ -103,7 +106,9 @@ async def _claim(folder: DataFolder) -> dict[str, Any] | None:
 @asynccontextmanager
 async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Place]:
     """The store of a folder that this process holds."""
+    from aiwe_engine.cli.local_secrets import LocalSecrets
     from aiwe_engine.files.store import FileStore
+    from aiwe_engine.http.secrets import SecretRoutes
     from aiwe_engine.people.accounts import Accounts
     from aiwe_engine.people.api_keys import ApiKeys
     from aiwe_engine.people.devices import Devices
@@ -116,6 +121,8 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     from aiwe_engine.transfer.transfers import StoreTransfers
     from aiwe_engine.vault.cipher import KeyedCipher
     from aiwe_engine.vault.keyring import Keyring
+    from aiwe_engine.vault.rotation import Rotated, rotate
+    from aiwe_engine.vault.vault import Vault
 
     store = open_store(configuration.settings, data)
     files, settings_of = FileStore(data / "files"), configuration.for_app
@@ -123,9 +130,16 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     passwords = Passwords(lambda: 1)
     directory = Directory(store)
     accounts = Accounts(directory, passwords, Devices(store), Lockout(), settings_of)
-    keys = SigningKeys(store, KeyedCipher(Keyring(data)))
+    cipher = KeyedCipher(Keyring(data))
+    people = ManagedPeople(accounts, SigningKeys(store, cipher), ApiKeys(directory, store))
+    vault = Vault(store, cipher, lambda: configuration.settings)
+
+    async def rotate_all(forget: bool) -> Rotated:
+        return await rotate(store, cipher, forget=forget)
+
     try:
-        yield Place(transfers, ManagedPeople(accounts, keys, ApiKeys(directory, store)))
+        yield Place(transfers, people, LocalSecrets(SecretRoutes(vault, rotate_all)).ask)
     finally:
         passwords.close()
+        await vault.close()
         await store.close()

@@ -98,10 +98,23 @@ class EngineTransfers:
         async with self._asked(method, path, **options) as response:
             return json.loads(await response.aread())
 
+    def _address(self, path: str) -> str:
+        """Where a path of the API is; that of secrets stands beside the others."""
+        if path.startswith("/editor/"):
+            return self._url.removesuffix("/aiwe/api") + path
+        return self._url + path
+
+    async def ask(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
+        """What the engine answers about secrets."""
+        options: dict[str, Any] = {"params": query}
+        if body is not None:
+            options["json"] = body
+        return await self.json(method, path, **options)
+
     @asynccontextmanager
     async def _asked(self, method: str, path: str, **options: Any) -> AsyncIterator[httpx.Response]:
         try:
-            async with self._http.stream(method, self._url + path, **options) as response:
+            async with self._http.stream(method, self._address(path), **options) as response:
                 if response.is_error:
                     raise _refusal(response.status_code, await response.aread())
                 yield response

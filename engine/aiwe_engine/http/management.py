@@ -28,6 +28,8 @@ from aiwe_engine.http.data import DataRoutes
 from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.people import PeopleRoutes
 from aiwe_engine.http.refusal import JSON, refuse
+from aiwe_engine.http.secrets import PATH as SECRETS
+from aiwe_engine.http.secrets import SecretRoutes
 from aiwe_engine.http.sending import Joined
 from aiwe_engine.http.streaming import stream, whole_body
 from aiwe_engine.http.tokens import TokenRoutes
@@ -117,12 +119,13 @@ class ManagementFace:
                 "DELETE /assets/:app/*path": Answered("assets", about.PATH, self._delete_asset),
                 **DataRoutes(management.managed_data).calls,
                 **TransferRoutes(management.transfers).calls,
+                **(SecretRoutes(management.vault, management.rotate).calls),
                 **PeopleRoutes(management.people, management.env).calls,
                 **TokenRoutes(management.tokens, management.audit).calls,
             }
         )
         lines = [key.split(" ") for key in self.calls]
-        self._table = RouteTable(Route(one, API + path, f"{one} {path}") for one, path in lines)
+        self._table = RouteTable(Route(one, _whole(path), f"{one} {path}") for one, path in lines)
 
     def configure(self, settings: Settings) -> None:
         """Other limits of bodies."""
@@ -396,6 +399,11 @@ class ManagementFace:
             yield _broken_off(EngineError("The engine failed.", code="internal_error"))
         finally:
             await _close(events)
+
+
+def _whole(path: str) -> str:
+    """A path of the API; that of secrets stands beside it."""
+    return path if path.startswith(SECRETS) else API + path
 
 
 def _broken_off(error: AiweError) -> bytes:

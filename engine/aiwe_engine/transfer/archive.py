@@ -1,6 +1,6 @@
 """The form of a backup: a zip archive of NDJSON and files, and a manifest that names every member.
 
-    documents/APP/ENV/COLLECTION.ndjson      `~APP` holds the sessions of an app's visitors
+    documents/APP/ENV/COLLECTION.ndjson      `~APP` holds the sessions of an app's visitors, `~~vault` secrets, sealed
     files/APP@ENV/ID/…                       what programs kept of uploads
     assets/APP/ENV/…                         assets that were written or uploaded
     manifest.json                            last: format, version, time, counts, and the size and SHA-256 of the rest
@@ -34,7 +34,7 @@ _BOMB = 500  # times its size in the archive: JSON does not shrink so much
 _SMALL = GB  # below which nobody cares
 
 _APP, _ENV, _NAME = r"[a-z0-9][a-z0-9-]{0,62}", r"dev|staging|production", r"[A-Za-z0-9_-]{1,64}"
-_DOCUMENTS = re.compile(rf"documents/(~?{_APP})/({_ENV})/({_NAME})\.ndjson")
+_DOCUMENTS = re.compile(rf"documents/(~{{0,2}}{_APP})/({_ENV})/({_NAME})\.ndjson")
 _FILES = re.compile(
     rf"files/{_APP}@(?:{_ENV})/[0-9a-f]{{32}}/(?:content|about\.json)"
     rf"|assets/{_APP}/(?:{_ENV})/(?:names/[0-9a-f]{{64}}\.json|contents/[0-9a-f]{{64}})"

@@ -22,6 +22,7 @@ from aiwe_engine.types import ByteSource, Json
 
 _APP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _OWN = "~"  # begins the scopes in which the engine keeps something for an app
+_ENGINE = "~~"  # and for itself: its secrets
 
 
 class StoreTransfers:
@@ -96,6 +97,8 @@ class StoreTransfers:
         """Deletes documents, accounts, visitors' sessions and kept files."""
         async with self._store.snapshot() as snapshot:
             found = {held.app for held in snapshot.collections if held.env == env}
+        # Secrets stay: they are of no app, and nobody could set them again from what they have.
+        found = {one for one in found if not one.startswith(_ENGINE)}
         wanted = {one for one in found if app is None or one.removeprefix(_OWN) == app}
         deleted: dict[str, Json] = {}
         sessions = accounts = 0

@@ -134,15 +134,19 @@ class Audit:
             end = orjson.loads(last[0])["time"]
             await documents.delete_many(COLLECTION, {"time": {"$lt": end}})
 
-    async def entries(self, secret: str | None = None, *, limit: int = 100) -> list[dict[str, Any]]:
+    async def entries(
+        self, secret: str | None = None, *, limit: int = 100, what: str | None = None
+    ) -> list[dict[str, Any]]:
         """The latest entries, newest first.
 
         Args:
             secret: of one secret; None: of each.
             limit: how many at most.
+            what: "use", "created", "changed", "deleted", "rotated"; None: each.
         """
         await self.flush()
-        where = {} if secret is None else {"secret": secret}
+        asked = {"secret": secret, "what": what}
+        where = {name: value for name, value in asked.items() if value is not None}
         options = {"sort": "-time,-id", "limit": limit}
         found = await self._store.within(self._scope).query(COLLECTION, where, options)
         return [_plain(orjson.loads(text)) for text in found]

@@ -64,7 +64,7 @@ class Keyring:
         """Whether what is sealed now is sealed under a key of the environment."""
         return bool(self._environ.get(VARIABLE, "").strip())
 
-    def keys(self) -> tuple[Key, ...]:
+    def known(self) -> tuple[Key, ...]:
         """Every key there is, the sealing one first; none where none was made yet.
 
         Raises:
@@ -80,17 +80,17 @@ class Keyring:
         """The key that seals; it is made in the file where there is none.
 
         Raises:
-            EngineError: as `keys`.
+            EngineError: as `known`.
         """
-        known = self.keys()
+        known = self.known()
         return known[0] if known else self._make()
 
     def find(self, key_id: str) -> Key | None:
         """A key by its id. Another process may have added it to the file meanwhile."""
-        found = _named(self.keys(), key_id)
+        found = _named(self.known(), key_id)
         if found is None:
             self.forget()
-            found = _named(self.keys(), key_id)
+            found = _named(self.known(), key_id)
         return found
 
     def forget(self) -> None:
@@ -101,10 +101,10 @@ class Keyring:
         """A new first key in the file, before those that are there.
 
         Raises:
-            EngineError: as `keys`.
+            EngineError: as `known`.
         """
         self.forget()
-        self.keys()
+        self.known()
         key = _new()
         self._write((key, *(self._filed or ())))
         return key
@@ -112,7 +112,7 @@ class Keyring:
     def keep(self, ids: frozenset[str]) -> list[str]:
         """Takes the other keys out of the file; their ids."""
         self.forget()
-        self.keys()
+        self.known()
         filed = self._filed or ()
         kept = tuple(key for key in filed if key.id in ids)
         if len(kept) < len(filed):
@@ -131,7 +131,7 @@ class Keyring:
             draft.unlink(missing_ok=True)
         _sync(self.path.parent)
         self.forget()
-        return self.keys()[0]
+        return self.known()[0]
 
     def _write(self, keys: tuple[Key, ...]) -> None:
         self._draft(keys).replace(self.path)

@@ -16,6 +16,7 @@ PLACES = ("url", "body")
 SHORTEST, LONGEST = 12, 64 * 1024  # bytes of a value
 LONGEST_ID, LONGEST_DESCRIPTION, MOST_HOSTS = 128, 1000, 100
 _ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{LONGEST_ID}}}")
+_APP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}(?::|$))((?:\*\.)?{_LABEL}(?:\.{_LABEL})*)(?::(\d{{1,5}}))?")
 _SIX = re.compile(r"(\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
@@ -94,12 +95,22 @@ def _matches(allowed: str, name: str, port: int, *, usual: bool) -> bool:
     return bool(name == wanted)
 
 
-def check_id(secret: str) -> str:
+def check_id(secret: str, app: str | None = None) -> str:
     """The id itself.
 
+    Args:
+        secret: it.
+        app: the app that alone has it.
+
     Raises:
-        RequestError: `invalid_secret_id`.
+        RequestError: `invalid_secret_id`, `invalid_app`.
     """
+    if app is not None and not _APP.fullmatch(app):
+        raise RequestError(
+            "This cannot be the name of an app.",
+            code="invalid_app",
+            hint="Apps are named in lower-case letters, digits and -, as in my-shop.",
+        )
     if _ID.fullmatch(secret) and secret.strip("."):
         return secret
     raise RequestError(

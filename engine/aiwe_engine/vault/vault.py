@@ -204,7 +204,7 @@ class Vault:
                 what a value, host, place or description cannot be.
             EngineError: the key or the store fails.
         """
-        check_id(secret)
+        check_id(secret, app)
         name = secret, app, env
         if name in self._given:
             raise _configured(secret)
@@ -263,7 +263,7 @@ class Vault:
             RequestError: `secret_configured`.
             EngineError: the store fails.
         """
-        check_id(secret)
+        check_id(secret, app)
         name = secret, app, env
         if name in self._given:
             raise _configured(secret)
@@ -330,7 +330,7 @@ class Vault:
         Raises:
             EngineError: `vault_key_wrong`.
         """
-        if not self._cipher.keys.keys():
+        if not self._cipher.keys.known():
             for error in self._values.values():
                 if isinstance(error, AiweError) and error.code == "vault_key_wrong":
                     raise error

@@ -37,6 +37,7 @@ class FakeManagement:
 
     managed_data = None  # tests/engine/http/test_managed_data.py has a real one
     transfers = None  # tests/engine/cli/test_data.py has a real one
+    vault = rotate = None  # tests/engine/http/test_secrets.py has real ones
     people = None  # tests/engine/cli/test_users.py has real ones
     env = "dev"
 

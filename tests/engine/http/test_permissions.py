@@ -47,6 +47,14 @@ EXPECTED = {
     "DELETE /people/:app/:who/sessions": "people.write",
     "DELETE /people/:app/:who": "people.write",
     "POST /people/:app/keys": "people.write",
+    "GET /editor/api/secrets": "secrets.read",
+    "POST /editor/api/secrets": "secrets.write",
+    "GET /editor/api/secrets/:id": "secrets.read",
+    "PUT /editor/api/secrets/:id": "secrets.write",
+    "DELETE /editor/api/secrets/:id": "secrets.write",
+    "GET /editor/api/secrets/:id/usage": "secrets.read",
+    "GET /secrets/audit": "secrets.read",
+    "POST /secrets/rotate": "admin",
     "GET /transfer/backup": "admin",
     "POST /transfer/reset": "admin",
     "GET /tokens": "tokens",
@@ -61,7 +69,8 @@ GRANTED = {
     "viewer": "read",
     "tester": "read test data.read",
     "designer": "read assets",
-    "developer": "read test assets develop kernels data.read data.write secrets.read people.read",
+    "developer": "read test assets develop kernels data.read data.write "
+    "secrets.read secrets.write people.read",
     "admin": " ".join(PERMISSIONS),
     LAUNCHER: "kernels",
     "unheard of": "",
@@ -136,7 +145,8 @@ async def asked(port, line, role):
     body = None if method == "GET" else json.dumps(BODIES.get(line, {}))
     headers = {"x-role": role} | ({"content-type": "application/json"} if body else {})
     async with aiohttp.ClientSession() as http:
-        url = f"http://127.0.0.1:{port}/aiwe/api{path}"
+        base = "" if path.startswith("/editor/") else "/aiwe/api"
+        url = f"http://127.0.0.1:{port}{base}{path}"
         async with http.request(method, url, data=body, headers=headers) as answer:
             if answer.status < 400:
                 return answer.status, None

@@ -5,16 +5,19 @@ import base64
 import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import orjson
 import pytest
 
+from aiwe_engine.engine import Engine
 from aiwe_engine.errors import AiweError
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.vault.audit import Use
 from aiwe_engine.vault.cipher import KeyedCipher, key_of
 from aiwe_engine.vault.keyring import Keyring
+from aiwe_engine.vault.rotation import rotate
 from aiwe_engine.vault.secret import Secret, check_hosts
 from aiwe_engine.vault.vault import SCOPE, Change, Vault
 
@@ -386,3 +389,74 @@ async def test_no_program_reaches_where_secrets_are(make):
     await vault.put("key", Change(VALUE), by="ann")
     for app in ("vault", "~vault", "secrets"):
         assert await vault._store.within(Scope(app, "production")).query("secrets", {}, {}) == []
+
+
+async def test_a_reset_of_production_leaves_secrets(tmp_path):
+    async with Engine(Settings(), root=tmp_path, data=tmp_path / "data") as engine:
+        await engine.vault.put("key", Change(VALUE), by="ann")
+        await engine._store.within(Scope("shop", "production")).create("tasks", [{}])
+        done = await engine.transfers.reset("production", None)
+        assert done["documents"] == {"shop": {"tasks": 1}}
+        await engine.vault.refresh()
+        assert engine.vault.value(engine.vault.find("shop", "dev", "key")) == VALUE
+
+
+class Failing:
+    """Documents whose update fails from some call on, before or after it was done."""
+
+    def __init__(self, documents, calls, after):
+        self.documents, self.calls, self.after = documents, calls, after
+
+    def __getattr__(self, name):
+        return getattr(self.documents, name)
+
+    async def update(self, *arguments):
+        self.calls[0] -= 1
+        if self.calls[0] < 0 and not self.after:
+            raise OSError("the power is gone")
+        await self.documents.update(*arguments)
+        if self.calls[0] < 0:
+            raise OSError("the power is gone")
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("fails_at", range(4))
+async def test_a_rotation_that_ends_at_any_write_leaves_everything_readable(
+    make, tmp_path, monkeypatch, fails_at, after
+):
+    vault = make()
+    for number in range(4):
+        await vault.put(f"key-{number}", Change(VALUE + b"%d" % number), by="ann")
+    store, within = vault._store, vault._store.within
+    calls = [fails_at]
+    monkeypatch.setattr(store, "within", lambda scope: Failing(within(scope), calls, after))
+    with pytest.raises(OSError, match="power"):
+        await rotate(store, KeyedCipher(Keyring(tmp_path, {})), forget=True)
+    monkeypatch.undo()
+
+    async def check():
+        again = Vault(store, KeyedCipher(Keyring(tmp_path, {})), Settings)
+        await again.ready()
+        values = [again.value(one) for one in again.everything()]
+        assert values == [VALUE + b"%d" % number for number in range(4)]
+
+    await check()
+    done = await rotate(store, KeyedCipher(Keyring(tmp_path, {})), forget=True)
+    assert done.unreadable == 0
+    assert len(Keyring(tmp_path, {}).known()) == 1
+    await check()
+
+
+async def test_a_key_of_the_environment_rotates_by_two_of_them(make, refused):
+    new = base64.b64encode(bytes(32)).decode()
+    vault = make(environ={"AIWE_VAULT_KEY": KEY})
+    await vault.put("key", Change(VALUE), by="ann")
+    store = vault._store
+    with_one = KeyedCipher(Keyring(Path("/nonexistent"), {"AIWE_VAULT_KEY": KEY}))
+    error = await refused(rotate(store, with_one, forget=False), "vault_key_given")
+    assert KEY not in error.message + error.hint
+    both = KeyedCipher(Keyring(Path("/nonexistent"), {"AIWE_VAULT_KEY": f"{new},{KEY}"}))
+    assert (await rotate(store, both, forget=False)).sealed == 1
+    alone = make(environ={"AIWE_VAULT_KEY": new}, store=store)
+    await alone.ready()
+    assert alone.value(alone.find("shop", "dev", "key")) == VALUE
