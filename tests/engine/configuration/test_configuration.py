@@ -11,6 +11,7 @@ from aiwe_engine.configuration.configuration import read_configuration
 from aiwe_engine.configuration.given import Given
 from aiwe_engine.configuration.mistakes import InvalidConfiguration
 from aiwe_engine.configuration.values import written
+from aiwe_engine.openid import KEYS
 from aiwe_engine.settings import KB, MB, ROWS, SECTIONS, Settings
 from tests.engine.configuration.samples import another
 
@@ -486,6 +487,17 @@ def test_providers_are_tables_and_an_app_may_have_its_own(read):
     assert dev.settings.auth_providers[0].issuer == "http://localhost:8080/realms/dev"
     assert dev.differences(configuration) == ["auth.providers"]
     assert "a long secret" not in repr(configuration)
+
+
+def test_the_providers_of_the_documentation_are_good(read):
+    page = (Path(__file__).parents[3] / "docs/oidc.md").read_text()
+    text = "\n".join(re.findall(r"```toml\n(.*?)```", page, re.DOTALL))
+    secrets = dict.fromkeys(re.findall(r'client_secret_env = "(\w+)"', text), "a long secret")
+    google, house = read(text, **secrets).settings.auth_providers
+    assert (google.name, google.secret) == ("google", "a long secret")
+    assert dict(house.roles)["shop-staff"] == ("editor",)
+    table = page.partition("## Keys of a provider")[2].partition("\n\nWithout")[0]
+    assert set(re.findall(r"`(\w+)`", table)) >= set(KEYS)
 
 
 @pytest.mark.parametrize(
