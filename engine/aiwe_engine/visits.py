@@ -32,7 +32,9 @@ SECURE_COOKIE = (
 )
 DEVICE = "aiwe_device"  # by which a device is known again: see `people.devices`
 SECURE_DEVICE = "__Host-aiwe_device"
-_NAMES = frozenset({COOKIE, SECURE_COOKIE, DEVICE, SECURE_DEVICE})
+LOGIN = "aiwe_login"  # of a browser that has begun to sign in: see `http.sign_in`
+SECURE_LOGIN = "__Host-aiwe_login"
+_NAMES = frozenset({COOKIE, SECURE_COOKIE, DEVICE, SECURE_DEVICE, LOGIN, SECURE_LOGIN})
 _OURS = "aiwe_"
 _DEVICE_AGE = 365 * 86_400
 _COLLECTION = "sessions"

@@ -37,13 +37,12 @@ from aiwe_engine.protocols import Store
 from aiwe_engine.routing.table import NoSuchRoute, WrongMethod
 from aiwe_engine.types import LogLine, Request, Response
 from aiwe_engine.vault.vault import Vault
-from aiwe_engine.visits import Visits
+from aiwe_engine.visits import LOGIN, SECURE_LOGIN, Visits
 
 PREFIX = "/auth/"
 #: How often one address may begin a login or come back from one.
 RULE = "120/min"
 
-_COOKIE, _SECURE_COOKIE = "aiwe_login", "__Host-aiwe_login"
 _BROWSER = re.compile(r"[A-Za-z0-9_-]{43}")
 # A path of this origin: neither //host nor /\\host, which browsers take for another, and no line breaks.
 _PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
@@ -196,6 +195,7 @@ class SignIn:
 
     async def _link(self, release: Release, request: Request, name: str) -> Response:
         """A page that asks first: a link from elsewhere must not add an identity to an account."""
+        came = list(request.headers)  # with the cookie of another login that is under way
         visit, user = await self._identity.find(
             release.scope, release.settings, request, session=True
         )
@@ -206,6 +206,7 @@ class SignIn:
         if request.method == "POST":
             if cross_site(request, release.settings):
                 raise refuse_crossing()
+            request.headers = came
             return await self._leave(release, request, name, return_to, user.id)
         endpoint = urlsplit((await party.load_server_metadata())["authorization_endpoint"])
         page = pages.link_page(user.username, party.provider.title, return_to)
@@ -293,7 +294,7 @@ def _origin(request: Request) -> str:
 
 def _browser(request: Request) -> str | None:
     """The cookie by which a browser is known that has begun a login."""
-    wanted = _SECURE_COOKIE if request.scheme == "https" else _COOKIE
+    wanted = SECURE_LOGIN if request.scheme == "https" else LOGIN
     for header, text in request.headers:
         if header == "cookie":
             for pair in text.split(";"):
@@ -305,7 +306,7 @@ def _browser(request: Request) -> str | None:
 
 def _cookie(request: Request, value: str, age: int) -> tuple[str, str]:
     secure = request.scheme == "https"
-    name, more = (_SECURE_COOKIE, "; Secure") if secure else (_COOKIE, "")
+    name, more = (SECURE_LOGIN, "; Secure") if secure else (LOGIN, "")
     return "set-cookie", f"{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{more}"
 
 

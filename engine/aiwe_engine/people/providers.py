@@ -7,7 +7,7 @@ is the same.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Protocol
 
 from aiwe_engine.errors import AiweError
@@ -49,8 +49,14 @@ class Send(Protocol):
         ...
 
 
-#: The value of a secret for a provider's app: app, environment, id, address it is for; None: none.
-Secret = Callable[[str, str, str, str], Awaitable[str | None]]
+class Secret(Protocol):
+    """Finds the value of a secret."""
+
+    def __call__(
+        self, app: str, env: str, secret: str, url: str, *, body: bool
+    ) -> Awaitable[str | None]:
+        """The value for an address, in the body of a request or in a header; None: there is none for it."""
+        ...
 
 
 class Providers:
@@ -103,10 +109,10 @@ class Providers:
                 raise errors.provider_unreachable(provider.name, error) from error
             return Reply(status, content)
 
-        async def secret(url: str) -> str | None:
+        async def secret(url: str, body: bool) -> str | None:
             if not provider.client_secret:
                 return provider.secret or None
-            found = await self._secret(app, env, provider.client_secret, url)
+            found = await self._secret(app, env, provider.client_secret, url, body=body)
             if found is None:
                 raise errors.secret_missing(provider.name, provider.client_secret)
             return found

@@ -63,7 +63,7 @@ class RelyingParty(AsyncOAuth2Mixin, AsyncOpenIDMixin, BaseApp):  # type: ignore
 
     Args:
         provider: as it is configured.
-        secret: finds what the app proves itself with at an address, as None where it has nothing.
+        secret: finds what the app proves itself with at an address (True: in the body), as None where it has nothing.
         ask: sends requests to it.
         clock: seconds that only grow.
     """
@@ -73,7 +73,7 @@ class RelyingParty(AsyncOAuth2Mixin, AsyncOpenIDMixin, BaseApp):  # type: ignore
     def __init__(
         self,
         provider: Provider,
-        secret: Callable[[str], Awaitable[str | None]],
+        secret: Callable[[str, bool], Awaitable[str | None]],
         ask: Ask,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -136,7 +136,8 @@ class RelyingParty(AsyncOAuth2Mixin, AsyncOpenIDMixin, BaseApp):  # type: ignore
     async def _exchanged(self, code: str, redirect_uri: str, verifier: str) -> dict[str, Any]:
         name = self.provider.name
         metadata = await self.load_server_metadata()
-        self.client_secret = await self._secret(metadata["token_endpoint"])
+        in_body = metadata.get("token_endpoint_auth_method") == "client_secret_post"
+        self.client_secret = await self._secret(metadata["token_endpoint"], in_body)
         try:
             found = await self.fetch_access_token(
                 redirect_uri=redirect_uri, code=code, code_verifier=verifier

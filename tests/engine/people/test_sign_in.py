@@ -15,12 +15,14 @@ from joserfc.jwk import ECKey
 
 from aiwe_engine.openid import Provider
 from aiwe_engine.types import Response
+from aiwe_engine.vault.vault import Change
 from tests.engine.people.browser import Browser
 from tests.engine.people.provider import CLIENT, SECRET, StandIn, rsa, shared
 from tests.engine.runtime.bench import Bench, Open
 
 PROGRAM = """
 app.get("/me", (req) => req.user);
+app.get("/cookies", (req) => req.cookies);
 app.get("/private", Auth.require(), (req) => req.user.username);
 app.post("/register", (req) => Auth.register(req.body.username, req.body.password, req.body));
 app.post("/login", (req) => Auth.login(req.body.username, req.body.password));
@@ -580,6 +582,35 @@ async def test_a_secret_that_is_wrong_or_missing_is_told_to_who_runs_the_app(ope
 async def test_a_provider_that_wants_the_secret_in_the_form_gets_it_there(ada, provider):
     provider.metadata["token_endpoint_auth_methods_supported"] = ["client_secret_post"]
     assert (await sign_in(ada, provider)).status == 303
+
+
+@pytest.mark.parametrize(
+    ("ways", "places", "hosts", "status"),
+    [
+        ("client_secret_basic", [], "its", 303),
+        ("client_secret_post", ["body"], "its", 303),
+        ("client_secret_post", [], "its", 503),
+        ("client_secret_post", ["url"], "its", 503),
+        ("client_secret_basic", ["body"], "127.0.0.1:1", 503),
+        ("client_secret_basic", [], None, 503),
+    ],
+)
+async def test_a_secret_of_the_vault_goes_to_its_hosts_and_places_only(
+    open_bench, provider, ways, places, hosts, status
+):
+    ada = Browser(await serving(open_bench, configured(provider, secret="", client_secret="house")))
+    place = urlsplit(provider.url).netloc if hosts == "its" else hosts
+    change = Change(SECRET.encode(), [place] if place else [], places)
+    await ada.bench.engine.vault.put("house", change, by="test")
+    provider.metadata["token_endpoint_auth_methods_supported"] = [ways]
+    assert (await sign_in(ada, provider)).status == status
+    assert ("/token" in provider.asked) == (status == 303)
+
+
+async def test_a_program_does_not_see_the_cookie_of_a_login_under_way(ada):
+    await begin(ada)
+    ada.cookies["mine"] = "1"
+    assert await ada.get("/cookies") == {"mine": "1"}
 
 
 # ── pages ──
