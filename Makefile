@@ -3,7 +3,8 @@
 #   make run     JupyterLab with the first notebook and a running engine
 #   make test    everything that is checked: lint, types, every test, the browser's included
 #   make build   the JavaScript halves, after a change to TypeScript
-#   make lint    ruff, mypy, tsc
+#   make lint    ruff, mypy, bandit, tsc
+#   make audit   what is known of holes in the packages that are used (asks PyPI and the npm registry)
 #   make bench   benchmarks/RESULTS.md anew (wants wrk)
 #   make docs    the generated pages of docs/
 #   make clean   removes what was built and installed
@@ -22,7 +23,7 @@ endif
 
 PACKAGE = pyproject.toml hatch_build.py $(shell git ls-files 'engine/*.ts' 'engine/*.mjs' 'engine/*.json' 'labextension/*' 2>/dev/null)
 
-.PHONY: run test build lint bench docs clean browser
+.PHONY: run test build lint audit bench docs clean browser
 
 run: $(VENV)/installed
 	$(VENV)/bin/aiwe lab notebooks/01_hello.ipynb $(LAB)
@@ -38,8 +39,15 @@ lint: $(VENV)/installed-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
+	$(PY) -m bandit --quiet --configfile pyproject.toml --recursive engine/aiwe_engine aiwe_kernel aiwe_server_extension
 	$(NPM) --prefix engine run --silent check
 	$(NPM) --prefix labextension run --silent check
+
+audit: $(VENV)/installed-dev
+	$(INSTALL) pip-audit
+	$(PY) -m pip_audit --skip-editable --strict
+	$(NPM) --prefix engine audit
+	$(NPM) --prefix labextension audit
 
 bench: $(VENV)/installed-dev
 	$(PY) -m benchmarks $(ARGS)

@@ -24,7 +24,26 @@ Locate = Callable[[Engine | None], Awaitable[Engine]]
 
 _CONNECT = 5.0
 _ANSWER = 15.0
+_LIMITS = httpx.Limits(max_keepalive_connections=0)
 _QUESTION = 60.0  # what a query may take is the engine's to say
+
+
+class Verified(httpx.AsyncBaseTransport):
+    """HTTPS, whose certificates are loaded when an engine is reached by it, which most are not."""
+
+    def __init__(self) -> None:
+        self._inner: httpx.AsyncHTTPTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Sends a request to a server that proves its name."""
+        if self._inner is None:
+            self._inner = httpx.AsyncHTTPTransport(limits=_LIMITS)
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        if self._inner is not None:
+            await self._inner.aclose()
 
 
 class EngineClient:
@@ -38,8 +57,9 @@ class EngineClient:
         self._locate = locate
         self._http = httpx.AsyncClient(
             trust_env=False,  # a proxy has no business between a kernel and its engine
-            verify=False,  # noqa: S501 - plain http on loopback; saves loading certificates
-            limits=httpx.Limits(max_keepalive_connections=0),
+            transport=Verified(),
+            # There are no certificates on loopback, so none are loaded.
+            mounts={"http://": httpx.AsyncHTTPTransport(verify=False, limits=_LIMITS)},
         )
 
     async def __aenter__(self) -> Self:
