@@ -190,6 +190,10 @@ def _json(character: str) -> Iterator[str]:
     codes = [int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2)]
     yield "".join(f"\\u{code:04x}" for code in codes)
     yield "".join(f"\\u{code:04X}" for code in codes)
+    if ord(character) > 127:  # UTF-8 that a server took for latin-1
+        raw = character.encode()
+        yield "".join(f"\\u{byte:04x}" for byte in raw)
+        yield "".join(f"\\u{byte:04X}" for byte in raw)
     if character in "/'\"":
         yield "\\" + character
     if ord(character) < 256:

@@ -126,6 +126,7 @@ def _texts(text: str) -> Iterator[tuple[str, str]]:
     yield "HTML, every letter in hex", "".join(f"&#x{ord(c):x};" for c in text)
     yield "XML", html.escape(text).replace("&#x27;", "&apos;")
     yield "UTF-8 taken for latin-1", text.encode().decode("latin-1")
+    yield "UTF-8 taken for latin-1, in JSON", json.dumps(text.encode().decode("latin-1"))[1:-1]
     yield "lines of Windows", text.replace("\n", "\r\n")
     yield "in one line", text.replace("\n", "")
     yield "a string of JavaScript", lean.replace("'", "\\'")
