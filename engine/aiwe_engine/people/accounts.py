@@ -148,13 +148,15 @@ class Accounts:
         return sorted(found, key=lambda person: folded(person.username))
 
     async def named(self, scope: Scope, username: str) -> Person:
-        """The account with this name, whatever its capitals, or with this id.
+        """The account with this id, or with this name, whatever its capitals.
+
+        The id goes first: a stranger may choose somebody's id as a name, and nobody chooses an id.
 
         Raises:
             RequestError: `no_such_user` (404).
         """
-        person = await self._directory.named(scope, username)
-        person = person or await self._directory.find(scope, username)
+        person = await self._directory.find(scope, username)
+        person = person or await self._directory.named(scope, username)
         if person is None:
             raise no_such_user(username)
         return person

@@ -100,6 +100,13 @@ def test_roles_are_given_and_taken(project):
         assert server.ask("/admin", headers={"cookie": cookie})[0] == 403
 
 
+def test_who_has_somebodys_id_for_a_name_gets_nothing_of_theirs(project):
+    ada = json.loads(project.users("show", "ada", "--json")[1])["id"]
+    with project.serving() as server:
+        assert post(server, "/register", {"username": ada, "password": PASSWORD})[0] == 200
+    assert project.users("roles", ada, "admin") == (0, "", "ada: has the roles admin\n")
+
+
 def test_who_is_disabled_is_out_at_once_until_they_are_let_in_again(project):
     with project.serving() as server:
         _, cookie = sign_in(server)
