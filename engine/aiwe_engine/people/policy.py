@@ -6,6 +6,7 @@ it must have: they make passwords no better, and people write them down.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
@@ -17,6 +18,10 @@ from aiwe_engine.people.passwords import LONGEST, prepared
 
 _MOST_ROLES, _ROLE_LONGEST = 100, 100
 _INVISIBLE = ("C", "Zl", "Zp")  # categories: controls, formats, line separators
+#: Letters, marks and a sign that nobody sees either: fillers, joiners, variation selectors, an empty Braille cell.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
 
 
 def username_of(given: str) -> str:
@@ -28,7 +33,8 @@ def username_of(given: str) -> str:
     name = unicodedata.normalize("NFKC", given) if len(given) <= NAME_WRITTEN else ""
     if not 1 <= len(name) <= NAME_LONGEST:
         raise _no_name(f"A username has 1 to {NAME_LONGEST} characters.")
-    if any(unicodedata.category(char).startswith(_INVISIBLE) for char in name):
+    invisible = any(unicodedata.category(char).startswith(_INVISIBLE) for char in name)
+    if invisible or _UNSEEN.search(name):
         raise _no_name("A username has no line breaks and no invisible characters.")
     if name != name.strip():
         raise _no_name("A username neither begins nor ends with a space.")
