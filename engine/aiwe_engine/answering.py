@@ -22,6 +22,7 @@ from aiwe_engine.files.incoming import Uploads
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.assets import AssetPages
 from aiwe_engine.http.finish import Finish
+from aiwe_engine.http.hiding import hide
 from aiwe_engine.http.intake import take_in
 from aiwe_engine.http.jwks import PATH as JWKS
 from aiwe_engine.http.jwks import KeySet
@@ -38,6 +39,7 @@ from aiwe_engine.rates.limits import Rates
 from aiwe_engine.routing.table import Match
 from aiwe_engine.runtime.isolate import Flight
 from aiwe_engine.types import Caller, Invocation, LogLine, Request, Response, Route, User, Visit
+from aiwe_engine.vault.redaction import Redaction
 from aiwe_engine.visits import Visits
 
 _WITH_CHANGES = 5  # members of a raw answer that changes the session; else it has one less
@@ -62,6 +64,7 @@ class Answering:
         reference: what the engine says of an app by itself.
         key_set: the keys by which others check tokens.
         sign_in: answers for what stands below /auth/.
+        redaction: takes out of answers what must not leave.
     """
 
     def __init__(
@@ -77,8 +80,9 @@ class Answering:
         reference: Reference,
         key_set: KeySet,
         sign_in: SignIn,
+        redaction: Redaction,
     ) -> None:
-        self._sign_in = sign_in
+        self._sign_in, self._redaction = sign_in, redaction
         self._live, self._files, self._assets = live, files, assets
         self._log, self._env = log, env
         self._rates, self._visits, self._reference = rates, visits, reference
@@ -120,6 +124,7 @@ class Answering:
             _challenge(response, request.challenge)
         if user is not None and not any(name == "cache-control" for name, _ in response.headers):
             response.headers.append(("cache-control", "private"))  # no proxy gives it to others
+        hide(response, self._redaction.of(app, self._env))
         response.headers += standing
         return await finish(request, response, route)
 

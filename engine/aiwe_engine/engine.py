@@ -138,10 +138,8 @@ class Engine:
             self.settings_of,
         )
         keys = SigningKeys(self._store, self.cipher)
-        self._tokens, self._api_keys = (
-            Tokens(keys, self._directory, self._store),
-            ApiKeys(self._directory, self._store),
-        )
+        self._tokens = Tokens(keys, self._directory, self._store)
+        self._api_keys = ApiKeys(self._directory, self._store)
         self.people = ManagedPeople(self._accounts, keys, self._api_keys)
         self.tokens, self.audit = ManagerTokens(data), Audit(data, lambda: self.settings.log_audit)
         self._rates = Rates(self.settings.rate_subjects)
@@ -152,8 +150,8 @@ class Engine:
             self._store, self._files, data=data, settings_of=self.settings_of
         )
         self._injection = Injection(self.vault)
-        self._fetch = Fetch(self.settings_of, self._injection)
         self._data = Data(self._store, self.log)
+        self._fetch = Fetch(self.settings_of, self._injection)
         self.transfers.on_change = self._note_written
         capabilities: list[Capability] = [
             Body(self.settings_of),
@@ -194,6 +192,7 @@ class Engine:
             self._reference,
             KeySet(keys),
             SignIn(self._store, *people, self._trusted.send, self.vault, self.log),
+            self._injection.redaction,
         )
         self._leaving: list[Release] = []  # replaced, with requests still under way
         self._notebooks: dict[str, Notebook] = {}
@@ -202,14 +201,15 @@ class Engine:
         self._followers: list[asyncio.Queue[dict[str, Json]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._configuring = asyncio.Lock()
-        self._started, self._requests = time.time(), 0
 
     # ── life ──
 
     async def __aenter__(self) -> Self:
+        self._started, self._requests = time.time(), 0
         self.data.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(self._files.clean)
         await asyncio.to_thread(self._compiler.trim)
+        self.log.hide = self._injection.redaction.text
         self.log.followers.append(self._tell_line)
         self._pool.on_missing = lambda missing: self.log.unconfined(self.env, missing)
         await self._pool.open()
@@ -385,9 +385,7 @@ class Engine:
         Raises:
             RequestError: `no_such_app`.
         """
-        release = self._live.get(app)
-        if release is None:
-            raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+        release = self._release(app)
         limit = release.settings.rate_limit
         return await self._reference.document(release.deployment, server, limit=limit)
 
@@ -413,7 +411,7 @@ class Engine:
         try:
             while True:
                 event = await events.get()
-                yield event
+                yield self._injection.redaction.json(notebook.app, self.env, event)
                 if event["type"] == "done":
                     return
         finally:
@@ -499,11 +497,10 @@ class Engine:
 
     async def live(self, app: str, expression: str) -> dict[str, Json]:
         """Evaluates an expression in the serving isolate; its value as a mime bundle."""
-        release = self._live.get(app)
-        if release is None:
-            raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
+        release = self._release(app)
         piece = await self._compiler.compile_one(Source("live.js", expression, cell="live"))
-        return {"data": await release.evaluate(piece)}
+        value = await release.evaluate(piece)
+        return {"data": self._injection.redaction.json(app, self.env, value)}
 
     # ── assets ──
 
@@ -525,10 +522,13 @@ class Engine:
         return await self._library.delete(app, self._version(app), path)
 
     def _version(self, app: str) -> str:
+        return self._release(app).deployment.version
+
+    def _release(self, app: str) -> Release:
         release = self._live.get(app)
         if release is None:
             raise RequestError(f'There is no app "{app}" here.', code="no_such_app", status=404)
-        return release.deployment.version
+        return release
 
     # ── language ──
 

@@ -23,6 +23,8 @@ class Log:
     def __init__(self, size: int) -> None:
         self._lines: deque[tuple[int, LogLine]] = deque(maxlen=size)
         self._last = 0
+        #: Takes out of a text of an app and its environment what must not be told.
+        self.hide: Callable[[str, str, str], str] = lambda _app, _env, text: text
         self.followers: list[Callable[[int, LogLine], None]] = []
 
     def resize(self, size: int) -> None:
@@ -32,6 +34,7 @@ class Log:
 
     def write(self, line: LogLine) -> None:
         """Keeps a line and tells the followers."""
+        line.text = self.hide(line.app, line.env, line.text)
         self._last += 1
         self._lines.append((self._last, line))
         for follower in self.followers:

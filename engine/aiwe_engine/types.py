@@ -68,7 +68,7 @@ class Response:
     """One HTTP answer. Header names are in lower case.
 
     `stream`, where there is one, is the body instead of `body`; it is chunked unless the headers
-    hold its length. `close` ends the connection with this answer.
+    hold its length. `close` ends the connection with this answer. `file`: it is a file as it is kept.
     """
 
     status: int
@@ -76,6 +76,7 @@ class Response:
     body: bytes = b""
     stream: ByteSource | None = None
     close: bool = False
+    file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

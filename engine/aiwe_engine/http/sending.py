@@ -157,8 +157,8 @@ def _sent(
     status: int, headers: list[tuple[str, str]], content: ByteSource | bytes, size: int
 ) -> Response:
     if isinstance(content, bytes):
-        return Response(status, headers, content)
-    return Response(status, [*headers, ("content-length", str(size))], stream=content)
+        return Response(status, headers, content, file=True)
+    return Response(status, [*headers, ("content-length", str(size))], stream=content, file=True)
 
 
 def _slice(file: File, start: int, length: int) -> ByteSource | bytes:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Protocol
 
+from aiwe_engine.errors import AiweError
 from aiwe_engine.vault.redactor import Redactor
 
 _LINGER = 3600.0  # seconds for which a value stays hidden that is in use no more
@@ -66,6 +68,16 @@ class Redaction:
             return self._bare
         return made
 
+    def text(self, app: str, env: str, text: str) -> str:
+        """A text of an app without what must not be told."""
+        redactor = self.of(app, env)
+        return text if redactor is None else redactor.text(text)
+
+    def json(self, app: str, env: str, value: Any) -> Any:
+        """A JSON value of an app without what must not be told."""
+        redactor = self.of(app, env)
+        return value if redactor is None else redactor.json(value)
+
     def everything(self) -> Redactor | None:
         """What hides all secrets of the engine; None where there are none."""
         return self._of(None)
@@ -78,17 +90,25 @@ class Redaction:
         except KeyError:
             pass
         secrets = self._vault.everything() if whose is None else self._vault.visible(*whose)
-        values = [self._vault.value(secret) for secret in secrets]
+        values = self._values(secrets)
         now = self._clock()
         values += [value for value, until in self._gone.items() if until > now]
         made = self._made[whose] = Redactor(values) if values else None
         return made
 
+    def _values(self, secrets: Iterable[Any]) -> list[bytes]:
+        """What secrets hide. One that its key does not open goes nowhere, so it is in nothing."""
+        values = []
+        for secret in secrets:
+            with suppress(AiweError):
+                values.append(self._vault.value(secret))
+        return values
+
     def _renew(self) -> None:
         """Forgets the redactors that were made of values that have changed."""
         self._made.clear()
         self._revision = self._vault.revision
-        values = frozenset(self._vault.value(secret) for secret in self._vault.everything())
+        values = frozenset(self._values(self._vault.everything()))
         until = self._clock() + _LINGER
         self._gone |= dict.fromkeys(self._current - values, until)
         now = self._clock()
