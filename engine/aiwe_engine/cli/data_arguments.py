@@ -102,7 +102,7 @@ def add_backup(backup: argparse.ArgumentParser, restore: argparse.ArgumentParser
     backup.description = (
         "Writes the documents of all apps and environments as they are at one instant, accounts, visitors' sessions, "
         "kept files and written assets into one zip archive, while a running engine goes on. Secrets are "
-        "no part of it."
+        "in it sealed; their key (vault.key, AIWE_VAULT_KEY) is not: keep a copy of it elsewhere."
     )
     add_place(backup)
     backup.add_argument(

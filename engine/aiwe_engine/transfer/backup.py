@@ -1,8 +1,8 @@
 """A backup, written while its engine runs: all that the engine could not make again, in one archive.
 
 The documents of all collections are those of one instant; writers go on, and wait for nothing. Kept files
-and written assets are those that are there right after it. Secrets and keys, what tells where the
-engine is reached, locks and caches are no part of it.
+and written assets are those that are there right after it. Secrets are among the
+documents, sealed; the key of the vault, what tells where the engine is reached, locks and caches are no part of it.
 """
 
 from __future__ import annotations
