@@ -71,7 +71,8 @@ class Aiwe(ExtensionApp):
         self.handlers.append(
             (r"/aiwe/api/(?:assets/.*|transfer/import)", UploadHandler, management)
         )
-        self.handlers.append((r"/aiwe/api/.*", ManagementHandler, management))
+        for place in (r"/aiwe/api/.*", r"/editor/api/secrets(?:/.*)?"):
+            self.handlers.append((place, ManagementHandler, management))
         if handler := _MOUNTS.get(self.mount):
             apps = {"face": self.engine_host.apps, "roles": self.roles}
             self.handlers.append((r"/aiwe/apps/.*", handler, apps))

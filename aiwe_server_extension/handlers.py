@@ -1,4 +1,4 @@
-"""Management below Jupyter's own address, `/aiwe/api/…`, for whoever Jupyter lets in.
+"""Management below Jupyter's own address, `/aiwe/api/…` and `/editor/api/secrets`, for whoever Jupyter lets in.
 
 Jupyter authenticates, its authorizer is asked about the resource `aiwe` (read, write, or execute
 where code runs), and its rules on XSRF and Origin hold. What is refused here leaves in the
@@ -61,7 +61,7 @@ class ManagementHandler(AsgiHandler, JupyterHandler):
     async def manage(self) -> None:
         """Let the engine answer, told who asks."""
         user = self.current_user
-        path = "/aiwe/api/" + self.request.path.partition("/aiwe/api/")[2]
+        path = "/" + self.request.path.removeprefix(self.base_url)
         headers = [pair for pair in self.request_headers() if pair[0] not in _CREDENTIALS]
         role = role_of(self.roles, user.username)
         principal = Principal(user.username, frozenset({role} if role else ()))

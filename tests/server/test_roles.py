@@ -74,24 +74,51 @@ CROSSINGS = [
     ("POST", {"Authorization": "token wrong"}, 403),
 ]
 PLACES = {
-    "POST": "/aiwe/api/tokens",
-    "PUT": "/aiwe/api/assets/shop/a.txt",
-    "DELETE": "/aiwe/api/tokens/x",
-    "GET": "/aiwe/api/tokens",
+    "tokens": {
+        "POST": "/aiwe/api/tokens",
+        "PUT": "/aiwe/api/assets/shop/a.txt",
+        "DELETE": "/aiwe/api/tokens/x",
+        "GET": "/aiwe/api/tokens",
+    },
+    "secrets": {
+        "POST": "/editor/api/secrets",
+        "PUT": "/editor/api/secrets/x",
+        "DELETE": "/editor/api/secrets/x",
+        "GET": "/editor/api/secrets",
+    },
 }
 
 
+@pytest.mark.parametrize("what", PLACES)
 @pytest.mark.parametrize(("method", "headers", "status"), CROSSINGS)
 def test_a_cookie_alone_changes_nothing(
-    jupyter: Jupyter, method: str, headers: dict[str, str], status: int
+    jupyter: Jupyter, method: str, headers: dict[str, str], status: int, what: str
 ) -> None:
     with logged_in(jupyter) as browser:
         known = {"xsrf": browser.cookies["_xsrf"], "token": jupyter.token}
         sent = {name: value.format(**known) for name, value in headers.items()}
         answer = browser.request(
-            method, PLACES[method], headers=sent, **({} if method == "GET" else {"json": {}})
+            method, PLACES[what][method], headers=sent, **({} if method == "GET" else {"json": {}})
         )
     assert answer.status_code == status
+
+
+def test_secrets_are_kept_for_the_lab_and_never_given_back(jupyter: Jupyter) -> None:
+    value = "sk-proj-abc123-that-nobody-reads"
+    place = "/editor/api/secrets"
+    with jupyter.client as client:
+        made = client.post(
+            place, json={"id": "openai_api_key", "value": value, "description": "for features"}
+        )
+        assert made.json()["message"] == "Secret 'openai_api_key' stored securely"
+        assert (made.json()["success"], made.json()["usable"]) == (True, False)
+        [one] = client.get(place).json()["secrets"]
+        shown = client.get(f"{place}/openai_api_key")
+        gone = client.delete(f"{place}/openai_api_key")
+    assert one["id"] == "openai_api_key"
+    assert {"description": "for features", "exists": True}.items() <= shown.json().items()
+    assert value not in made.text + shown.text + gone.text
+    assert gone.is_success
 
 
 def test_a_token_is_of_no_use_to_a_page_that_learnt_it(jupyter: Jupyter) -> None:
