@@ -217,7 +217,9 @@ class Answering:
         invocation.uploads, invocation.visit, invocation.request = uploads, visit, request
         if user is not None:
             invocation.user, invocation.caller = user, Caller(user.id, user.tenant)
-        values = payload(request, match, settings)
+        values = self._redaction.incoming(
+            deployment.app, self._env, payload(request, match, settings)
+        )
         if visit is not None and release.uses_sessions:
             values["session"] = visit.values
         if user is not None:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
+import orjson
+
 from aiwe_engine.errors import AiweError
 from aiwe_engine.vault.redactor import Redactor
 
@@ -77,6 +79,15 @@ class Redaction:
         """A JSON value of an app without what must not be told."""
         redactor = self.of(app, env)
         return value if redactor is None else redactor.json(value)
+
+    def incoming(self, app: str, env: str, values: dict[str, Any]) -> dict[str, Any]:
+        """What somebody sends, with nothing in it that could be taken for a reference."""
+        if not self._holds(app, env):
+            return values
+        harmless: dict[str, Any] = self._bare.json(values)
+        if isinstance(values.get("body"), orjson.Fragment):  # JSON, whose text stands beside it
+            harmless["body"] = orjson.Fragment(harmless["text"])
+        return harmless
 
     def everything(self) -> Redactor | None:
         """What hides all secrets of the engine; None where there are none."""

@@ -125,6 +125,24 @@ async def test_no_reference_is_stored(known: Shop) -> None:
     assert doc == [10, 11, 10, 50]
 
 
+async def test_a_reference_that_somebody_sends_is_only_text(known: Shop) -> None:
+    await known.serve(
+        """const key = Secrets.get("leak");
+        app.post("/x/:a", (req) => [req.params.a, req.query.b, req.headers["x-c"], req.cookies.d, req.body.e, req.body[req.query.b]]
+          .map((text) => [text.length, text === key]));"""
+    )
+    assert (await known.get("/x/y")).status == 405
+    token = "aiwesecret" + "a1b2c3d4" * 5
+    headers = [("host", "app.localhost"), ("content-type", "application/json"), ("x-c", token)]
+    headers.append(("cookie", f"d={token}"))
+    body = orjson.dumps({"e": f"<{token}>", token: "key"})
+    request = Request("POST", f"/x/{token}", f"b={token}", headers, body)
+    response = await known.engine.handle("app", request)
+    assert response.status == 200, known.lines
+    lengths = [10, 10, 10, 10, 12, 3]
+    assert orjson.loads(response.body) == [[length, False] for length in lengths]
+
+
 async def test_what_is_no_secret_of_an_app_is_left_as_it_is(open_shop: OpenShop) -> None:
     one: Trial = await open_shop()
     change = Change(LEAK.encode(), (), ())
