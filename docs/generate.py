@@ -99,6 +99,9 @@ They have nothing to do with the roles of an app's own users.
 
 A call without its permission is 403 `not_permitted`, before anything of its body is read; the error names the permission and the roles that have it.
 
+A token with a role is made by `aiwe tokens create --role tester --app shop --expires 30d` ([the command line](cli.md)), for one app or for all; in Jupyter
+`c.Aiwe.roles` gives people theirs.
+
 """
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from aiwe_engine import __version__
 from aiwe_engine.cli.data_arguments import add_backup, add_data
 from aiwe_engine.cli.secrets_arguments import add_secrets
+from aiwe_engine.cli.tokens_arguments import add_tokens
 from aiwe_engine.cli.users_arguments import add_users
 from aiwe_engine.configuration.configuration import Configuration, read_configuration
 from aiwe_engine.configuration.given import ENVIRONMENTS, Given
@@ -104,6 +105,11 @@ def parser() -> argparse.ArgumentParser:
 
     secrets = command("secrets", "set, list and delete keys of other services", "COMMAND ...")
     add_secrets(secrets)
+
+    tokens = command(
+        "tokens", "make, list and revoke tokens of who manages the engine", "COMMAND ..."
+    )
+    add_tokens(tokens)
 
     backup = command(
         "backup", "write everything that an engine keeps into one file", "[-o FILE] [options]"

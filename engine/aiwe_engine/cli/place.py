@@ -12,12 +12,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.errors import EngineError, RequestError
 from aiwe_engine.protocols import People, Transfers
 from aiwe_engine.state import DataFolder, read_engine_json
+
+if TYPE_CHECKING:
+    from aiwe_engine.cli.remote import EngineTransfers
 
 AskSecrets = Callable[[str, str, dict[str, str], Any], Awaitable[Any]]
 _STARTING = 10.0  # seconds for which an engine that holds the folder may not be reached yet
@@ -56,20 +59,40 @@ async def place(
         RequestError: `no_data`, there is no such folder.
         EngineError: `data_in_use`, somebody holds it who cannot be asked.
     """
+    async with holder(data, make=make) as remote:
+        if remote is not None:
+            from aiwe_engine.cli.remote_people import EnginePeople
+
+            yield Place(remote, EnginePeople(remote), remote.ask, await remote.env())
+            return
+        async with _opened(data, configuration) as here:
+            yield here
+
+
+@asynccontextmanager
+async def holder(data: Path, *, make: bool = False) -> AsyncIterator[EngineTransfers | None]:
+    """The engine that holds a folder; None where none did, and this process does until the context ends.
+
+    Args:
+        data: the folder.
+        make: makes the folder where it is missing.
+
+    Raises:
+        RequestError: `no_data`, there is no such folder.
+        EngineError: `data_in_use`, somebody holds it who cannot be asked.
+    """
     if not make and not data.is_dir():  # noqa: ASYNC240  nothing else waits in this process
         raise no_data(data)
     folder = DataFolder(data)
     info = await _claim(folder)
     if info is not None:
         from aiwe_engine.cli.remote import EngineTransfers
-        from aiwe_engine.cli.remote_people import EnginePeople
 
         async with EngineTransfers(info["management_url"], info["token"]) as remote:
-            yield Place(remote, EnginePeople(remote), remote.ask, await remote.env())
+            yield remote
         return
     try:
-        async with _opened(data, configuration) as here:
-            yield here
+        yield None
     finally:
         folder.release()
 
@@ -106,7 +129,7 @@ async def _claim(folder: DataFolder) -> dict[str, Any] | None:
 @asynccontextmanager
 async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Place]:
     """The store of a folder that this process holds."""
-    from aiwe_engine.cli.local_secrets import LocalSecrets
+    from aiwe_engine.cli.local_calls import LocalCalls
     from aiwe_engine.files.store import FileStore
     from aiwe_engine.http.secrets import SecretRoutes
     from aiwe_engine.people.accounts import Accounts
@@ -138,7 +161,7 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
         return await rotate(store, cipher, forget=forget)
 
     try:
-        yield Place(transfers, people, LocalSecrets(SecretRoutes(vault, rotate_all)).ask)
+        yield Place(transfers, people, LocalCalls(SecretRoutes(vault, rotate_all).calls).ask)
     finally:
         passwords.close()
         await vault.close()

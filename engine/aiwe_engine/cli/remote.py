@@ -90,13 +90,14 @@ class EngineTransfers:
         return dict(answer["deleted"])
 
     async def json(self, method: str, path: str, **options: Any) -> Any:
-        """What the engine answers, read.
+        """What the engine answers, read; None where that has no body.
 
         Raises:
             AiweError: its refusal, or `engine_lost`.
         """
         async with self._asked(method, path, **options) as response:
-            return json.loads(await response.aread())
+            body = await response.aread()
+            return json.loads(body) if body else None
 
     def _address(self, path: str) -> str:
         """Where a path of the API is; that of secrets stands beside the others."""
@@ -105,7 +106,7 @@ class EngineTransfers:
         return self._url + path
 
     async def ask(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """What the engine answers about secrets."""
+        """What the engine answers about secrets and tokens."""
         options: dict[str, Any] = {"params": query}
         if body is not None:
             options["json"] = body

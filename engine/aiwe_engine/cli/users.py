@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiwe_engine.cli.place import place
+from aiwe_engine.cli.table import print_rows, printable
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import People, Scope
@@ -38,11 +39,7 @@ def show_all(people: list[dict[str, Any]], *, as_json: bool) -> int:
     if not people:
         print("There are no accounts.", file=sys.stderr)
         return 0
-    rows = [_HEADS, *map(_row, people)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(_HEADS))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    print_rows([_HEADS, *map(_row, people)])
     return 0
 
 
@@ -64,13 +61,13 @@ def show(person: dict[str, Any], *, as_json: bool) -> int:
         "claims": json.dumps(person["claims"], ensure_ascii=False),
     }
     for name, value in facts.items():
-        print(f"{name:<12}{_printable(value)}")
+        print(f"{name:<12}{printable(value)}")
     return 0
 
 
 def said(person: dict[str, Any], what: str) -> int:
     """Says what has happened to somebody."""
-    print(f"{_printable(person['username'])}: {what}", file=sys.stderr)
+    print(f"{printable(person['username'])}: {what}", file=sys.stderr)
     return 0
 
 
@@ -110,14 +107,8 @@ def read_password() -> str:
 
 def _row(person: dict[str, Any]) -> tuple[str, ...]:
     roles = ", ".join(person["roles"]) or "-"
-    cells = person["username"], roles, person["email"] or "-", _state(person), person["id"]
-    return tuple(map(_printable, cells))
+    return person["username"], roles, person["email"] or "-", _state(person), person["id"]
 
 
 def _state(person: dict[str, Any]) -> str:
     return "disabled" if person["disabled"] else "active"
-
-
-def _printable(text: str) -> str:
-    """Without what would steer a terminal: people choose their names."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

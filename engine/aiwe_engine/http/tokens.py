@@ -96,7 +96,7 @@ def no_such_token(key: str) -> RequestError:
         f'There is no token with the id "{key}".',
         code="no_such_token",
         status=404,
-        hint="GET /aiwe/api/tokens shows the ids.",
+        hint="`aiwe tokens list` and GET /aiwe/api/tokens show the ids.",
     )
 
 

@@ -112,7 +112,7 @@ class Tokens:
             raise RequestError(
                 f"There are {MOST} tokens.",
                 code="too_many_tokens",
-                hint="GET /aiwe/api/tokens shows them, DELETE /aiwe/api/tokens/ID takes one away.",
+                hint="`aiwe tokens list` shows them, `aiwe tokens revoke ID` takes one away.",
             )
         key, text = _new()
         now = self._clock()

@@ -1,4 +1,4 @@
-"""Secrets of a folder that no engine holds, asked as a running engine is."""
+"""Calls of the management API about a folder that no engine holds, asked as a running engine is."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from typing import Any
 import orjson
 
 from aiwe_engine.http.ask import Ask
-from aiwe_engine.http.call import Answered
-from aiwe_engine.http.secrets import SecretRoutes
+from aiwe_engine.http.call import Answered, Calls
 from aiwe_engine.routing.table import RouteTable
 from aiwe_engine.types import Principal, Route
 
 
-class LocalSecrets:
-    """Answers what `http.secrets` answers, without HTTP.
+class LocalCalls:
+    """Answers what the management API answers, without HTTP.
 
     Args:
-        routes: who does it.
+        calls: who does it, by method and path.
     """
 
-    def __init__(self, routes: SecretRoutes) -> None:
-        self._calls = routes.calls
-        lines = [line.split(" ") for line in routes.calls]
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        lines = [line.split(" ") for line in calls]
         self._table = RouteTable(Route(method, path, f"{method} {path}") for method, path in lines)
 
     async def ask(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        """The answer to a call.
+        """The answer to a call; None where it has no body.
 
         Raises:
             AiweError: what the call refuses.
@@ -37,4 +36,4 @@ class LocalSecrets:
         assert isinstance(call, Answered)
         who = Principal(getpass.getuser(), frozenset({"admin"}))
         response = await call.handler(Ask(match.params, dict(query), body or {}, who))
-        return orjson.loads(response.body)
+        return orjson.loads(response.body) if response.body else None
