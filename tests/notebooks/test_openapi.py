@@ -16,6 +16,9 @@ from tests.notebooks.tutorial import NOTEBOOKS
 NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 OPTIONS = ["--checks", "all", "--no-color", "--seed", "1", "--max-examples", "30"]
 
+#: No schema says which passwords are too easily guessed, so some that are valid by theirs are refused.
+LENIENT = {"09_sign_up.ipynb": ["--exclude-checks", "positive_data_acceptance"]}
+
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
@@ -28,7 +31,7 @@ def test_a_tutorial_does_what_its_document_says(name: str, tmp_path: Path) -> No
         address = f"http://127.0.0.1:{server.port}/openapi.json"
         tester = Path(sys.executable).with_name("schemathesis")
         done = subprocess.run(
-            [tester, "run", address, *OPTIONS],
+            [tester, "run", address, *OPTIONS, *LENIENT.get(name, ())],
             cwd=tmp_path,
             capture_output=True,
             text=True,
