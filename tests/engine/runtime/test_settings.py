@@ -61,13 +61,13 @@ async def test_buffer_limit_replaces_an_isolate_that_hoards(open_bench: Open) ->
         app.get("/held", () => hoard.length);
         """
     )
-    held = []
+    held = [0]
     async with asyncio.timeout(20):
-        while not held or held[-1] != 0:
+        while held == sorted(set(held)):  # it only grows, until another isolate begins at nothing
             await bench.get("/more")
             await asyncio.sleep(0.11)  # memory is weighed at most ten times a second
             held.append(await bench.json("/held"))
-    assert held[-1] == 0
+    assert max(held) < 10
 
 
 @pytest.mark.binds("worker_memory")
