@@ -17,11 +17,10 @@ from aiwe_engine.capabilities.transactions import outside
 from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.protocols import Capability, Method
 from aiwe_engine.types import EffectLog, Invocation
-from aiwe_engine.vault.redactor import Redactor
+from aiwe_engine.vault.redactor import BARE
 from aiwe_engine.vault.references import References
 
 _CARRIERS = frozenset({"fetch", "secrets"})  # whose arguments may hold references to secrets
-_BARE = Redactor(())  # knows references alone
 CALLS = 10_000  # host calls one invocation may make
 
 
@@ -51,7 +50,7 @@ class Gate:
                 hint="Read or write many documents in one call: query, createMany, deleteMany.",
             )
         if name not in _CARRIERS and self._references.holds(invocation.app, invocation.env):
-            args = _BARE.json(args)
+            args = BARE.json(args)
         if declared.write:
             invocation.wrote = True
         if invocation.effects is None or not (declared.write or declared.recorded):

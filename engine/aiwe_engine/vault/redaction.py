@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import orjson
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.vault.redactor import Redactor
+from aiwe_engine.vault.redactor import BARE, Redactor
 
 _LINGER = 3600.0  # seconds for which a value stays hidden that is in use no more
 _ENOUGH = 200  # such values, at most
@@ -61,13 +61,12 @@ class Redaction:
         self._made: dict[tuple[str, str] | None, Redactor | None] = {}
         self._current: frozenset[bytes] = frozenset()
         self._gone: dict[bytes, float] = {}  # values that are in use no more, and until when
-        self._bare = Redactor(())
 
     def of(self, app: str, env: str) -> Redactor | None:
         """What hides the secrets of an app; None where there is nothing to hide."""
         made = self._of((app, env))
         if made is None and self._holds(app, env):
-            return self._bare
+            return BARE
         return made
 
     def text(self, app: str, env: str, text: str) -> str:
@@ -84,7 +83,7 @@ class Redaction:
         """What somebody sends, with nothing in it that could be taken for a reference."""
         if not self._holds(app, env):
             return values
-        harmless: dict[str, Any] = self._bare.json(values)
+        harmless: dict[str, Any] = BARE.json(values)
         if isinstance(values.get("body"), orjson.Fragment):  # JSON, whose text stands beside it
             harmless["body"] = orjson.Fragment(harmless["text"])
         return harmless

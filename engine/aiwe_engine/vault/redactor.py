@@ -130,6 +130,10 @@ class Redactor:
         return min(size, _reference_begun(data))
 
 
+#: Knows no value, only references.
+BARE = Redactor(())
+
+
 class Redacting:
     """Redacts a stream. Holds back only what may be the beginning of something that must not leave."""
 
