@@ -11,10 +11,9 @@ one process. It opens no port: listeners are made around it (`serve.py`, the ser
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,10 +33,10 @@ from aiwe_engine.capabilities.tokens import TokenCalls
 from aiwe_engine.capabilities.visit import SessionCalls
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.data import ManagedData
-from aiwe_engine.deployments.notebook import Emit, Notebook
+from aiwe_engine.deployments.notebooks import Locate, Notebooks
 from aiwe_engine.deployments.release import Release, Workshop
-from aiwe_engine.deployments.session import Session
-from aiwe_engine.errors import AiweError, EngineError, ProgramError, RequestError
+from aiwe_engine.errors import AiweError, ProgramError, RequestError
+from aiwe_engine.feed import Feed
 from aiwe_engine.files.store import FileStore
 from aiwe_engine.http.assets import AssetPages
 from aiwe_engine.http.jwks import KeySet
@@ -49,17 +48,9 @@ from aiwe_engine.managers.tokens import Tokens as ManagerTokens
 from aiwe_engine.memory import resident
 from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.outbound.trusted import Trusted
-from aiwe_engine.people.accounts import Accounts
-from aiwe_engine.people.api_keys import ApiKeys
-from aiwe_engine.people.devices import Devices
-from aiwe_engine.people.directory import Directory
-from aiwe_engine.people.keys import SigningKeys
-from aiwe_engine.people.lockout import Lockout
-from aiwe_engine.people.managed import ManagedPeople
-from aiwe_engine.people.passwords import Passwords
-from aiwe_engine.people.tokens import Tokens
+from aiwe_engine.people.people import People
 from aiwe_engine.programs.compiler import Compiler, of_notebook
-from aiwe_engine.programs.sources import check_name, read_app, slug
+from aiwe_engine.programs.sources import read_app
 from aiwe_engine.protocols import Capability
 from aiwe_engine.rates.limits import Rates
 from aiwe_engine.runtime.pool import WorkerPool
@@ -78,17 +69,12 @@ from aiwe_engine.types import (
     Response,
     Source,
 )
-from aiwe_engine.vault.cipher import KeyedCipher
-from aiwe_engine.vault.injection import Injection
-from aiwe_engine.vault.keyring import Keyring
-from aiwe_engine.vault.rotation import Rotated, rotate
-from aiwe_engine.vault.vault import Vault
+from aiwe_engine.vault.custody import Custody
+from aiwe_engine.vault.rotation import Rotated
 from aiwe_engine.visits import Visits
 
-_LOG = logging.getLogger(__name__)
 SWEEP = 0.05  # seconds between two looks at deadlines
 NEWS = 1.0  # seconds between two events that an app's data was written
-Locate = Callable[[str], Awaitable[str | None]]
 
 
 class Engine:
@@ -123,24 +109,17 @@ class Engine:
             self._space.spare, self._space.reclaim = self._store.spare, self._store.compact
         self.managed_data, self._visits = ManagedData(self._store, env), Visits(self._store)
         self._database = None if self.settings.data_url else data / "data.duckdb"
-        self.cipher = KeyedCipher(Keyring(data))
-        self.vault = Vault(
-            self._store, self.cipher, lambda: self.settings, is_empty=self._stores_nothing
+        self._custody = Custody(
+            self._store, data, lambda: self.settings, is_empty=self._stores_nothing
         )
-        self._directory = Directory(self._store)
-        self._passwords = Passwords(lambda: self.settings.auth_password_queue)
-        self.lockout = Lockout()
-        self._accounts = Accounts(
-            self._directory,
-            self._passwords,
-            Devices(self._store),
-            self.lockout,
+        self.vault = self._custody.vault
+        self._people = People(
+            self._store,
+            self._custody.cipher,
             self.settings_of,
+            lambda: self.settings.auth_password_queue,
         )
-        keys = SigningKeys(self._store, self.cipher)
-        self._tokens = Tokens(keys, self._directory, self._store)
-        self._api_keys = ApiKeys(self._directory, self._store)
-        self.people = ManagedPeople(self._accounts, keys, self._api_keys)
+        self.people = self._people.managed
         self.tokens, self.audit = ManagerTokens(data), Audit(data, lambda: self.settings.log_audit)
         self._rates = Rates(self.settings.rate_subjects)
         self._library = Library(self.settings_of, env=env, root=root, data=data, room=self._space)
@@ -149,9 +128,8 @@ class Engine:
         self.transfers = StoreTransfers(
             self._store, self._files, data=data, settings_of=self.settings_of
         )
-        self._injection = Injection(self.vault)
         self._data = Data(self._store, self.log)
-        self._fetch = Fetch(self.settings_of, self._injection)
+        self._fetch = Fetch(self.settings_of, self._custody.injection)
         self.transfers.on_change = self._note_written
         capabilities: list[Capability] = [
             Body(self.settings_of),
@@ -159,27 +137,34 @@ class Engine:
             self._fetch,
             Files(self._files, self.settings_of),
             SessionCalls(self._visits),
-            Auth(self._accounts, self._visits, self.settings_of, self.log, self._tokens),
-            TokenCalls(self._tokens, self._api_keys, self.settings_of),
+            Auth(
+                self._people.accounts,
+                self._visits,
+                self.settings_of,
+                self.log,
+                self._people.tokens,
+            ),
+            TokenCalls(self._people.tokens, self._people.api_keys, self.settings_of),
             Assets(self._library),
-            Secrets(self._injection, self._rates, self.settings_of),
+            Secrets(self._custody.injection, self._rates, self.settings_of),
         ]
         self._workshop = Workshop(
             settings,
             self._pool,
-            Gate(capabilities, self._injection.references).call,
+            Gate(capabilities, self._custody.references).call,
             self.log,
             self._library,
-            self._injection.references.end,
+            self._custody.references.end,
         )
         self._compiler = Compiler(self.settings, cache=data / "cache")
         self._reference, self._trusted = Reference(root), Trusted()
         self._language: Any = None
-        self._locate = locate
         self._live: dict[str, Release] = {}
         pages = AssetPages(self._library, self.settings, env=env)
-        identity = Identity(self._visits, self._directory, self._tokens, self._api_keys)
-        people = self._visits, self._directory, identity
+        identity = Identity(
+            self._visits, self._people.directory, self._people.tokens, self._people.api_keys
+        )
+        visitors = self._visits, self._people.directory, identity
         self._answering = Answering(
             self._live,
             self._files,
@@ -190,15 +175,23 @@ class Engine:
             self.log,
             env,
             self._reference,
-            KeySet(keys),
-            SignIn(self._store, *people, self._trusted.send, self.vault, self.log),
-            self._injection.redaction,
+            KeySet(self._people.keys),
+            SignIn(self._store, *visitors, self._trusted.send, self.vault, self.log),
+            self._custody.redaction,
         )
         self._leaving: list[Release] = []  # replaced, with requests still under way
-        self._notebooks: dict[str, Notebook] = {}
-        self._orders: dict[str, list[str]] = {}  # cells of documents that have not run yet, by path
-        self._sessions: dict[str, tuple[Session, Notebook]] = {}
-        self._followers: list[asyncio.Queue[dict[str, Json]]] = []
+        self._notebooks = Notebooks(
+            self._workshop,
+            self._compiler,
+            env,
+            root,
+            go_live=self._go_live,
+            live=self.deployments,
+            ready=self._custody.ready,
+            hide=self._custody.redaction.json,
+            locate=locate,
+        )
+        self._feed = Feed(lambda: {"type": "status", **self.status()})
         self._tasks: list[asyncio.Task[None]] = []
         self._configuring = asyncio.Lock()
 
@@ -209,13 +202,13 @@ class Engine:
         self.data.mkdir(parents=True, exist_ok=True)
         await asyncio.to_thread(self._files.clean)
         await asyncio.to_thread(self._compiler.trim)
-        self.log.hide = self._injection.redaction.text
+        self.log.hide = self._custody.redaction.text
         self.log.followers.append(self._tell_line)
         self._pool.on_missing = lambda missing: self.log.unconfined(self.env, missing)
         await self._pool.open()
         if self.settings.data_url:
             self._store.warm()  # where nobody answers, it is told now
-        self._library.on_change = lambda app: self._tell({"type": "assets", "app": app})
+        self._library.on_change = lambda app: self._feed.tell({"type": "assets", "app": app})
         self._tasks.append(asyncio.create_task(self._watch()))
         self._tasks.append(asyncio.create_task(self._visits.run()))
         self._tasks.append(asyncio.create_task(self._space.run()))
@@ -231,13 +224,12 @@ class Engine:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for session, _ in self._sessions.values():
-            session.close()
+        self._notebooks.close()
         for release in [*self._live.values(), *self._leaving]:
             await release.serving.close()
         await self._fetch.close()
         await self._trusted.close()
-        self._passwords.close()
+        self._people.close()
         await self._pool.close()
         await self._compiler.close()
         if self._language is not None:
@@ -248,14 +240,7 @@ class Engine:
 
     async def rotate(self, forget: bool) -> Rotated:
         """Seals everything under a new key: see `vault.rotation`."""
-        return await rotate(self._store, self.cipher, forget=forget)
-
-    async def _vault_ready(self) -> None:
-        """Secrets are in memory before a program runs; apps that need none do without."""
-        try:
-            await self.vault.ready()
-        except AiweError as error:
-            _LOG.error("secrets cannot be read for now: %s", error.message)
+        return await self._custody.rotate(forget)
 
     def _stores_nothing(self) -> bool:
         return self._database is not None and not self._database.exists()
@@ -306,7 +291,7 @@ class Engine:
                 hint="Rename one of the two, or give a notebook a name in its metadata (aiwe.name).",
             )
         program = await self._compiler.compile(app.sources, files=app.files)
-        await self._vault_ready()
+        await self._custody.ready()
         if path.suffix == ".ipynb":
             program = of_notebook(program, app.assets)
         release = await self._workshop.release(app.name, self.env, program, path=str(path))
@@ -329,7 +314,7 @@ class Engine:
         if before is not None and before is not release:
             before.serving.retire()
             self._leaving.append(before)
-        self._tell(
+        self._feed.tell(
             {
                 "type": "deploy",
                 "app": app,
@@ -398,109 +383,32 @@ class Engine:
 
     # ── notebooks ──
 
-    async def run_cell(self, cell: Cell) -> AsyncIterator[dict[str, Json]]:
+    def run_cell(self, cell: Cell) -> AsyncIterator[dict[str, Json]]:
         """Runs one cell; its events as they happen, `done` last."""
-        try:
-            session, notebook = await self._session(cell)
-        except AiweError as error:
-            yield {"type": "error", "error": {**error.to_json()["error"], "name": error.name}}
-            yield {"type": "done", "ok": False}
-            return
-        events: asyncio.Queue[dict[str, Json]] = asyncio.Queue()
-        task = asyncio.create_task(self._run(notebook, session, cell, events.put_nowait))
-        try:
-            while True:
-                event = await events.get()
-                yield self._injection.redaction.json(notebook.app, self.env, event)
-                if event["type"] == "done":
-                    return
-        finally:
-            if not task.done():
-                await session.interrupt()
-
-    async def _run(self, notebook: Notebook, session: Session, cell: Cell, emit: Emit) -> None:
-        """Runs a cell; whatever happens, its last event is `done`."""
-        try:
-            await notebook.run(session, cell, emit)
-        except Exception:  # noqa: BLE001 - whoever runs a cell waits for `done`
-            _LOG.exception("a cell of %s could not be run", notebook.app)
-            error = EngineError("The engine failed to run the cell.", code="internal_error")
-            emit({"type": "error", "error": {**error.to_json()["error"], "name": error.name}})
-            emit({"type": "done", "ok": False})
-
-    async def _session(self, cell: Cell) -> tuple[Session, Notebook]:
-        found = self._sessions.get(cell.session)
-        path = cell.path
-        if self._locate is not None:
-            path = await self._locate(cell.session) or path
-        cell.path = path
-        if found is not None:
-            session, notebook = found
-            cell.app, notebook.path = notebook.app, path
-            return found
-        name = cell.app or self._name_of(path)
-        check_name(name, Path(path or name))
-        notebook = self._notebooks.get(name) or Notebook(
-            self._workshop, self._compiler, name, self.env, self.root, self._go_live
-        )
-        if notebook.path is not None and path is not None and notebook.path != path:
-            raise ProgramError(
-                f'Two apps have the name "{name}": {notebook.path} and {path}.',
-                code="duplicate_app",
-                hint="Rename one of the notebooks.",
-            )
-        notebook.path = path
-        if path in self._orders:
-            notebook.draft.arrange(self._orders.pop(path), saved=False)
-        self._notebooks[name] = notebook
-        await self._vault_ready()
-        session = Session(self._workshop, cell.session, name, self.env)
-        self._sessions[cell.session] = session, notebook
-        return session, notebook
-
-    def _name_of(self, path: str | None) -> str:
-        return slug(Path(path).stem) if path else "notebook"
+        return self._notebooks.run(cell)
 
     async def app_of(self, session: str | None, path: str | None, app: str = "") -> str:
         """The app that a session's notebook is, or will be once a cell of it runs."""
-        if session is not None:
-            if session in self._sessions:
-                return self._sessions[session][1].app
-            if self._locate is not None:
-                path = await self._locate(session) or path
-        if app:
-            return app
-        live = (one.app for one in self.deployments() if path and one.path == path)
-        return next(live, None) or self._name_of(path)
+        return await self._notebooks.app_of(session, path, app)
 
     async def interrupt(self, session: str) -> bool:
         """Stops the cell that runs in this session. False: none did."""
-        found = self._sessions.get(session)
-        return await found[0].interrupt() if found else False
+        return await self._notebooks.interrupt(session)
 
     async def end_session(self, session: str) -> None:
         """Ends the session isolate; what is live stays."""
-        found = self._sessions.pop(session, None)
-        if found is not None:
-            found[0].close()
+        await self._notebooks.end(session)
 
     async def arrange(self, app: str, path: str | None, cells: list[str], *, saved: bool) -> None:
         """The notebook's cells in document order; with `saved`, cells not named leave the draft."""
-        notebook = self._notebooks.get(app)
-        if notebook is None and path is not None:
-            notebook = next((n for n in self._notebooks.values() if n.path == path), None)
-        if notebook is None:
-            if path is not None:
-                self._orders[path] = cells
-        elif notebook.draft.arrange(cells, saved=saved):
-            await notebook.update()
+        await self._notebooks.arrange(app, path, cells, saved=saved)
 
     async def live(self, app: str, expression: str) -> dict[str, Json]:
         """Evaluates an expression in the serving isolate; its value as a mime bundle."""
         release = self._release(app)
         piece = await self._compiler.compile_one(Source("live.js", expression, cell="live"))
         value = await release.evaluate(piece)
-        return {"data": self._injection.redaction.json(app, self.env, value)}
+        return {"data": self._custody.redaction.json(app, self.env, value)}
 
     # ── assets ──
 
@@ -569,21 +477,9 @@ class Engine:
         """The latest log lines with their sequence numbers, oldest first."""
         return self.log.read(app, after=after, limit=limit)
 
-    async def events(self) -> AsyncIterator[dict[str, Json]]:
+    def events(self) -> AsyncIterator[dict[str, Json]]:
         """Deployments, log lines and status, as they happen."""
-        queue: asyncio.Queue[dict[str, Json]] = asyncio.Queue(1000)
-        self._followers.append(queue)
-        try:
-            yield {"type": "status", **self.status()}
-            while True:
-                yield await queue.get()
-        finally:
-            self._followers.remove(queue)
-
-    def _tell(self, event: dict[str, Json]) -> None:
-        for queue in self._followers:
-            if not queue.full():
-                queue.put_nowait(event)
+        return self._feed.follow()
 
     def _note_written(self, app: str, env: str, collection: str) -> None:
         if env == self.env:
@@ -592,8 +488,8 @@ class Engine:
     def _tell_written(self) -> None:
         written, self._data.written = self._data.written, {}
         for app, times in written.items():
-            self._tell({"type": "data", "app": app, "collections": dict(times)})
+            self._feed.tell({"type": "data", "app": app, "collections": dict(times)})
 
     def _tell_line(self, number: int, line: LogLine) -> None:
-        if self._followers:
-            self._tell({"type": "log", "seq": number, "line": line})  # type: ignore[dict-item]
+        if self._feed.is_followed:
+            self._feed.tell({"type": "log", "seq": number, "line": line})  # type: ignore[dict-item]

@@ -30,6 +30,7 @@ LAYERS = [
         "streams",
         "visits",
         "space",
+        "feed",
         "state",
     ],
     ["capabilities", "runtime", "data", "transfer", "identity"],

@@ -132,37 +132,20 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     from aiwe_engine.cli.local_calls import LocalCalls
     from aiwe_engine.files.store import FileStore
     from aiwe_engine.http.secrets import SecretRoutes
-    from aiwe_engine.people.accounts import Accounts
-    from aiwe_engine.people.api_keys import ApiKeys
-    from aiwe_engine.people.devices import Devices
-    from aiwe_engine.people.directory import Directory
-    from aiwe_engine.people.keys import SigningKeys
-    from aiwe_engine.people.lockout import Lockout
-    from aiwe_engine.people.managed import ManagedPeople
-    from aiwe_engine.people.passwords import Passwords
+    from aiwe_engine.people.people import People
     from aiwe_engine.store.opening import open_store
     from aiwe_engine.transfer.transfers import StoreTransfers
-    from aiwe_engine.vault.cipher import KeyedCipher
-    from aiwe_engine.vault.keyring import Keyring
-    from aiwe_engine.vault.rotation import Rotated, rotate
-    from aiwe_engine.vault.vault import Vault
+    from aiwe_engine.vault.custody import Custody
 
     store = open_store(configuration.settings, data)
     files, settings_of = FileStore(data / "files"), configuration.for_app
     transfers = StoreTransfers(store, files, data=data, settings_of=settings_of)
-    passwords = Passwords(lambda: 1)
-    directory = Directory(store)
-    accounts = Accounts(directory, passwords, Devices(store), Lockout(), settings_of)
-    cipher = KeyedCipher(Keyring(data))
-    people = ManagedPeople(accounts, SigningKeys(store, cipher), ApiKeys(directory, store))
-    vault = Vault(store, cipher, lambda: configuration.settings)
-
-    async def rotate_all(forget: bool) -> Rotated:
-        return await rotate(store, cipher, forget=forget)
-
+    custody = Custody(store, data, lambda: configuration.settings)
+    people = People(store, custody.cipher, settings_of, lambda: 1)
+    secrets = LocalCalls(SecretRoutes(custody.vault, custody.rotate).calls)
     try:
-        yield Place(transfers, people, LocalCalls(SecretRoutes(vault, rotate_all).calls).ask)
+        yield Place(transfers, people.managed, secrets.ask)
     finally:
-        passwords.close()
-        await vault.close()
+        people.close()
+        await custody.vault.close()
         await store.close()

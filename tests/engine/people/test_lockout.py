@@ -153,7 +153,7 @@ def wrong(times: int) -> Iterator[dict[str, str]]:
 async def test_over_http_an_unknown_name_is_refused_as_a_known_one_is(bench: Bench) -> None:
     """Byte for byte, but for the id of the request."""
     await bench.serve(PROGRAM)
-    clock = bench.engine.lockout.clock = Clock()
+    clock = bench.engine._people.lockout.clock = Clock()
     await Browser(bench).post("/register", ADA)
     seen = []
     for name in ("Ada", "nobody"):
@@ -175,7 +175,7 @@ async def test_over_http_an_unknown_name_is_refused_as_a_known_one_is(bench: Ben
 
 async def test_over_http_the_cookie_of_a_device_keeps_its_owner_in(bench: Bench) -> None:
     await bench.serve(PROGRAM)
-    bench.engine.lockout.clock = Clock()
+    bench.engine._people.lockout.clock = Clock()
     ada, mallory = Browser(bench), Browser(bench)
     await ada.post("/register", ADA)
     mal = {"username": "Mallory", "password": "another long one"}
@@ -196,7 +196,7 @@ async def test_over_http_the_cookie_of_a_device_keeps_its_owner_in(bench: Bench)
 async def test_the_longest_wait_is_a_setting(open_bench: Open) -> None:
     bench: Bench = await open_bench(auth_lockout=3.0)
     await bench.serve(PROGRAM)
-    clock = bench.engine.lockout.clock = Clock()
+    clock = bench.engine._people.lockout.clock = Clock()
     browser = Browser(bench)
     for body in wrong(8):
         await browser.post("/login", body)
@@ -208,7 +208,7 @@ async def test_the_longest_wait_is_a_setting(open_bench: Open) -> None:
 
 async def test_a_stolen_session_cannot_guess_the_password(bench: Bench) -> None:
     await bench.serve(PROGRAM)
-    bench.engine.lockout.clock = Clock()
+    bench.engine._people.lockout.clock = Clock()
     browser = Browser(bench)
     await browser.post("/register", ADA)
     await browser.post("/login", ADA)

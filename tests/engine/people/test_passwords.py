@@ -94,7 +94,7 @@ async def test_whoever_is_asked_about_one_hash_is_compared(
             change = {"$set": changes[person["username"]]}
             await documents.modify("people", person["id"], change)
     done: list[tuple[str | None, bytes]] = []
-    passwords = bench.engine._passwords
+    passwords = bench.engine._people.passwords
     ask = passwords._ask
 
     async def counted(kept: str | None, given: bytes) -> Any:
@@ -228,13 +228,13 @@ async def test_waiting_for_others_passwords_does_not_cost_a_handler_its_time(
     await bench.serve(PROGRAM + 'app.post("/slow", async () => { await new Promise(() => {}); });')
     browser = Browser(bench)
     await browser.post("/register", ADA)
-    matches = bench.engine._passwords.matches
+    matches = bench.engine._people.passwords.matches
 
     async def late(kept: str | None, password: str) -> bool:
         await asyncio.sleep(2)  # longer than a handler may take: so busy is the machine
         return await matches(kept, password)
 
-    monkeypatch.setattr(bench.engine._passwords, "matches", late)
+    monkeypatch.setattr(bench.engine._people.passwords, "matches", late)
     assert "user" in await browser.post("/login", ADA)
     assert await browser.post("/slow") == "deadline"
 

@@ -471,7 +471,7 @@ async def test_a_disabled_account_does_not_come_in(ada, provider):
     await sign_in(ada, provider)
     scope = ada.bench.engine._live["app"].scope
     person = (await ada.get("/me"))["id"]
-    await ada.bench.engine._directory.change(scope, person, {"$set": {"disabled": True}})
+    await ada.bench.engine._people.directory.change(scope, person, {"$set": {"disabled": True}})
     assert refused(await sign_in(ada, provider)) == (403, "account_disabled")
     assert await ada.get("/me") is None
 
