@@ -4,23 +4,21 @@ The dataclass is the table; `ROWS` reads it for whoever shows or fills it: the d
 command line, `aiwe.toml`, environment variables and the server extension. Sizes are bytes, times
 are seconds. A field's name without its section's is its key: `log_limit` is `log.limit`,
 `body_limit` of the section http is `http.body_limit`. Every setting is read somewhere, and a test
-shows it bind. What a value given from outside must be is checked in `configuration`.
+shows it bind. How a row is written is in `rows`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Any, Literal
 
 from aiwe_engine import checks
-from aiwe_engine.checks import Check
 from aiwe_engine.openid import Provider
 from aiwe_engine.rates import rule
+from aiwe_engine.rows import GB, KB, MB, Row, choice, count, row, several, size, text, time
 
-KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
-Unit = Literal["", "bytes", "seconds"]
+__all__ = ["GB", "KB", "MB", "ROWS", "SECTIONS", "Row", "Settings", "contradictions", "most_files"]
 
 SECTIONS = {
     "server": "Where apps are served",
@@ -40,51 +38,6 @@ SECTIONS = {
     "assets": "Files of an app's pages",
 }
 
-_YEAR = 365 * 86_400.0
-_LARGEST = 1024 * GB
-
-
-def _row(section: str, default: object, meaning: str, **more: Any) -> Any:
-    shown = more.pop("shown", True)  # whoever prints settings must not print passwords
-    return field(
-        default=default, repr=shown, metadata={"section": section, "help": meaning, **more}
-    )
-
-
-def _size(section: str, default: int, meaning: str, *, least: int = 1, **more: Any) -> Any:
-    return _row(section, default, meaning, unit="bytes", least=least, most=_LARGEST, **more)
-
-
-def _time(section: str, default: float, meaning: str, *, least: float = 0.01, **more: Any) -> Any:
-    return _row(section, default, meaning, unit="seconds", least=least, most=_YEAR, **more)
-
-
-def _count(
-    section: str, default: int, meaning: str, *, least: int = 1, most: int = 10**9, **more: Any
-) -> Any:
-    return _row(section, default, meaning, least=least, most=most, **more)
-
-
-def _text(
-    section: str, default: str, meaning: str, *, check: Check | None = None, **more: Any
-) -> Any:
-    return _row(section, default, meaning, check=check, **more)
-
-
-def _choice(section: str, default: str, meaning: str, choices: tuple[str, ...], **more: Any) -> Any:
-    return _row(section, default, meaning, choices=choices, **more)
-
-
-def _list(
-    section: str,
-    default: tuple[str, ...],
-    meaning: str,
-    *,
-    check: Check | None = None,
-    **more: Any,
-) -> Any:
-    return _row(section, default, meaning, check=check, **more)
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -93,10 +46,10 @@ class Settings:
     `app`: may be set for one app alone. `restart`: a change waits for the next start.
     """
 
-    host: str = _text(
+    host: str = text(
         "server", "127.0.0.1", "Address on which apps are served", check=checks.host, restart=True
     )
-    port: int = _count(
+    port: int = count(
         "server",
         8890,
         "Port on which apps are served; 0 takes any free one",
@@ -104,67 +57,65 @@ class Settings:
         most=65_535,
         restart=True,
     )
-    allowed_hosts: tuple[str, ...] = _list(
+    allowed_hosts: tuple[str, ...] = several(
         "server", (), "Further host names that apps answer to", check=checks.allowed_host
     )
-    grace: float = _time(
+    grace: float = time(
         "server", 10.0, "Seconds that requests under way get when the engine stops", least=0
     )
 
-    header_timeout: float = _time("http", 10.0, "Seconds a client has to send its request's header")
-    body_timeout: float = _time("http", 30.0, "Seconds a client has between two pieces of a body")
-    min_rate: int = _size(
+    header_timeout: float = time("http", 10.0, "Seconds a client has to send its request's header")
+    body_timeout: float = time("http", 30.0, "Seconds a client has between two pieces of a body")
+    min_rate: int = size(
         "http",
         240,
         "Bytes a second that a client must send of a body or take of an answer, on the average of "
         "body_timeout; 0: one byte in that time will do",
         least=0,
     )
-    idle_timeout: float = _time("http", 75.0, "Seconds a connection may be idle between requests")
-    connection_limit: int = _count(
+    idle_timeout: float = time("http", 75.0, "Seconds a connection may be idle between requests")
+    connection_limit: int = count(
         "http", 10_000, "Connections at a time; more are answered with 503 and closed"
     )
-    trusted_proxies: tuple[str, ...] = _list(
+    trusted_proxies: tuple[str, ...] = several(
         "http",
         (),
         "Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed",
         check=checks.network,
     )
-    body_limit: int = _size("http", 10 * MB, "Largest request body", least=0, app=True)
-    json_values: int = _count(
+    body_limit: int = size("http", 10 * MB, "Largest request body", least=0, app=True)
+    json_values: int = count(
         "http",
         200_000,
         "Values that a JSON body may have, its lists and objects included",
         app=True,
     )
-    form_fields: int = _count("http", 1000, "Fields that a form may have", app=True)
-    form_files: int = _count("http", 100, "Files that a form may have", app=True)
-    form_field_limit: int = _size(
+    form_fields: int = count("http", 1000, "Fields that a form may have", app=True)
+    form_files: int = count("http", 100, "Files that a form may have", app=True)
+    form_field_limit: int = size(
         "http", 1 * MB, "Largest text field of a form with files", app=True
     )
-    form_text_limit: int = _size(
-        "http", 4 * MB, "Text of all fields of a form with files", app=True
-    )
-    form_header_limit: int = _size("http", 8 * KB, "Largest header of a part of a form", app=True)
-    response_limit: int = _size("http", 10 * MB, "Largest answer of a handler", app=True)
-    openapi: bool = _row(
+    form_text_limit: int = size("http", 4 * MB, "Text of all fields of a form with files", app=True)
+    form_header_limit: int = size("http", 8 * KB, "Largest header of a part of a form", app=True)
+    response_limit: int = size("http", 10 * MB, "Largest answer of a handler", app=True)
+    openapi: bool = row(
         "http",
         default=True,
         meaning="Whether apps tell their API at /openapi.json and /docs",
         app=True,
     )
-    compression: tuple[str, ...] = _list(
+    compression: tuple[str, ...] = several(
         "http",
         checks.CODINGS,
         "Codings that answers may have, the preferred one first; none: they are not compressed",
         check=checks.coding,
         app=True,
     )
-    compress_min: int = _size(
+    compress_min: int = size(
         "http", 1 * KB, "Smallest answer that is compressed", least=0, app=True
     )
 
-    security_csp: str = _text(
+    security_csp: str = text(
         "security",
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
         "img-src 'self' data: blob: https:; font-src 'self' data: https:; "
@@ -174,7 +125,7 @@ class Settings:
         check=checks.one_line,
         app=True,
     )
-    security_hsts: float = _time(
+    security_hsts: float = time(
         "security",
         0.0,
         "Seconds for which browsers, told so over https, use nothing else; 0: they are not told",
@@ -182,73 +133,71 @@ class Settings:
         app=True,
     )
 
-    cors_origins: tuple[str, ...] = _list(
+    cors_origins: tuple[str, ...] = several(
         "cors",
         (),
         "Origins whose pages may read answers: https://example.org, https://*.example.org, or *",
         check=checks.origin,
         app=True,
     )
-    cors_methods: tuple[str, ...] = _list(
+    cors_methods: tuple[str, ...] = several(
         "cors",
         ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
         "Methods that such pages may use",
         check=checks.token,
         app=True,
     )
-    cors_headers: tuple[str, ...] = _list(
+    cors_headers: tuple[str, ...] = several(
         "cors",
         ("*",),
         "Request headers that such pages may send; *: any that they ask for",
         check=checks.token,
         app=True,
     )
-    cors_expose: tuple[str, ...] = _list(
+    cors_expose: tuple[str, ...] = several(
         "cors", (), "Further answer headers that such pages may read", check=checks.token, app=True
     )
-    cors_credentials: bool = _row(
+    cors_credentials: bool = row(
         "cors", default=False, meaning="Whether requests of such pages may carry cookies", app=True
     )
-    cors_max_age: float = _time(
+    cors_max_age: float = time(
         "cors", 600.0, "Seconds for which browsers remember what is allowed", least=0, app=True
     )
 
-    cpu_limit: float = _time(
-        "limits", 1.0, "Seconds of CPU one turn of a handler may use", app=True
-    )
-    deadline: float = _time("limits", 5.0, "Seconds a handler may take, waiting included", app=True)
-    stream_timeout: float = _time(
+    cpu_limit: float = time("limits", 1.0, "Seconds of CPU one turn of a handler may use", app=True)
+    deadline: float = time("limits", 5.0, "Seconds a handler may take, waiting included", app=True)
+    stream_timeout: float = time(
         "limits",
         60.0,
         "Seconds a streamed answer may go without a piece that the client takes",
         app=True,
     )
-    cell_cpu_limit: float = _time(
+    cell_cpu_limit: float = time(
         "limits", 30.0, "Seconds of CPU a notebook cell may use at a stretch", app=True
     )
-    load_cpu_limit: float = _time(
+    load_cpu_limit: float = time(
         "limits", 5.0, "Seconds of CPU a program may use while it loads", app=True
     )
-    heap_limit: int = _size("limits", 64 * MB, "V8 heap of one isolate", least=8 * MB)
-    buffer_limit: int = _size(
+    heap_limit: int = size("limits", 64 * MB, "V8 heap of one isolate", least=8 * MB)
+    buffer_limit: int = size(
         "limits",
         128 * MB,
         "ArrayBuffer bytes one isolate may hold outside its heap",
         least=1 * MB,
     )
-    worker_memory: int = _size(
+    worker_memory: int = size(
         "limits", 1024 * MB, "RLIMIT_DATA of a worker process", least=512 * MB
     )
-    stack_size: int = _count("limits", 500, "V8 stack of an isolate, in KB", least=100, most=4000)
+    stack_size: int = count("limits", 500, "V8 stack of an isolate, in KB", least=100, most=4000)
 
-    isolation: str = _choice(
+    isolation: str = choice(
         "runtime",
         "shared",
         "'shared': isolates serve many requests; 'request': one each",
         ("shared", "request"),
         app=True,
     )
-    confinement: str = _choice(
+    confinement: str = choice(
         "runtime",
         "auto",
         "Whether workers give up files, network and other processes (Landlock, seccomp): 'auto': as far "
@@ -256,19 +205,19 @@ class Settings:
         ("auto", "require", "off"),
         restart=True,
     )
-    kill_grace: float = _time("runtime", 1.0, "Seconds a stuck worker gets before it is killed")
-    worker_idle: float = _time("runtime", 300.0, "Seconds after which an unused worker is ended")
-    spare_workers: int = _count(
+    kill_grace: float = time("runtime", 1.0, "Seconds a stuck worker gets before it is killed")
+    worker_idle: float = time("runtime", 300.0, "Seconds after which an unused worker is ended")
+    spare_workers: int = count(
         "runtime",
         1,
         "Started workers kept ready for the next app or crash",
         least=0,
         most=100,
     )
-    compile_idle: float = _time(
+    compile_idle: float = time(
         "runtime", 20.0, "Seconds after which an unused compile worker is ended"
     )
-    compile_cache: int = _size(
+    compile_cache: int = size(
         "runtime",
         64 * MB,
         "Compiled pieces of programs kept on disk; what was not used longest goes first",
@@ -276,31 +225,31 @@ class Settings:
         restart=True,
     )
 
-    fetch_allow_private: tuple[str, ...] = _list(
+    fetch_allow_private: tuple[str, ...] = several(
         "fetch",
         (),
         "What fetch may reach although it is not on the public internet: host:port, host:*, [::1]:port",
         check=checks.host_port,
         app=True,
     )
-    fetch_timeout: float = _time(
+    fetch_timeout: float = time(
         "fetch",
         30.0,
         "Seconds in which an answer must begin, and go on, where fetch names no timeout",
         app=True,
     )
-    fetch_redirects: int = _count(
+    fetch_redirects: int = count(
         "fetch", 20, "Redirects that one fetch follows", least=0, most=100, app=True
     )
-    fetch_request_limit: int = _size("fetch", 128 * MB, "Largest body that is sent", app=True)
-    fetch_response_limit: int = _size(
+    fetch_request_limit: int = size("fetch", 128 * MB, "Largest body that is sent", app=True)
+    fetch_response_limit: int = size(
         "fetch", 128 * MB, "Largest body of an answer, decompressed", app=True
     )
-    fetch_concurrency: int = _count(
+    fetch_concurrency: int = count(
         "fetch", 32, "Requests of one invocation under way at a time; another waits", app=True
     )
-    fetch_connections: int = _count("fetch", 256, "Connections open at a time", app=True)
-    fetch_proxy: str = _text(
+    fetch_connections: int = count("fetch", 256, "Connections open at a time", app=True)
+    fetch_proxy: str = text(
         "fetch",
         "",
         "Proxy: http://user:password@host:port",
@@ -308,92 +257,92 @@ class Settings:
         app=True,
         shown=False,
     )
-    fetch_no_proxy: tuple[str, ...] = _list(
+    fetch_no_proxy: tuple[str, ...] = several(
         "fetch",
         (),
         "Hosts that are reached without the proxy: names with all below them, networks, *",
         check=checks.unproxied,
         app=True,
     )
-    fetch_ca_file: str = _text(
+    fetch_ca_file: str = text(
         "fetch",
         "",
         "File of certificates of further authorities to trust, in PEM form",
         check=checks.certificates,
         app=True,
     )
-    session_idle: float = _time(
+
+    session_idle: float = time(
         "session", 86_400.0, "Seconds after which a session that is not used ends", app=True
     )
-    session_lifetime: float = _time(
+    session_lifetime: float = time(
         "session", 14 * 86_400.0, "Seconds after which a session ends in any case", app=True
     )
-    session_limit: int = _size("session", 64 * KB, "Bytes that one session may hold", app=True)
+    session_limit: int = size("session", 64 * KB, "Bytes that one session may hold", app=True)
 
-    auth_password_length: int = _count(
+    auth_password_length: int = count(
         "auth", 8, "Characters that a password must have", most=256, app=True
     )
-    auth_lockout: float = _time(
+    auth_lockout: float = time(
         "auth",
         900.0,
         "Seconds that somebody waits at most between two tries, after many that failed",
         least=1,
         app=True,
     )
-    auth_password_queue: int = _count(
+    auth_password_queue: int = count(
         "auth",
         100,
         "Passwords that may be checked or wait for it at a time; who comes then is answered 503",
         most=100_000,
     )
-    auth_issuer: str = _text(
+    auth_issuer: str = text(
         "auth",
         "",
         "What an app's tokens name as their issuer, a URL; empty: http://APP--ENV.localhost",
         check=checks.url,
         app=True,
     )
-    auth_audiences: tuple[str, ...] = _list(
+    auth_audiences: tuple[str, ...] = several(
         "auth",
         (),
         "Audiences of tokens that an app takes besides itself",
         check=checks.one_line,
         app=True,
     )
-    auth_token_lifetime: float = _time(
+    auth_token_lifetime: float = time(
         "auth",
         3600.0,
         "Seconds that a token is good for where nobody says",
         least=1,
         app=True,
     )
-    auth_token_longest: float = _time(
+    auth_token_longest: float = time(
         "auth", 30 * 86_400.0, "Seconds that a token may be good for", least=1, app=True
     )
-    auth_key_rotation: float = _time(
+    auth_key_rotation: float = time(
         "auth",
         30 * 86_400.0,
         "Seconds after which the key that signs an app's tokens is followed by a new one",
         least=60,
         app=True,
     )
-
-    secrets_audit_time: float = _time(
-        "secrets", 90 * 86_400.0, "Seconds for which it is kept who used and changed secrets"
-    )
-    secrets_audit_limit: int = _count(
-        "secrets",
-        100_000,
-        "Uses and changes of secrets that are kept at most, the latest",
-        most=10_000_000,
-    )
-    auth_provider_timeout: float = _time(
+    auth_provider_timeout: float = time(
         "auth", 10.0, "Seconds in which a provider of OpenID Connect must answer", app=True
     )
     #: By whom people sign in: `[auth.providers.NAME]`, tables and so no row; see `openid`.
     auth_providers: tuple[Provider, ...] = ()
 
-    secrets_matches: str = _text(
+    secrets_audit_time: float = time(
+        "secrets", 90 * 86_400.0, "Seconds for which it is kept who used and changed secrets"
+    )
+    secrets_audit_limit: int = count(
+        "secrets",
+        100_000,
+        "Uses and changes of secrets that are kept at most, the latest",
+        most=10_000_000,
+    )
+    secrets_matches: str = text(
         "secrets",
         "600/min",
         "How often one address may have Secrets.matches compare, for each app; no limit where it is empty",
@@ -401,31 +350,31 @@ class Settings:
         app=True,
     )
 
-    rate_limit: str = _text(
+    rate_limit: str = text(
         "rate",
         "",
         "What each caller may ask of an app, as in '600/min'; none where it is empty",
         check=rule.check,
         app=True,
     )
-    rate_subjects: int = _count(
+    rate_subjects: int = count(
         "rate", 50_000, "Callers counted at a time, a kilobyte each at most", restart=True
     )
 
-    log_limit: int = _size(
+    log_limit: int = size(
         "log", 256 * KB, "Log text of one invocation; what is over is cut", least=0, app=True
     )
-    log_lines: int = _count(
+    log_lines: int = count(
         "log", 10_000, "Log lines kept in memory for %logs and the lab", most=10_000_000
     )
-    log_audit: int = _size(
+    log_audit: int = size(
         "log",
         10 * MB,
         "Each of the two files that tell who did what through the management API; older lines go",
         least=KB,
     )
 
-    data_url: str = _text(
+    data_url: str = text(
         "data",
         "",
         "PostgreSQL database that keeps the documents, as postgresql://user:password@host/name; "
@@ -434,7 +383,7 @@ class Settings:
         restart=True,
         shown=False,
     )
-    data_connections: int = _count(
+    data_connections: int = count(
         "data",
         20,
         "Connections to PostgreSQL at a time; transactions may hold half of them",
@@ -442,50 +391,60 @@ class Settings:
         most=10_000,
         restart=True,
     )
-    data_limit: int = _size(
+    data_limit: int = size(
         "data", 20 * GB, "Bytes that the whole data folder may hold; 0: any number", least=0
     )
-    data_collections: int = _count(
+    data_collections: int = count(
         "data", 1000, "Collections that one app may have in one environment", most=1_000_000
     )
-    document_limit: int = _size("data", 1 * MB, "Largest document")
-    result_limit: int = _size("data", 32 * MB, "Bytes of documents that one query may find")
-    query_limit: float = _time("data", 10.0, "Seconds that one query may take")
-    document_cache: int = _size(
+    document_limit: int = size("data", 1 * MB, "Largest document")
+    result_limit: int = size("data", 32 * MB, "Bytes of documents that one query may find")
+    query_limit: float = time("data", 10.0, "Seconds that one query may take")
+    document_cache: int = size(
         "data", 32 * MB, "Documents kept in memory for reads by id", least=0, restart=True
     )
-    transaction_memory: int = _size(
+    transaction_memory: int = size(
         "data", 256 * MB, "Documents that all open transactions together may hold in memory"
     )
-    database_memory: int = _size(
+    database_memory: int = size(
         "data", 1024 * MB, "Memory that the database may use", least=32 * MB, restart=True
     )
-    database_temp: int = _size(
+    database_temp: int = size(
         "data",
         1 * GB,
         "Disk that the database may use for what does not fit into its memory, such as a large sort",
         restart=True,
     )
-    database_threads: int = _count("data", 2, "Threads of the database", most=256, restart=True)
+    database_threads: int = count("data", 2, "Threads of the database", most=256, restart=True)
 
-    files_limit: int = _size("files", 10 * GB, "Bytes of files that one app may keep", app=True)
+    files_limit: int = size("files", 10 * GB, "Bytes of files that one app may keep", app=True)
 
-    assets_max_age: float = _time(
+    assets_max_age: float = time(
         "assets",
         3600.0,
         "Seconds for which a browser need not ask for an asset again; in dev it always asks",
         least=0,
         app=True,
     )
-    assets_limit: int = _size(
+    assets_limit: int = size(
         "assets", 100 * MB, "Largest asset that is written or uploaded", app=True
     )
-    assets_total: int = _size(
+    assets_total: int = size(
         "assets", 1024 * MB, "Bytes of written and uploaded assets of one app", app=True
     )
-    assets_cache: int = _size(
+    assets_cache: int = size(
         "assets", 32 * MB, "Compressed copies of assets kept in memory", least=0, restart=True
     )
+
+
+#: The table, by the name of the attribute.
+ROWS: Mapping[str, Row] = MappingProxyType(
+    {
+        one.name: Row(one.name, default=one.default, **one.metadata)
+        for one in fields(Settings)
+        if one.metadata
+    }
+)
 
 
 def most_files(limit: int) -> int:
@@ -506,64 +465,3 @@ def contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
         said = "limits.heap_limit and limits.buffer_limit together are more than"
         found.append((names, f"{said} limits.worker_memory, which a whole worker may use."))
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One setting as it is named and what it may be.
-
-    Attributes:
-        name: of the attribute in `Settings`.
-        section: where it stands in `aiwe.toml`.
-        default: of the setting's type: bool, int, float, str, or a tuple of str.
-        help: what it means, in one sentence.
-        unit: of a number.
-        least: the smallest number.
-        most: the largest number.
-        choices: the texts there are, where there are only some.
-        check: what a text, or each of a list, must be.
-        app: it may be set for one app alone.
-        restart: a change waits for the next start.
-    """
-
-    name: str
-    section: str
-    default: Any
-    help: str
-    unit: Unit = ""
-    least: float = 0
-    most: float = 0
-    choices: tuple[str, ...] = ()
-    check: Check | None = None
-    app: bool = False
-    restart: bool = False
-
-    @property
-    def key(self) -> str:
-        """Its name in its section."""
-        return self.name.removeprefix(f"{self.section}_")
-
-    @property
-    def full(self) -> str:
-        """Section and key: `http.body_limit`."""
-        return f"{self.section}.{self.key}"
-
-    @property
-    def variable(self) -> str:
-        """The environment variable: `AIWE_HTTP__BODY_LIMIT`."""
-        return f"AIWE_{self.section}__{self.key}".upper()
-
-    @property
-    def option(self) -> str:
-        """The option of the command line: `--body-limit`."""
-        return "--" + self.name.replace("_", "-")
-
-
-#: The table, by the name of the attribute.
-ROWS: Mapping[str, Row] = MappingProxyType(
-    {
-        one.name: Row(one.name, default=one.default, **one.metadata)
-        for one in fields(Settings)
-        if one.metadata
-    }
-)
