@@ -291,7 +291,7 @@ class Engine:
                 hint="Rename one of the two, or give a notebook a name in its metadata (aiwe.name).",
             )
         program = await self._compiler.compile(app.sources, files=app.files)
-        await self._custody.ready()
+        await self._custody.ready(app.name, self.env)
         if path.suffix == ".ipynb":
             program = of_notebook(program, app.assets)
         release = await self._workshop.release(app.name, self.env, program, path=str(path))

@@ -30,7 +30,7 @@ class Notebooks:
         root: the project's folder; paths of notebooks are relative to it.
         go_live: swaps a release in.
         live: what is live now.
-        ready: sees that what a program needs is there, before its first session.
+        ready: sees that what a program of an app needs is there, before its first session.
         hide: takes out of an event of an app what must not leave.
         locate: tells the notebook that a session (a kernel's id) belongs to, relative to root.
     """
@@ -44,7 +44,7 @@ class Notebooks:
         *,
         go_live: GoLive,
         live: Callable[[], Iterable[Deployment]],
-        ready: Callable[[], Awaitable[None]],
+        ready: Callable[[str, str], Awaitable[None]],
         hide: Callable[[str, str, Any], Any],
         locate: Locate | None,
     ) -> None:
@@ -139,7 +139,7 @@ class Notebooks:
         if path in self._orders:
             notebook.draft.arrange(self._orders.pop(path), saved=False)
         self._notebooks[name] = notebook
-        await self._ready()
+        await self._ready(name, self._env)
         session = Session(self._workshop, cell.session, name, self._env)
         self._sessions[cell.session] = session, notebook
         return session, notebook

@@ -46,13 +46,18 @@ class Custody:
         self.vault = Vault(store, self.cipher, settings, is_empty)
         self.injection = Injection(self.vault)
         self.references, self.redaction = self.injection.references, self.injection.redaction
+        self.vault.expect = self.redaction.expect
 
-    async def ready(self) -> None:
-        """Sees that secrets are in memory before a program runs; apps that need none do without."""
+    async def ready(self, app: str, env: str) -> None:
+        """Sees that secrets are in memory, and what hides them, before a program of an app runs.
+
+        Apps that need none do without.
+        """
         try:
             await self.vault.ready()
         except AiweError as error:
             _LOG.error("secrets cannot be read for now: %s", error.message)
+        await self.redaction.prepare(app, env)
 
     async def rotate(self, forget: bool) -> Rotated:
         """Seals everything under a new key: see `rotation`."""

@@ -7,12 +7,13 @@ the rest follows. What was found is replaced by a word of fixed length, which te
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
-from aiwe_engine.vault.forms import Form, forms
+from aiwe_engine.vault.form import Form
+from aiwe_engine.vault.forms import forms
 from aiwe_engine.vault.references import LENGTH, MARK, PATTERN_BYTES
 
 REDACTED: Final = "[redacted]"
@@ -27,16 +28,19 @@ class Redactor:
 
     Args:
         values: of secrets; an empty one is ignored.
+        forms_of: knows the forms of a value.
     """
 
     __slots__ = ("_bare", "_bytes", "_forms", "_heads", "_longest", "_search", "_starts")
 
-    def __init__(self, values: Iterable[bytes]) -> None:
+    def __init__(
+        self, values: Iterable[bytes], forms_of: Callable[[bytes], Iterable[Form]] = forms
+    ) -> None:
         of_head: dict[bytes, dict[Form, None]] = {}
         for value in dict.fromkeys(values):
             if not value.strip():
                 continue
-            for form in forms(value):
+            for form in forms_of(value):
                 for head in form.heads:
                     of_head.setdefault(head, {})[form] = None
         self._heads = sorted(of_head)

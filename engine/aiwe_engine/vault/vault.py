@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,6 +66,7 @@ class Vault:
     Attributes:
         revision: grows with every change of any secret.
         audit: who used and changed them.
+        expect: told of values before they can be used, and waited for.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Vault:
         self._store, self._cipher, self._is_empty = store, cipher, is_empty
         self.audit = Audit(store, SCOPE, settings)
         self.revision = 0
+        self.expect: Callable[[Mapping[Name, bytes]], Awaitable[None]] = _unexpected
         self._given: dict[Name, tuple[Secret, bytes]] = {}  # by the configuration
         self._stored: dict[Name, Secret] = {}
         self._values: dict[Name, bytes | AiweError] = {}
@@ -250,6 +252,7 @@ class Vault:
             raise
         written = orjson.loads(text)
         kept = _secret(written)
+        await self.expect({name: value})
         self._keep(kept, value, written)
         what = "created" if before is None else "changed"
         self.audit.changed(what, kept.id, by, **_told(name), changes=_changes(before, kept, change))
@@ -356,6 +359,13 @@ class Vault:
                 values[secret.name] = self._cipher.open(one["sealed"], secret.context)
             except AiweError as error:
                 values[secret.name] = error
+        await self.expect(
+            {
+                name: value
+                for name, value in values.items()
+                if isinstance(value, bytes) and self._values.get(name) != value
+            }
+        )
         self._stored, self._values = stored, values
         self._seen = {one["id"]: one["version"] for one in documents}
         self.revision += 1
@@ -374,6 +384,10 @@ class Vault:
             if page.cursor is None:
                 return found
             options["cursor"] = page.cursor
+
+
+async def _unexpected(_: Mapping[Name, bytes]) -> None:
+    """Nobody wants to know."""
 
 
 def _key(name: Name) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+
+from aiwe_engine.vault.form import Form
 from aiwe_engine.vault.redaction import Redaction
 from aiwe_engine.vault.references import MARK
 
@@ -69,3 +72,63 @@ def test_references_are_hidden_where_some_are_alive():
     token = MARK + "a" * 40
     assert redaction.of("one", "dev").text(token) == "[redacted]"
     assert redaction.of("one", "staging") is None
+
+
+class Counted:
+    """Makes forms, and remembers for which value and in which thread."""
+
+    def __init__(self, redaction: Redaction) -> None:
+        self.values: list[bytes] = []
+        self.threads: set[int] = set()
+        self._forms = redaction.forms_of
+        redaction.forms_of = self
+
+    def __call__(self, value: bytes) -> list[Form]:
+        self.values.append(value)
+        self.threads.add(threading.get_ident())
+        return self._forms(value)
+
+
+async def test_a_value_is_hidden_before_it_is_there_and_the_loop_makes_nothing():
+    vault = Vault(one=OLD, two=OTHER)
+    redaction = Redaction(vault)
+    counted = Counted(redaction)
+    await redaction.prepare("one", "dev")
+    everything = await redaction.prepared()
+    assert everything is not None
+    await redaction.expect({("one", "one", None): NEW})
+    vault.set(one=NEW, two=OTHER)
+    before = redaction.of("one", "dev")
+    assert before is redaction.of("one", "dev")
+    assert before.data(OLD + NEW + OTHER) == b"[redacted][redacted]" + OTHER
+    assert redaction.everything().data(OLD + NEW + OTHER) == b"[redacted]" * 3
+    assert counted.values.count(NEW) == 1
+    assert threading.get_ident() not in counted.threads
+
+
+async def test_the_change_of_a_secret_costs_its_own_forms_only():
+    vault = Vault(**{f"app{number}": b"a-value-of-number-%d" % number for number in range(20)})
+    redaction = Redaction(vault)
+    counted = Counted(redaction)
+    assert await redaction.prepared() is not None
+    assert len(counted.values) == 20
+    await redaction.prepare("app3", "dev")
+    assert len(counted.values) == 20
+    await redaction.expect({("app3", "app3", "dev"): NEW})
+    vault.set(**{**vault.apps, "app3": NEW})
+    assert redaction.everything().data(NEW) == b"[redacted]"
+    assert redaction.of("app3", "dev").data(NEW) == b"[redacted]"
+    assert counted.values[20:] == [NEW]
+
+
+async def test_what_is_expected_for_one_app_is_no_word_of_another():
+    vault = Vault(one=OLD, two=OTHER)
+    redaction = Redaction(vault)
+    await redaction.prepare("one", "dev")
+    await redaction.expect({("two", "two", None): NEW})
+    assert redaction.of("one", "dev").data(NEW) == NEW
+
+
+def test_a_line_of_no_app_tells_nothing_of_any():
+    redaction = Redaction(Vault(one=OLD))
+    assert redaction.text("", "dev", f"failed: {OLD.decode()}") == "failed: [redacted]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 from typing import Any
 
 import orjson
@@ -148,3 +149,23 @@ async def test_what_is_no_secret_of_an_app_is_left_as_it_is(open_shop: OpenShop)
     change = Change(LEAK.encode(), (), ())
     await one.engine.vault.put("leak", change, app="another", by="test")
     assert await one.value(f"{KNOWN} return [leak];") == [LEAK]
+
+
+async def test_no_redactor_is_made_where_requests_are_answered(open_shop: OpenShop) -> None:
+    one: Shop = await open_shop()
+    redaction = one.engine._custody.redaction
+    make, threads = redaction.forms_of, []
+
+    def noting(value: bytes) -> Any:
+        threads.append(threading.get_ident())
+        return make(value)
+
+    redaction.forms_of = noting
+    await one.keep("first", "a-value-of-the-first-secret")
+    assert await one.value(f"{KNOWN} return [leak];") == [LEAK]
+    await one.keep("leak", LEAK)
+    assert await one.value(f"{KNOWN} return [leak];") == ["[redacted]"]
+    await one.keep("leak", "another-value-of-it")
+    assert await one.value(f"{KNOWN} return [leak, 'another-value-of-it'];") == ["[redacted]"] * 2
+    assert len(threads) == 3
+    assert threading.get_ident() not in threads
