@@ -129,6 +129,8 @@ class EngineHost:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         configuration = self._read()
+        for warning in configuration.warnings:
+            self._log.warning("aiwe: %s", warning)
         settings = configuration.settings
         folder = stack.enter_context(DataFolder(self._data))
         listening = await _module("http.listener")

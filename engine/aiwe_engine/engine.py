@@ -113,6 +113,7 @@ class Engine:
             self._store, data, lambda: self.settings, is_empty=self._stores_nothing
         )
         self.vault = self._custody.vault
+        self.vault.give(self.configuration.secrets)
         self._people = People(
             self._store,
             self._custody.cipher,
@@ -348,6 +349,7 @@ class Engine:
             settings = configuration.settings
             self.configuration, self.settings = configuration, settings
             self._workshop.configuration = configuration
+            await self.vault.give_running(configuration.secrets)
             self.log.resize(settings.log_lines)
             self._space.limit = settings.data_limit
             self._store.configure(settings)

@@ -149,6 +149,8 @@ async def serve_until_told(plan: Plan, tell: Callable[[str], None], read: Read) 
         async with serving(plan, log=write_line) as served:
             ready = True
             _spare_the_collector()
+            for warning in plan.configuration.warnings:
+                say("warn", str(warning))
             if plan.paths:
                 for name in sorted(set(plan.configuration.apps) - set(served.apps)):
                     say("warn", f"The configuration speaks of an app {name}, which is not served.")

@@ -11,7 +11,7 @@ from tests.architecture.source import import_time_imports, imports, modules, res
 LAYERS = [
     ["types"],
     ["errors", "checks", "openid", "swap", "confinement"],
-    ["rates", "rows", "permissions", "origins"],
+    ["rates", "rows", "permissions", "origins", "secret"],
     ["protocols", "settings", "bundles", "memory", "wire", "state"],
     ["configuration"],
     [

@@ -17,13 +17,13 @@ from typing import Any
 from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Method
 from aiwe_engine.rates.limits import Rates
+from aiwe_engine.secret import Secret
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Invocation, Json, Request
 from aiwe_engine.vault import encodings, refusals, signing
 from aiwe_engine.vault.audit import How, Outcome
 from aiwe_engine.vault.injection import Injection, use_of
 from aiwe_engine.vault.references import PATTERN_BYTES
-from aiwe_engine.vault.secret import Secret
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f:]")
 _COMPARED = "secrets.matches"  # in the place of a route, for the counters of comparisons

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aiwe_engine.cli.place import place
 from aiwe_engine.cli.progress import Progress, counted
+from aiwe_engine.cli.sealed import backed_up, restored
 from aiwe_engine.cli.sinks import put_out
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.errors import EngineError, RequestError
@@ -45,9 +46,10 @@ async def _back_up(data: Path, configuration: Configuration, target: str | None)
                         progress.show(f"{size >> 20:,} MB")
                     draft.flush()
                     with Archive(draft.draft) as archive:  # to its end, with all that it names
-                        told = _told(archive)
+                        told, note = _told(archive), backed_up(archive, data)
                     draft.keep()
             print(f"{told} → {draft.path}", file=sys.stderr)
+            _note(note)
 
 
 def put_back(data: Path, configuration: Configuration, file: Path, *, force: bool) -> int:
@@ -68,9 +70,15 @@ def put_back(data: Path, configuration: Configuration, file: Path, *, force: boo
                 await store.close()
 
         asyncio.run(restore(archive, data, fill, force=force))
-        told = _told(archive)
+        told, note = _told(archive), restored(archive, data)
     print(f"{told} of {archive.manifest.created} → {data}", file=sys.stderr)
+    _note(note)
     return 0
+
+
+def _note(text: str | None) -> None:
+    if text is not None:
+        print(f"note: {text}", file=sys.stderr)
 
 
 def _database_in_use() -> RequestError:

@@ -159,7 +159,8 @@ def configuration_of(options: argparse.Namespace) -> Configuration:
         InvalidConfiguration: with every mistake.
     """
     env = getattr(options, "env", None) or "production"
-    return read_configuration(root=Path.cwd(), env=env, file=options.config, options=[])
+    # The values of secrets may be where the engine is started, and nowhere else.
+    return read_configuration(root=Path.cwd(), env=env, file=options.config, values=False)
 
 
 def _list(options: argparse.Namespace) -> int:

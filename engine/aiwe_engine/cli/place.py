@@ -141,6 +141,7 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     files, settings_of = FileStore(data / "files"), configuration.for_app
     transfers = StoreTransfers(store, files, data=data, settings_of=settings_of)
     custody = Custody(store, data, lambda: configuration.settings)
+    custody.vault.give(configuration.secrets)
     people = People(store, custody.cipher, settings_of, lambda: 1)
     secrets = LocalCalls(SecretRoutes(custody.vault, custody.rotate).calls)
     try:

@@ -17,10 +17,11 @@ from urllib.parse import quote
 from aiwe_engine.cli.place import place
 from aiwe_engine.configuration.configuration import Configuration
 from aiwe_engine.errors import RequestError
-from aiwe_engine.vault.secret import check_hosts, check_id, check_value
+from aiwe_engine.secret import check_hosts, check_id, check_value
 
 PATH = "/editor/api/secrets"
-_NO_HOSTS = "none"
+_NONE = "none"
+_LONGEST_LINE = 4095  # bytes; what is more a terminal drops without a word
 
 
 def run(options: argparse.Namespace, configuration: Configuration) -> int:
@@ -54,19 +55,49 @@ def _path(options: argparse.Namespace) -> str:
 def _set(options: argparse.Namespace, configuration: Configuration) -> int:
     check_id(options.id)
     hosts = _hosts(options)
-    body: dict[str, Any] = {"value": _value(), "hosts": hosts}
-    if options.places is not None:
-        body["in"] = _listed(options.places)
-    if options.description is not None:
-        body["description"] = options.description
+    body: dict[str, Any] = {"value": _value(), "hosts": hosts, **_about(options)}
     kept = _ask(options, configuration, "PUT", _path(options), body)
     if options.json:
         print(json.dumps(kept, ensure_ascii=False))
         return 0
-    where = ", ".join(kept["hosts"]) or "no host: it is usable nowhere until --hosts names one"
     size = len(body["value"].encode())
-    print(f"{kept['id']} ({_of(kept)}): {size} bytes stored, for {where}", file=sys.stderr)
+    print(f"{kept['id']} ({_of(kept)}): {size} bytes stored, {_usable(kept)}", file=sys.stderr)
     return 0
+
+
+def _change(options: argparse.Namespace, configuration: Configuration) -> int:
+    body = _about(options)
+    if options.hosts is not None:
+        body["hosts"] = _hosts(options)
+    if not body:
+        raise RequestError(
+            "It is not said what is to change.",
+            code="nothing_to_change",
+            hint="Say --hosts, --in or --description. Another value is stored by `aiwe secrets set`.",
+        )
+    kept = _ask(options, configuration, "PUT", _path(options), body)
+    if options.json:
+        print(json.dumps(kept, ensure_ascii=False))
+        return 0
+    places = ", ".join(["header", *kept["in"]])
+    print(f"{kept['id']} ({_of(kept)}): {_usable(kept)}, in {places}", file=sys.stderr)
+    return 0
+
+
+def _about(options: argparse.Namespace) -> dict[str, Any]:
+    """What is said beside value and hosts."""
+    said: dict[str, Any] = {}
+    if options.places is not None:
+        said["in"] = _listed(options.places)
+    if options.description is not None:
+        said["description"] = options.description
+    return said
+
+
+def _usable(kept: dict[str, Any]) -> str:
+    if kept["hosts"]:
+        return f"for {', '.join(kept['hosts'])}"
+    return f"usable nowhere until `aiwe secrets change {kept['id']} --hosts HOST` names a host"
 
 
 def _hosts(options: argparse.Namespace) -> list[str]:
@@ -79,24 +110,46 @@ def _hosts(options: argparse.Namespace) -> list[str]:
                 hint="Name the hosts, as in --hosts api.sendgrid.com,localhost:8025. With --hosts none it is "
                 "stored, and usable nowhere.",
             )
-        print("Hosts that it may be sent to, as in api.sendgrid.com (none: usable nowhere yet): ",
+        print("Hosts that it may be sent to, as in api.sendgrid.com (empty: usable nowhere yet): ",
               end="", file=sys.stderr, flush=True)  # fmt: skip
         said = sys.stdin.readline()
-    return list(check_hosts([] if said.strip() == _NO_HOSTS else _listed(said)))
+    return list(check_hosts(_listed(said)))
 
 
 def _listed(text: str) -> list[str]:
+    if text.strip() == _NONE:
+        return []
     return [one.strip() for one in text.split(",") if one.strip()]
 
 
 def _value() -> str:
     """The value of standard input, less one line break at its end."""
     if sys.stdin.isatty():
-        value = getpass("Value (it is not shown): ").encode()
-        print(f"{len(value)} bytes read.", file=sys.stderr)
+        value = _typed()
     else:
         value = sys.stdin.buffer.read().removesuffix(b"\n").removesuffix(b"\r")
     return check_value(value).decode()
+
+
+def _typed() -> bytes:
+    """One line of the terminal, which is not shown there."""
+    try:
+        text = getpass("Value (it is not shown): ")
+    except EOFError:
+        raise RequestError(
+            "No value was typed.",
+            code="secret_value_needed",
+            hint="Type or paste it, then press Enter; or give a file: aiwe secrets set ID < FILE.",
+        ) from None
+    value = text.encode(errors="surrogateescape")
+    print(f"{len(text)} characters read.", file=sys.stderr)
+    if len(value) >= _LONGEST_LINE:
+        raise RequestError(
+            "The value is longer than a line that a terminal takes, and may have been cut.",
+            code="secret_too_long",
+            hint="Give it as a file: aiwe secrets set ID < FILE.",
+        )
+    return value
 
 
 def _list(options: argparse.Namespace, configuration: Configuration) -> int:
@@ -110,14 +163,12 @@ def _list(options: argparse.Namespace, configuration: Configuration) -> int:
     heads = ("ID", "FOR", "HOSTS", "IN", "LAST USED", "CREATED", "BY")
     rows = [heads]
     for one in found["secrets"]:
-        state = (
-            "cannot be opened"
-            if "problem" in one
-            else ", ".join(one["hosts"]) or "none: usable nowhere"
-        )
+        state = ", ".join(one["hosts"]) or "none: usable nowhere"
+        if "problem" in one:
+            state = "has no value here" if "configured" in one else "cannot be opened"
         places = ", ".join(["header", *one["in"]])
         rows.append((one["id"], _of(one), state, places, (one["lastUsed"] or "-")[:19],
-                     one["createdAt"][:10], one["createdBy"]))  # fmt: skip
+                     one["createdAt"][:10] or "-", one["createdBy"]))  # fmt: skip
     widths = [max(len(row[at]) for row in rows) for at in range(len(heads))]
     for row in rows:
         print(
@@ -200,6 +251,7 @@ def _of(one: dict[str, Any]) -> str:
 
 _COMMANDS = {
     "set": _set,
+    "change": _change,
     "list": _list,
     "show": _show,
     "delete": _delete,

@@ -12,6 +12,7 @@ Each works on a running engine as on a stopped one. A value comes from standard 
 
   aiwe secrets set sendgrid_api_key --hosts api.sendgrid.com < key.txt
   aiwe secrets set sendgrid_api_key --hosts localhost:8025 --env dev
+  aiwe secrets change sendgrid_api_key --hosts api.sendgrid.com,api.eu.sendgrid.com
   aiwe secrets list
 """
 
@@ -32,7 +33,7 @@ def add_secrets(secrets: argparse.ArgumentParser) -> None:
             allow_abbrev=False,
         )
         if whose:
-            added.add_argument("--app", metavar="NAME", help="of one app alone (each)")
+            added.add_argument("--app", type=_app, metavar="NAME", help="of one app alone (each)")
             added.add_argument("--env", choices=ENVIRONMENTS, help="of one environment (each)")
         add_place(added)
         added.add_argument("--json", action="store_true", help="answer in JSON, errors too")
@@ -40,17 +41,21 @@ def add_secrets(secrets: argparse.ArgumentParser) -> None:
         return added
 
     put = command("set", "store a secret, or replace its value")
-    put.add_argument("id", metavar="ID", help="its name, as in sendgrid_api_key")
-    put.add_argument(
-        "--hosts", metavar="HOST,...", help="where it may be sent: host or host:port; none: nowhere"
-    )
-    put.add_argument(
-        "--in",
-        dest="places",
-        metavar="PLACE,...",
-        help="url, body: where beside headers it may stand",
-    )
-    put.add_argument("--description", metavar="TEXT", help="for people")
+    change = command("change", "change what is said of a secret; its value stays")
+    for one in (put, change):
+        one.add_argument("id", metavar="ID", help="its name, as in sendgrid_api_key")
+        one.add_argument(
+            "--hosts",
+            metavar="HOST,...",
+            help="where it may be sent: host or host:port; none: nowhere",
+        )
+        one.add_argument(
+            "--in",
+            dest="places",
+            metavar="PLACE,...",
+            help="url, body: where beside headers it may stand; none: in headers only",
+        )
+        one.add_argument("--description", metavar="TEXT", help="for people")
     command("list", "list secrets, without their values")
     command("show", "tell what is known of a secret").add_argument("id", metavar="ID")
     command("delete", "delete a secret").add_argument("id", metavar="ID")
@@ -61,6 +66,15 @@ def add_secrets(secrets: argparse.ArgumentParser) -> None:
     audit = command("audit", "tell who used and changed secrets", whose=False)
     audit.add_argument("id", nargs="?", metavar="ID", help="of one secret")
     audit.add_argument("--limit", type=int, default=100, metavar="N", help="the latest (100)")
+
+
+def _app(text: str) -> str:
+    """The name of an app; an empty one, as of a variable that is not set, would mean every app."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(
+            "this is no name of an app. Leave --app out where each app is meant"
+        )
+    return text
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -17,9 +17,18 @@ from datetime import date, time
 from pathlib import Path
 from typing import Any
 
-from aiwe_engine.configuration.given import CONFIG, PROVIDERS, Given, read_file, read_variables
+from aiwe_engine.configuration.given import (
+    CONFIG,
+    PROVIDERS,
+    SECRETS,
+    Given,
+    read_file,
+    read_variables,
+)
 from aiwe_engine.configuration.mistakes import InvalidConfiguration, Mistake, suggest
 from aiwe_engine.configuration.providers import Providers
+from aiwe_engine.configuration.secrets import Configured, Secrets
+from aiwe_engine.configuration.tables import Table
 from aiwe_engine.configuration.values import Unfit, value_of
 from aiwe_engine.settings import ROWS, SECTIONS, Row, Settings, contradictions
 from aiwe_engine.types import Json
@@ -51,11 +60,17 @@ class Configuration:
         settings: those of the engine, and of every app that says nothing else.
         origins: where a setting was given, by its attribute; what is not here is the default.
         apps: those that something is said for.
+        secrets: those of this environment, with their values.
+        tables: what was written of providers and secrets.
+        warnings: what is not good and stops nothing.
     """
 
     settings: Settings = field(default_factory=Settings)
     origins: Mapping[str, str] = field(default_factory=dict)
     apps: Mapping[str, AppConfiguration] = field(default_factory=dict)
+    secrets: Configured = field(default_factory=dict, repr=False)
+    tables: tuple[Table, ...] = ()
+    warnings: tuple[Mistake, ...] = ()
 
     def for_app(self, name: str) -> Settings:
         """The settings of one app."""
@@ -85,6 +100,12 @@ class Configuration:
             names += [name for name in own if name.removeprefix(f"apps.{app}.") not in names]
             if self.app_config(app) != other.app_config(app):
                 names.append(f"apps.{app}.{CONFIG}")
+        changed = {
+            name
+            for name in {*self.secrets, *other.secrets}
+            if self.secrets.get(name) != other.secrets.get(name)
+        }
+        names += [f"{SECRETS}.{one}" for one in sorted({secret for secret, _, _ in changed})]
         return names
 
     def changed(self, **values: Any) -> Configuration:
@@ -114,6 +135,7 @@ def read_configuration(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
     options: Iterable[Given] = (),
+    values: bool = True,
 ) -> Configuration:
     """Reads every source.
 
@@ -123,6 +145,7 @@ def read_configuration(
         file: a file instead of `aiwe.toml`; it must be there.
         environ: environment variables, the process's own if None.
         options: what else was given; it wins.
+        values: the values of secrets must be there. A command beside an engine may do without.
 
     Raises:
         InvalidConfiguration: with all mistakes there are, also those for other environments.
@@ -130,8 +153,10 @@ def read_configuration(
     mistakes: list[Mistake] = []
     environ = os.environ if environ is None else environ
     given = [*read_file(root, file, mistakes), *read_variables(environ), *options]
-    accepted = _Accepted(env, environ)
+    secrets = Secrets(env, environ, file.parent if file else root, needed=values)
+    accepted = _Accepted(env, environ, secrets)
     mistakes += [one.wrong(said) for one in given if (said := accepted.take(one))]
+    mistakes += secrets.mistakes
     if not mistakes:
         mistakes += accepted.providers.mistakes()
     if not mistakes:
@@ -145,8 +170,8 @@ def read_configuration(
 class _Accepted:
     """Values found good, by app (None: all)."""
 
-    def __init__(self, env: str, environ: Mapping[str, str]) -> None:
-        self._env = env
+    def __init__(self, env: str, environ: Mapping[str, str], secrets: Secrets) -> None:
+        self._env, self._secrets = env, secrets
         self.providers = Providers(environ)
         self._values: dict[str | None, dict[str, Any]] = {None: {}}
         self._given: dict[str | None, dict[str, Given]] = {None: {}}
@@ -163,6 +188,9 @@ class _Accepted:
             if given.section.startswith(PROVIDERS):
                 self.providers.take(given, mine=given.env in {None, self._env})
                 return None
+            if given.section == SECRETS and isinstance(given.value, dict):
+                self._secrets.take(given)
+                return None
             row = _row(given)
             value = value_of(row, given.value, given.form)
         except Unfit as unfit:
@@ -176,7 +204,8 @@ class _Accepted:
         """All of it together."""
         providers = self.providers.of
         general = Settings(**self._values[None], auth_providers=providers(None))
-        named = (*self._values, *self._configs, *self.providers.apps)
+        tables = (*self.providers.tables(), *self._secrets.tables)
+        named = (*self._values, *self._configs, *(table.app for table in tables))
         names = {name for name in named if name is not None}
         apps = {
             name: AppConfiguration(
@@ -186,7 +215,10 @@ class _Accepted:
             )
             for name in sorted(names)
         }
-        return Configuration(general, self._origins(None), apps)
+        warnings = tuple(self._secrets.warnings)
+        return Configuration(
+            general, self._origins(None), apps, self._secrets.found, tables, warnings
+        )
 
     def contradictions(self, configuration: Configuration) -> Iterator[Mistake]:
         """What is good by itself and cannot be meant together."""
@@ -224,6 +256,11 @@ def _row(given: Given) -> Row:
     if section not in SECTIONS:
         raise Unfit(f"There is no section {section}.{suggest(section, SECTIONS)}")
     keys = [row.key for row in ROWS.values() if row.section == section]
+    if section == SECRETS:
+        raise Unfit(
+            f'There is no setting secrets.{key}.{suggest(key, keys)} A secret is a table of aiwe.toml: [secrets.{key}] with env = "VARIABLE" '
+            f'or file = "PATH".'
+        )
     raise Unfit(f"The section {section} has no setting {key}.{suggest(key, keys)}")
 
 

@@ -21,6 +21,7 @@ FILE = "aiwe.toml"
 ENVIRONMENTS = ("dev", "staging", "production")
 CONFIG = "config"  # the section of an app that is the program's own
 PROVIDERS = "auth.providers."  # and a name: the section of one provider of OpenID Connect
+SECRETS = "secrets"  # the section whose tables are secrets
 
 _VARIABLE = "AIWE_"
 _APP = re.compile(r"(?=.{1,63}$)[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -75,7 +76,7 @@ def read_file(root: Path, file: Path | None, mistakes: list[Mistake]) -> list[Gi
         mistakes: what is wrong is added here.
     """
     path = file or root / FILE
-    source = _short(path)
+    source = short(path)
     try:
         document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError:
@@ -202,7 +203,7 @@ def _syntax(text: str) -> str:
     return f"It is not TOML, {place}: {text[: found.start()]}."
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
     """A path as people write it: without the current folder."""
     try:
         return str(path.relative_to(Path.cwd()))

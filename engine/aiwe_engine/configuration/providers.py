@@ -11,6 +11,7 @@ from typing import Any
 
 from aiwe_engine.configuration.given import PROVIDERS, Given
 from aiwe_engine.configuration.mistakes import Mistake, suggest
+from aiwe_engine.configuration.tables import HIDDEN, Row, Table
 from aiwe_engine.configuration.values import Unfit
 from aiwe_engine.openid import KEYS, Provider, name_mistake
 
@@ -28,6 +29,7 @@ class Providers:
         self._environ = environ
         self._given: dict[str | None, _Tables] = {}
         self._last: dict[tuple[str | None, str], Given] = {}
+        self._rows: dict[tuple[str | None, str], dict[str, Row]] = {}
 
     @property
     def apps(self) -> list[str]:
@@ -52,11 +54,22 @@ class Providers:
         if mine:
             self._given.setdefault(given.app, {}).setdefault(name, {})[given.key] = value
             self._last[given.app, name] = given
+            # What stands there is an id; but somebody may have written the secret itself.
+            shown = HIDDEN if given.key == "client_secret" else given.value
+            row = Row(given.key, shown, given.origin)
+            self._rows.setdefault((given.app, name), {})[given.key] = row
 
     def of(self, app: str | None) -> tuple[Provider, ...]:
         """Those of one app, by name; None: of every app that says nothing else."""
         found = (Provider.made(*one, self._environ) for one in self._tables(app).items())
         return tuple(one for one in found if one.enabled)
+
+    def tables(self) -> list[Table]:
+        """What was written of them for this environment."""
+        return [
+            Table(f"{f'apps.{app}.' if app else ''}{PROVIDERS}{name}", app, tuple(rows.values()))
+            for (app, name), rows in self._rows.items()
+        ]
 
     def mistakes(self) -> Iterator[Mistake]:
         """What is missing of a provider, or cannot be meant together."""

@@ -67,5 +67,7 @@ class Reload:
         changed = [name for name in fresh.differences(self._holds) if name not in waiting]
         self._holds, _ = fresh.keeping(self._holds.settings)
         self._say("info", f"Configuration read again; changed: {', '.join(changed) or 'nothing'}.")
+        for warning in fresh.warnings:
+            self._say("warn", str(warning))
         if waiting:
             self._say("warn", f"Only a restart changes {', '.join(waiting)}.")

@@ -16,9 +16,9 @@ from aiwe_engine.errors import RequestError
 from aiwe_engine.http.ask import Ask, invalid
 from aiwe_engine.http.call import About, Answered, Calls
 from aiwe_engine.http.refusal import JSON
+from aiwe_engine.secret import Secret
 from aiwe_engine.types import Response
 from aiwe_engine.vault.rotation import Rotated
-from aiwe_engine.vault.secret import Secret
 from aiwe_engine.vault.vault import Change, Vault, not_found
 
 PATH = "/editor/api/secrets"
@@ -158,6 +158,8 @@ class SecretRoutes:
             "version": secret.version,
             "usable": bool(secret.hosts) and problem is None,
         }
+        if secret.configured:
+            said["configured"] = secret.configured
         if problem is not None:
             said["problem"] = problem.to_json()["error"]
         elif not secret.hosts:
@@ -166,6 +168,8 @@ class SecretRoutes:
 
 
 def _no_hosts(secret: Secret) -> str:
+    if secret.configured:
+        return f"It names no hosts, so it can be sent nowhere. Say where it may go: hosts ({secret.configured})."
     asked = [
         f"{name}={value}" for name, value in (("app", secret.app), ("env", secret.env)) if value
     ]

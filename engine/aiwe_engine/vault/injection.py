@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from aiwe_engine.errors import ProgramError
+from aiwe_engine.secret import Secret
 from aiwe_engine.types import ByteSource, Invocation
 from aiwe_engine.vault import encodings, escaping, refusals
 from aiwe_engine.vault.audit import How, Outcome, Use
 from aiwe_engine.vault.escaping import Escape
 from aiwe_engine.vault.redaction import Redaction
 from aiwe_engine.vault.references import PATTERN_BYTES, Reference, References
-from aiwe_engine.vault.secret import Secret
 from aiwe_engine.vault.values import Values
 
 Where: TypeAlias = Literal["header", "url", "body"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiwe_engine.errors import ProgramError
 
 if TYPE_CHECKING:
-    from aiwe_engine.vault.secret import Secret
+    from aiwe_engine.secret import Secret
 
 _SHOWN = 100
 
@@ -61,12 +61,17 @@ def host_not_allowed(secret: Secret, host: str) -> ProgramError:
     """The request goes to a host that is not among the secret's."""
     named = ",".join([*secret.hosts, host])
     known = f"It is for {', '.join(secret.hosts)}." if secret.hosts else "It names no host."
+    if secret.configured:
+        way = f"write hosts = [{_quoted(named)}] there: {secret.configured}."
+    else:
+        way = (
+            f"say so: aiwe secrets change {secret.id}{_place(secret)} --hosts {named}, or "
+            f'PUT /editor/api/secrets/{secret.id}{_query(secret)} with {{"hosts": [{_quoted(named)}]}}.'
+        )
     return ProgramError(
         f'The secret "{secret.id}" may not be sent to {host}.',
         code="secret_host_not_allowed",
-        hint=f"{known} If {host} is to get it, store it so: "
-        f"aiwe secrets set {secret.id}{_place(secret)} --hosts {named}, or "
-        f'PUT /editor/api/secrets/{secret.id} with {{"hosts": [{_quoted(named)}]}}.',
+        hint=f"{known} If {host} is to get it, {way}",
         details={"secret": secret.id, "host": host},
     )
 
@@ -80,11 +85,14 @@ def not_allowed_here(secret: Secret, where: str) -> ProgramError:
     """
     places = ",".join(sorted({*secret.places, where}, reverse=True))
     name = {"url": "the URL", "body": "the body"}[where]
+    if secret.configured:
+        way = f"write in = [{_quoted(places)}] where it is configured: {secret.configured}."
+    else:
+        way = f"say so: aiwe secrets change {secret.id}{_place(secret)} --in {places}."
     return ProgramError(
         f'The secret "{secret.id}" may not stand in {name} of a request.',
         code="secret_not_allowed_here",
-        hint="Send it in a header. Where the other server wants it there, store it so: "
-        f"aiwe secrets set {secret.id}{_place(secret)} --in {places}.",
+        hint=f"Send it in a header. Where the other server wants it there, {way}",
         details={"secret": secret.id, "in": where},
     )
 
@@ -154,6 +162,11 @@ def over() -> ProgramError:
 def _place(secret: Secret) -> str:
     app = f" --app {secret.app}" if secret.app else ""
     return f"{app} --env {secret.env}" if secret.env else app
+
+
+def _query(secret: Secret) -> str:
+    said = [f"{name}={one}" for name, one in (("app", secret.app), ("env", secret.env)) if one]
+    return f"?{'&'.join(said)}" if said else ""
 
 
 def _quoted(named: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from aiwe_engine.secret import Secret
 from aiwe_engine.vault.audit import Use
-from aiwe_engine.vault.secret import Secret
 
 
 class Values(Protocol):

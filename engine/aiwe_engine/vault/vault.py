@@ -18,11 +18,7 @@ import orjson
 
 from aiwe_engine.errors import AiweError, EngineError, RequestError
 from aiwe_engine.protocols import Scope, Store
-from aiwe_engine.settings import Settings
-from aiwe_engine.types import Json
-from aiwe_engine.vault.audit import Audit, Use
-from aiwe_engine.vault.cipher import KeyedCipher
-from aiwe_engine.vault.secret import (
+from aiwe_engine.secret import (
     Name,
     Secret,
     check_description,
@@ -31,6 +27,10 @@ from aiwe_engine.vault.secret import (
     check_places,
     check_value,
 )
+from aiwe_engine.settings import Settings
+from aiwe_engine.types import Json
+from aiwe_engine.vault.audit import Audit, Use
+from aiwe_engine.vault.cipher import KeyedCipher
 
 SCOPE = Scope("~~vault", "production")  # of no environment: those are in the documents
 COLLECTION = "secrets"
@@ -80,10 +80,11 @@ class Vault:
         self.audit = Audit(store, SCOPE, settings)
         self.revision = 0
         self.expect: Callable[[Mapping[Name, bytes]], Awaitable[None]] = _unexpected
-        self._given: dict[Name, tuple[Secret, bytes]] = {}  # by the configuration
+        self._given: dict[Name, tuple[Secret, bytes | AiweError]] = {}  # by the configuration
         self._stored: dict[Name, Secret] = {}
         self._values: dict[Name, bytes | AiweError] = {}
         self._seen: dict[str, int] | None = None  # versions of the documents that were read
+        self._told: set[str] = set()  # why some cannot be opened, as the log has it already
         self._lock = asyncio.Lock()
 
     # ── reading ──
@@ -153,10 +154,7 @@ class Vault:
             EngineError: `vault_key_wrong` and its like, where it cannot be opened; `secret_not_found`
                 where it was deleted meanwhile.
         """
-        given = self._given.get(secret.name)
-        if given is not None:
-            return given[1]
-        value = self._values.get(secret.name)
+        value = self._value(secret)
         if isinstance(value, bytes):
             return value
         if value is not None:
@@ -170,16 +168,31 @@ class Vault:
 
     def problem(self, secret: Secret) -> AiweError | None:
         """Why a secret cannot be opened; None: it can."""
-        value = None if secret.name in self._given else self._values.get(secret.name)
+        value = self._value(secret)
         return value if isinstance(value, AiweError) else None
 
     # ── changing ──
 
-    def give(self, secrets: Mapping[Name, tuple[Secret, bytes]]) -> None:
-        """The secrets whose values the configuration names, instead of those that it named before."""
+    def give(self, secrets: Mapping[Name, tuple[Secret, bytes | AiweError]]) -> None:
+        """The secrets that the configuration names, instead of those that it named before.
+
+        Args:
+            secrets: by name, each with its value, or with why that is not here.
+        """
         if secrets != self._given:
             self._given = dict(secrets)
             self.revision += 1
+
+    async def give_running(self, secrets: Mapping[Name, tuple[Secret, bytes | AiweError]]) -> None:
+        """As `give`, while programs run."""
+        await self.expect(
+            {
+                name: value
+                for name, (_, value) in secrets.items()
+                if isinstance(value, bytes) and self._given.get(name, (None, None))[1] != value
+            }
+        )
+        self.give(secrets)
 
     async def put(
         self,
@@ -209,7 +222,7 @@ class Vault:
         check_id(secret, app)
         name = secret, app, env
         if name in self._given:
-            raise _configured(secret)
+            raise _configured(self._given[name][0])
         await self.ready()
         async with self._lock:
             for _ in range(_TRIES):
@@ -269,7 +282,7 @@ class Vault:
         check_id(secret, app)
         name = secret, app, env
         if name in self._given:
-            raise _configured(secret)
+            raise _configured(self._given[name][0])
         await self.ready()
         async with self._lock:
             gone = await self._store.within(SCOPE).delete(COLLECTION, _key(name))
@@ -297,6 +310,9 @@ class Vault:
                 try:
                     if self._seen is None:
                         await self.ready()
+                    elif self._key_is_back():
+                        async with self._lock:
+                            await self._read()
                     elif shared:
                         await self.refresh()
                     failed = False
@@ -324,8 +340,22 @@ class Vault:
         given = self._given.get(name)
         return given[0] if given is not None else self._stored.get(name)
 
+    def _value(self, secret: Secret) -> bytes | AiweError | None:
+        given = self._given.get(secret.name)
+        return given[1] if given is not None else self._values.get(secret.name)
+
     def _names(self) -> set[Name]:
         return {*self._given, *self._stored}
+
+    def _key_is_back(self) -> bool:
+        """Whether somebody has brought a key that secrets waited for."""
+        missing = {
+            key
+            for one in self._values.values()
+            if isinstance(one, AiweError) and one.code == "vault_key_wrong"
+            for key in (one.details or {}).get("keys", ())
+        }
+        return any(self._cipher.keys.find(key) for key in missing)
 
     def _check_key(self) -> None:
         """Lets no first key be made where secrets are sealed under one that is missing.
@@ -369,8 +399,10 @@ class Vault:
         self._stored, self._values = stored, values
         self._seen = {one["id"]: one["version"] for one in documents}
         self.revision += 1
-        for told in sorted({str(one) for one in values.values() if isinstance(one, AiweError)}):
+        problems = [one for one in values.values() if isinstance(one, AiweError)]
+        for told in sorted({f"{one.message} {one.hint}" for one in problems} - self._told):
             _LOG.error("secrets cannot be opened: %s", told)
+            self._told.add(told)
 
     async def _documents(self, fields: list[str] | None = None) -> list[dict[str, Any]]:
         documents = self._store.within(SCOPE)
@@ -470,12 +502,12 @@ def not_found(secret: str) -> RequestError:
     )
 
 
-def _configured(secret: str) -> RequestError:
+def _configured(secret: Secret) -> RequestError:
     return RequestError(
-        f'The secret "{secret}" stands in the configuration.',
+        f'The secret "{secret.id}" stands in the configuration.',
         code="secret_configured",
         status=409,
-        hint="Change it there: its value is in the environment variable or the file that aiwe.toml names.",
+        hint=f"Change it there ({secret.configured}); then kill -HUP the engine, or start it again.",
     )
 
 

@@ -85,19 +85,84 @@ def test_what_cannot_be_a_secret_is_refused(folder, arguments, given, expected):
     assert json.loads(secrets("list", "--json", cwd=folder)[1]) == {"secrets": []}
 
 
+def test_what_is_said_of_a_secret_changes_without_its_value(folder):
+    given = VALUE.encode()
+    secrets("set", "k", "--hosts", "a.example", "--app", "shop", cwd=folder, given=given)
+    said = ("--hosts", "a.example,b.example", "--in", "url")
+    status, out, err = secrets("change", "k", "--app", "shop", *said, cwd=folder)
+    assert (status, out) == (0, "")
+    assert err == "k (shop, each environment): for a.example, b.example, in header, url\n"
+    more = ("--description", "For maps", "--in", "none", "--json")
+    one = json.loads(secrets("change", "k", "--app", "shop", *more, cwd=folder)[1])
+    assert (one["hosts"], one["in"]) == (["a.example", "b.example"], [])
+    assert (one["description"], one["usable"], one["version"]) == ("For maps", True, 3)
+    status, _, err = secrets("change", "k", "--app", "shop", "--hosts", "none", cwd=folder)
+    assert "usable nowhere until `aiwe secrets change k --hosts HOST` names a host" in err
+    assert code(secrets("change", "k", *said, "--json", cwd=folder)) == "secret_not_found"
+    assert (
+        code(secrets("change", "k", "--app", "shop", "--json", cwd=folder)) == "nothing_to_change"
+    )
+    secrets("delete", "k", "--app", "shop", cwd=folder)
+
+
+def test_an_empty_name_of_an_app_does_not_mean_each(folder):
+    for command in (("set", "k", "--hosts", "none"), ("list",), ("delete", "k"), ("change", "k")):
+        status, out, err = secrets(*command, "--app", "", cwd=folder, given=VALUE.encode())
+        assert (status, out) == (2, "")
+        assert "--app: this is no name of an app. Leave --app out where each app is meant" in err
+    assert json.loads(secrets("list", "--json", cwd=folder)[1]) == {"secrets": []}
+
+
 def test_without_hosts_it_says_that_it_is_usable_nowhere(folder):
     status, _, err = secrets("set", "k", "--hosts", "none", cwd=folder, given=VALUE.encode())
     assert (status, "usable nowhere" in err) == (0, True)
     secrets("delete", "k", cwd=folder)
 
 
-def test_a_backup_brings_secrets_back_and_not_their_key(tmp_path):
-    secrets("set", "k", "--hosts", "a.example", cwd=tmp_path, given=VALUE.encode())
-    assert here("backup", "-o", "all.zip", cwd=tmp_path)[0] == 0
+def test_a_backup_brings_secrets_back_and_not_their_key(folder, tmp_path):
+    secrets("set", "k", "--hosts", "a.example", cwd=folder, given=VALUE.encode())
+    status, _, err = here("backup", "-o", tmp_path / "all.zip", cwd=folder)
+    [key] = [line.split()[0] for line in key_file(folder / ".aiwe")]
+    assert status == 0
+    assert (
+        f"note: Secrets are in it, sealed; the key is not ({key}). Keep a copy of it apart from the backup: of "
+        ".aiwe/vault.key, or of AIWE_VAULT_KEY where the engine has it from there." in err
+    )
     assert VALUE.encode() not in (tmp_path / "all.zip").read_bytes()
-    assert here("restore", "all.zip", "--data", "new", cwd=tmp_path)[0] == 0
+
+    status, _, err = here("restore", "all.zip", "--data", "new", cwd=tmp_path)
+    said = f"note: Secrets in it are sealed under the key {key}, which is not here. To use them, "
+    assert (status, said in err) == (0, True), err
+    assert "copy vault.key of the engine that made the backup to new/vault.key and run chmod" in err
+    assert "each use of a secret is vault_key_wrong" in err
     [one] = json.loads(secrets("list", "--json", "--data", "new", cwd=tmp_path)[1])["secrets"]
     assert one["problem"]["code"] == "vault_key_wrong"
-    (tmp_path / ".aiwe" / "vault.key").rename(tmp_path / "new" / "vault.key")
+    assert one["problem"]["details"] == {"keys": [key]}
+
+    (tmp_path / "new" / "vault.key").write_bytes((folder / ".aiwe" / "vault.key").read_bytes())
+    (tmp_path / "new" / "vault.key").chmod(0o644)
+    status, _, err = here("restore", "all.zip", "--data", "new", "--force", cwd=tmp_path)
+    assert (status, "chmod 600 new/vault.key" in err) == (0, True)
+    (tmp_path / "new" / "vault.key").chmod(0o600)
     [one] = json.loads(secrets("list", "--json", "--data", "new", cwd=tmp_path)[1])["secrets"]
     assert "problem" not in one
+    status, _, err = here("restore", "all.zip", "--data", "new", "--force", cwd=tmp_path)
+    assert (status, "note" in err) == (0, False)
+    secrets("delete", "k", cwd=folder)
+
+
+def key_file(data):
+    lines = (data / "vault.key").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_the_key_of_a_restored_backup_may_be_in_the_environment(tmp_path, monkeypatch):
+    secrets("set", "k", "--hosts", "a.example", cwd=tmp_path, given=VALUE.encode())
+    here("backup", "-o", "all.zip", cwd=tmp_path)
+    secrets("set", "k", "--hosts", "none", "--data", "new", cwd=tmp_path, given=VALUE.encode())
+    status, _, err = here("restore", "all.zip", "--data", "new", "--force", cwd=tmp_path)
+    [[key, value]] = [line.split() for line in key_file(tmp_path / ".aiwe")]
+    assert f"add the line that begins with {key} in vault.key of the engine that made" in err
+    monkeypatch.setenv("AIWE_VAULT_KEY", value)
+    status, _, err = here("restore", "all.zip", "--data", "new", "--force", cwd=tmp_path)
+    assert (status, "note" in err) == (0, False)

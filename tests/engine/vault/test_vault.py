@@ -13,12 +13,12 @@ import pytest
 from aiwe_engine.engine import Engine
 from aiwe_engine.errors import AiweError
 from aiwe_engine.protocols import Scope
+from aiwe_engine.secret import Secret, check_hosts
 from aiwe_engine.settings import Settings
 from aiwe_engine.vault.audit import Use
 from aiwe_engine.vault.cipher import KeyedCipher, key_of
 from aiwe_engine.vault.keyring import Keyring
 from aiwe_engine.vault.rotation import rotate
-from aiwe_engine.vault.secret import Secret, check_hosts
 from aiwe_engine.vault.vault import SCOPE, Change, Vault
 
 VALUE = b"sk-live-4eC39HqLyjWDarjtT1zdp7dc"

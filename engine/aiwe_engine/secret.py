@@ -1,4 +1,7 @@
-"""One secret, without its value: who may use it, where it may be sent, and in which places."""
+"""One secret, without its value: who may use it, where it may be sent, and in which places.
+
+Values only, as a vault keeps them and a configuration names them: nothing here knows either.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import orjson
 
@@ -22,7 +25,6 @@ _HOST = re.compile(rf"(?=.{{1,253}}(?::|$))((?:\*\.)?{_LABEL}(?:\.{_LABEL})*)(?:
 _SIX = re.compile(r"(\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
 _WILD = "*."
 
-Source: TypeAlias = Literal["vault", "environment", "file"]
 #: Id, app, environment; None: every one.
 Name: TypeAlias = tuple[str, str | None, str | None]
 
@@ -41,7 +43,7 @@ class Secret:
         created_at: ISO 8601.
         created_by: whoever set it first.
         version: grows with every change.
-        source: where its value is kept.
+        configured: where a configuration names it and its value; empty: the vault keeps it.
     """
 
     id: str
@@ -53,12 +55,17 @@ class Secret:
     created_at: str = ""
     created_by: str = ""
     version: int = 1
-    source: Source = "vault"
+    configured: str = ""
 
     @property
     def name(self) -> Name:
         """What tells it from every other."""
         return self.id, self.app, self.env
+
+    @property
+    def source(self) -> str:
+        """Where its value is kept."""
+        return "configuration" if self.configured else "vault"
 
     @property
     def context(self) -> str:
