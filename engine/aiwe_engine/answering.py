@@ -227,7 +227,9 @@ class Answering:
         if missing is not None:
             values["missing"] = [missing.status, missing.headers, missing.body.decode()]
         elif "stream" in values:
-            invocation.bodies[REQUEST] = request.arrival
+            assert request.arrival is not None
+            body = self._redaction.stream(deployment.app, self._env, request.arrival)
+            invocation.bodies[REQUEST] = body
         flight = release.begin(invocation, ("i", request.id, handler, values))
         request.left = flight.leave
         try:
@@ -262,6 +264,7 @@ class Answering:
         """Stores what a handler changed in its visitor's session, before its answer leaves."""
         visit, version = invocation.visit, release.deployment.version
         assert visit is not None
+        changes = self._redaction.json(invocation.app, self._env, changes)
         if changes is not None and not visit.kept and version not in self._told:
             self._told.add(version)
             self._log.program(invocation, "warn", _NOT_KEPT, release.owner)

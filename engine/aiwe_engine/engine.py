@@ -70,6 +70,7 @@ from aiwe_engine.types import (
     Source,
 )
 from aiwe_engine.vault.custody import Custody
+from aiwe_engine.vault.redactor import Redactor
 from aiwe_engine.vault.rotation import Rotated
 from aiwe_engine.visits import Visits
 
@@ -242,6 +243,10 @@ class Engine:
     async def rotate(self, forget: bool) -> Rotated:
         """Seals everything under a new key: see `vault.rotation`."""
         return await self._custody.rotate(forget)
+
+    async def hider(self) -> Redactor | None:
+        """What takes the value of every secret out of what leaves; None where there is none."""
+        return await self._custody.redaction.prepared()
 
     def _stores_nothing(self) -> bool:
         return self._database is not None and not self._database.exists()

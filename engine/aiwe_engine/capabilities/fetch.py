@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,9 @@ class Fetch:
         except AiweError as error:
             await exchange.close()
             raise redacted(error, exchange.redactor) from None
+        except Exception as error:  # noqa: BLE001 - the log gets it, without what it must not hold
+            await exchange.close()
+            raise _unforeseen(error, exchange.redactor) from None
         except BaseException:
             await exchange.close()
             raise
@@ -261,6 +265,12 @@ def redacted(error: AiweError, redactor: Redactor | None) -> AiweError:
         error.details = redactor.json(error.details)
         error.args = (error.message,)
     return error
+
+
+def _unforeseen(error: Exception, redactor: Redactor | None) -> RuntimeError:
+    """What happened, as the log of the engine may have it: nobody knows what its words were made of."""
+    told = "".join(traceback.format_exception(error))
+    return RuntimeError(told if redactor is None else redactor.text(told))
 
 
 def _bring() -> type[Outbound]:

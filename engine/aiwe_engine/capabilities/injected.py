@@ -46,12 +46,14 @@ def fill(
     if isinstance(request.body, bytes):
         _fill_whole(request, pairs, filling, kind, settings.fetch_request_limit)
     elif request.body is not None:
-        request.body = _filled_stream(request, request.body, filling, kind)
+        source = Measured(request.body, settings.fetch_request_limit)
+        request.body = _filled_stream(request, source, filling, kind)
     carries = filling.secrets
     request.carried = Carried(
         frozenset(filling.headers),
         body=bool(carries["body"]),
         tells=lambda text: redactor is not None and redactor.text(text) != text,
+        measured=True,
     )
 
 
@@ -79,6 +81,34 @@ def _filled_stream(
     if filling.may_change():
         request.headers = without(list(request.headers), _LENGTH)
     return filling.stream(source, kind)
+
+
+class Measured:
+    """A stream of so many bytes at most, counted before values are put in. A `ByteSource`.
+
+    Args:
+        source: what is read.
+        limit: the most.
+    """
+
+    def __init__(self, source: ByteSource, limit: int) -> None:
+        self._source, self._limit, self._size = source, limit, 0
+
+    async def read(self) -> bytes:
+        """The next piece; empty at the end.
+
+        Raises:
+            AiweError: `fetch_body_too_large`, or as the source.
+        """
+        piece = await self._source.read()
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise errors.body_too_large(self._limit)
+        return piece
+
+    async def close(self) -> None:
+        """Says that nobody wants the rest."""
+        await self._source.close()
 
 
 def _destination(target: Target, settings: Settings) -> Destination:

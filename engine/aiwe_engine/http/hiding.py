@@ -6,6 +6,8 @@ for what nobody has thought of: it stands where every answer of every app passes
 
 from __future__ import annotations
 
+import orjson
+
 from aiwe_engine.types import ByteSource, Response
 from aiwe_engine.vault.redactor import Redacting, Redactor
 
@@ -28,10 +30,26 @@ def hide(response: Response, redactor: Redactor | None) -> None:
         body = redactor.data(response.body)
         if body is not response.body:
             response.headers = [pair for pair in response.headers if pair[0] != _LENGTH]
-            response.body = body
+            response.body = _as_it_was(response, body, redactor)
     elif response.stream is not None:
         response.headers = [pair for pair in response.headers if pair[0] != _LENGTH]
         response.stream = Hidden(response.stream, redactor.stream())
+
+
+def _as_it_was(response: Response, body: bytes, redactor: Redactor) -> bytes:
+    """A redacted body, which is still JSON where it was: a list of numbers may have been a value."""
+    kind = next((value for name, value in response.headers if name == "content-type"), "")
+    if "json" not in kind or _is_json(body) or not _is_json(response.body):
+        return body
+    return orjson.dumps(redactor.text(body.decode("utf-8", "replace")))
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 class Hidden:

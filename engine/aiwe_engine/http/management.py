@@ -26,6 +26,7 @@ from aiwe_engine.http.assets import not_found
 from aiwe_engine.http.call import About, Answered, Received, Streamed, declared
 from aiwe_engine.http.data import DataRoutes
 from aiwe_engine.http.guard import Guard
+from aiwe_engine.http.hiding import hide
 from aiwe_engine.http.people import PeopleRoutes
 from aiwe_engine.http.refusal import JSON, refuse
 from aiwe_engine.http.secrets import PATH as SECRETS
@@ -52,6 +53,7 @@ from aiwe_engine.types import (
     Route,
     Where,
 )
+from aiwe_engine.vault.redactor import Redactor
 
 API = "/aiwe/api"
 MOST_LINES = 1000
@@ -78,6 +80,10 @@ class Managed(Management, Protocol):
     @property
     def audit(self) -> Audit:
         """Told of what is done."""
+        ...
+
+    async def hider(self) -> Redactor | None:
+        """What takes the value of every secret out of what leaves; None where there is none."""
         ...
 
 
@@ -143,7 +149,7 @@ class ManagementFace:
             who = self._guard.identify(scope)
             match = self._table.match(request.method, request.path)
         except AiweError as error:
-            await write(send, request, refuse(error, request, public=False), scope)
+            await self._write(send, request, refuse(error, request, public=False), scope)
             return
         ask = Ask(match.params, query_of(scope), who=who)
         outcome = "lost"
@@ -175,7 +181,7 @@ class ManagementFace:
             if isinstance(call, Streamed):
                 beat = (BEAT, call.silence) if call.silence else None
                 head = _streaming(call.kind, request)
-                await stream(receive, send, call.streamer(ask), head, beat=beat)
+                await stream(receive, send, self._hidden(call.streamer(ask)), head, beat=beat)
                 return outcome
             assert isinstance(call, Answered)
             response = await call.handler(ask)
@@ -187,8 +193,25 @@ class ManagementFace:
             _LOG.exception("management request %s failed", request.id)
             failure = EngineError("The engine failed.", code="internal_error", status=500)
             outcome, response = failure.code, refuse(failure, request, public=False)
-        await write(send, request, response, scope)
+        await self._write(send, request, response, scope)
         return outcome
+
+    async def _write(
+        self, send: Send, request: Request, response: Response, scope: Message
+    ) -> None:
+        """Sends an answer, of which nothing tells a value. An archive is packed: it stays as it is."""
+        if ("content-type", "application/zip") not in response.headers:
+            hide(response, await self._management.hider())
+        await write(send, request, response, scope)
+
+    async def _hidden(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Lines and events without values; none goes on in the next piece."""
+        try:
+            async for piece in pieces:
+                redactor = await self._management.hider()
+                yield piece if redactor is None else redactor.data(piece)
+        finally:
+            await _close(pieces)
 
     def _note(self, line: str, ask: Ask, request: Request, outcome: str) -> None:
         """Writes into the audit what changes something, or would have."""
@@ -247,7 +270,7 @@ class ManagementFace:
             await arrival.close()
             response.close = not arrival.finished
         if arrival is None or not arrival.gone:
-            await write(send, request, response, scope)
+            await self._write(send, request, response, scope)
         return outcome
 
     # ── answers ──

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 from dataclasses import dataclass
 
 from aiwe_engine.errors import AiweError
@@ -160,7 +161,7 @@ def _first(request: Outgoing, settings: Settings) -> _Hop:
     pairs = headers.outgoing(request.headers)
     body = request.body
     if isinstance(body, bytes):
-        if len(body) > settings.fetch_request_limit:
+        if len(body) > settings.fetch_request_limit and not request.carried.measured:
             raise errors.body_too_large(settings.fetch_request_limit)
         declared = headers.declared_length(pairs)
         if declared not in (None, len(body)):
@@ -171,7 +172,8 @@ def _first(request: Outgoing, settings: Settings) -> _Hop:
             "A stream can be sent once, so the request cannot be tried again.",
             "Leave out the option retry, or read the body whole first: body: await req.bytes().",
         )
-    return _Hop(read_target(request.url), request.method, pairs, body, request.carried)
+    target = read_target(request.url, measured=request.carried.measured)
+    return _Hop(target, request.method, pairs, body, request.carried)
 
 
 def _payload(hop: _Hop, settings: Settings) -> tuple[Upload | None, object]:
@@ -181,7 +183,8 @@ def _payload(hop: _Hop, settings: Settings) -> tuple[Upload | None, object]:
         return None, None
     if isinstance(body, bytes):
         return None, body if len(body) < MB else io.BytesIO(body)
-    upload = Upload(body, settings.fetch_request_limit, headers.declared_length(hop.headers))
+    limit = sys.maxsize if hop.carried.measured else settings.fetch_request_limit
+    upload = Upload(body, limit, headers.declared_length(hop.headers))
     return upload, upload.pieces()
 
 

@@ -22,11 +22,13 @@ class Carried:
         headers: their names, in lower case.
         body: the body does.
         tells: whether a text holds a value.
+        measured: sizes were checked before values were put in, whose lengths no limit is to tell.
     """
 
     headers: frozenset[str] = frozenset()
     body: bool = False
     tells: Callable[[str], bool] = lambda _: False
+    measured: bool = False
 
 
 @dataclass(slots=True)

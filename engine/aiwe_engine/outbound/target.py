@@ -8,6 +8,7 @@ rules. See https://url.spec.whatwg.org/#concept-basic-url-parser, of which this 
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from urllib.parse import unquote_to_bytes
@@ -66,13 +67,17 @@ class Target:
         return URL(self.text, encoded=True)
 
 
-def read_target(text: str) -> Target:
+def read_target(text: str, *, measured: bool = False) -> Target:
     """Takes an absolute URL apart.
+
+    Args:
+        text: the URL.
+        measured: its length was checked before.
 
     Raises:
         AiweError: `fetch_bad_url`, `fetch_bad_scheme`.
     """
-    return _read(text, None)
+    return _read(text, None, sys.maxsize if measured else _LONGEST)
 
 
 def follow(base: Target, location: str) -> Target:
@@ -94,11 +99,11 @@ def follow(base: Target, location: str) -> Target:
         raise errors.bad_redirect(base.place, location) from None
 
 
-def _read(given: str, base: Target | None) -> Target:
+def _read(given: str, base: Target | None, longest: int = _LONGEST) -> Target:
     text = _SPACES.sub("", given)
     found = _SCHEME.fullmatch(text)
     scheme, rest = (found[1].lower(), found[2]) if found else ("", text)
-    if len(text) > _LONGEST or (not found and base is None):
+    if len(text) > longest or (not found and base is None):
         raise errors.bad_url(given)
     if found and scheme not in PORTS:
         raise errors.bad_scheme(given, scheme)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,9 +20,11 @@ from typing import Any, Protocol, TypeAlias
 import orjson
 
 from aiwe_engine.errors import AiweError
+from aiwe_engine.types import ByteSource
 from aiwe_engine.vault.form import Form
 from aiwe_engine.vault.forms import forms
 from aiwe_engine.vault.redactor import BARE, Redactor
+from aiwe_engine.vault.replay import Defused, defused, defused_json
 
 _LINGER = 3600.0  # seconds for which a value stays hidden that is in use no more
 _ENOUGH = 200  # such values, at most
@@ -115,10 +118,19 @@ class Redaction:
         """What somebody sends, with nothing in it that could be taken for a reference."""
         if not self._holds(app, env):
             return values
-        harmless: dict[str, Any] = BARE.json(values)
+        harmless: dict[str, Any] = defused_json(values)
         if isinstance(values.get("body"), orjson.Fragment):  # JSON, whose text stands beside it
             harmless["body"] = orjson.Fragment(harmless["text"])
+        if harmless.get("text") != values.get("text"):
+            harmless.pop("raw", None)  # the same in bytes
+        for name in ("base64", "raw"):
+            if name in harmless:
+                harmless[name] = b64encode(defused(b64decode(values[name]))).decode()
         return harmless
+
+    def stream(self, app: str, env: str, source: ByteSource) -> ByteSource:
+        """What somebody sends piece by piece, in the same way."""
+        return Defused(source) if self._holds(app, env) else source
 
     def everything(self) -> Redactor | None:
         """What hides all secrets of the engine; None where there are none."""

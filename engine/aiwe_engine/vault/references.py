@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from base64 import b64decode
 from dataclasses import dataclass
 from string import ascii_lowercase, digits
 from typing import Any
@@ -25,6 +26,7 @@ PATTERN_BYTES = re.compile(PATTERN.pattern.encode())
 
 _ALPHABET = ascii_lowercase + digits
 _OF_ISOLATE = 12  # of these say whose it is; what is left holds 144 bits of chance
+_REMEMBERED = 1000  # isolates that are gone
 _LASTING = frozenset(["load", "cell"])  # kinds of invocations that outlive themselves in an isolate
 
 
@@ -57,10 +59,11 @@ class _Table:
     Args:
         isolate: the number of the isolate.
         prefix: what the random part of each reference begins with.
+        place: the app and environment whose isolate it is.
     """
 
-    def __init__(self, isolate: int, prefix: str) -> None:
-        self.isolate, self.prefix = isolate, prefix
+    def __init__(self, isolate: int, prefix: str, place: tuple[str, str]) -> None:
+        self.isolate, self.prefix, self.place = isolate, prefix, place
         self.tokens: dict[str, Reference] = {}
         self.names: dict[tuple[str, str | None], Reference] = {}
 
@@ -76,6 +79,7 @@ class References:
         self._isolates: dict[int, _Table] = {}  # what programs have asked for while they loaded
         self._prefixes: dict[str, int] = {}
         self._places: set[tuple[str, str]] = set()
+        self._ended: dict[str, tuple[str, str]] = {}  # prefix → whose isolate it was, the latest
 
     def issue(self, invocation: Invocation, secret: str, user: str | None = None) -> str:
         """A reference for whoever runs this invocation; the same when asked for again.
@@ -85,11 +89,11 @@ class References:
             secret: the id of a secret.
             user: see `Reference`.
         """
-        table = self._isolates.get(invocation.isolate) or self._begin(invocation.isolate)
+        table = self._isolates.get(invocation.isolate) or self._begin(invocation)
         if invocation.kind not in _LASTING:
             own = _own(invocation)
             if own is None:
-                own = invocation.references = _Table(table.isolate, table.prefix)
+                own = invocation.references = _Table(table.isolate, table.prefix, table.place)
             table = own
         found = table.names.get((secret, user))
         if found is None:
@@ -100,10 +104,10 @@ class References:
             self._places.add(place)
         return found.token
 
-    def _begin(self, isolate: int) -> _Table:
-        prefix = _random(_OF_ISOLATE)
-        table = self._isolates[isolate] = _Table(isolate, prefix)
-        self._prefixes[prefix] = isolate
+    def _begin(self, invocation: Invocation) -> _Table:
+        prefix, isolate = _random(_OF_ISOLATE), invocation.isolate
+        table = _Table(isolate, prefix, (invocation.app, invocation.env))
+        self._isolates[isolate], self._prefixes[prefix] = table, isolate
         return table
 
     def resolve(self, invocation: Invocation, token: str) -> Reference | None:
@@ -119,7 +123,9 @@ class References:
         return [table for table in tables if table is not None]
 
     def is_over(self, invocation: Invocation, token: str) -> bool:
-        """Whether a reference was made in this isolate, for a request other than this one."""
+        """Whether a reference was good once: for another request, or in an isolate of the app that is gone."""
+        if self._ended.get(_prefix(token)) == (invocation.app, invocation.env):
+            return True
         return self._owner(token) == invocation.isolate and self.resolve(invocation, token) is None
 
     def usable(self, invocation: Invocation) -> list[Reference]:
@@ -139,34 +145,55 @@ class References:
         return self._owner(token) is not None
 
     def _owner(self, token: str) -> int | None:
-        return self._prefixes.get(token[len(MARK) : len(MARK) + _OF_ISOLATE])
+        return self._prefixes.get(_prefix(token))
 
     def end(self, isolate: int) -> None:
         """An isolate is gone, and its references with it."""
         table = self._isolates.pop(isolate, None)
         if table is not None:
             del self._prefixes[table.prefix]
+            self._ended[table.prefix] = table.place
+            if len(self._ended) > _REMEMBERED:
+                del self._ended[next(iter(self._ended))]
 
     def named(self, invocation: Invocation, args: list[Any]) -> bytes:
         """The arguments of a host call as JSON text, with the names of secrets for their references.
 
         Another isolate of the program has other references for the same secrets.
         """
-        text = orjson.dumps(args)
         if not self.concerns(invocation):
-            return text
+            return orjson.dumps(args)
 
         def name(found: re.Match[bytes]) -> bytes:
             reference = self.resolve(invocation, found[0].decode())
             return found[0] if reference is None else orjson.dumps(reference.name)[1:-1]
 
-        return PATTERN_BYTES.sub(name, text)
+        return PATTERN_BYTES.sub(name, orjson.dumps(_clear(args)))
+
+
+def _prefix(token: str) -> str:
+    return token[len(MARK) : len(MARK) + _OF_ISOLATE]
 
 
 def _own(invocation: Invocation) -> _Table | None:
     """What the invocation has asked for where it runs now; it may have been lost elsewhere before."""
     table: _Table | None = invocation.references
     return table if table is not None and table.isolate == invocation.isolate else None
+
+
+def _clear(value: Any) -> Any:
+    """Arguments with bytes, which come in base64, as text where they hold a reference."""
+    if isinstance(value, dict):
+        return {key: _bytes(one) if key == "base64" else _clear(one) for key, one in value.items()}
+    return [_clear(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _bytes(value: Any) -> Any:
+    try:
+        data = b64decode(value, validate=True)
+    except (TypeError, ValueError):
+        return value
+    return ["bytes", data.decode("latin-1")] if PATTERN_BYTES.search(data) else value
 
 
 def _random(length: int) -> str:

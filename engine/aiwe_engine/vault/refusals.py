@@ -150,9 +150,10 @@ def signed(secret: str) -> ProgramError:
 
 
 def over() -> ProgramError:
-    """A reference outlived the request that it was made for."""
+    """A reference outlived the request, or the isolate, that it was made for."""
     return ProgramError(
-        "A reference to a secret that was made for another request cannot be sent in this one.",
+        "A reference to a secret that was made for another request, or before the program was loaded anew, "
+        "cannot be sent in this one.",
         code="secret_reference_over",
         hint="Call Secrets.get in the handler that sends it; or at the top level of a cell or file, "
         "where it is good for every request.",

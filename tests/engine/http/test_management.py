@@ -51,6 +51,9 @@ class FakeManagement:
     def note(self, deed):
         """Not looked at here: tests/engine/managers/test_audit.py has a real one."""
 
+    async def hider(self):
+        """Nothing to hide: tests/security has real secrets."""
+
     async def app_of(self, session, path, app=""):
         return app or "shop"
 
