@@ -104,6 +104,11 @@ class EngineClient:
         body = {"texts": texts, "values": values}
         return dict(await self._json("POST", f"/data/{app}/sql", body, timeout=_QUESTION))
 
+    async def secrets(self, app: str) -> list[Event]:
+        """The secrets that an app may use; values are in no answer."""
+        answer = await self._json("GET", "/editor/api/secrets", query={"app": app})
+        return list(answer["secrets"])
+
     async def logs(self, app: str | None, after: int = 0, limit: int = 200) -> list[Event]:
         """Log lines with a `seq` above `after`, oldest first."""
         query = {"after": after, "limit": limit, **({"app": app} if app else {})}
@@ -241,9 +246,10 @@ class EngineClient:
         if body is not None:
             headers["content-type"] = "application/json"
             content = json.dumps(body)
+        place = path if path.startswith("/editor/") else f"/aiwe/api{path}"
         request = self._http.build_request(
             method,
-            f"{engine.url}/aiwe/api{path}",
+            f"{engine.url}{place}",
             params=query,
             content=content,
             headers=headers,

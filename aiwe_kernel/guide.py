@@ -12,6 +12,7 @@ _MAGICS = (
     ("%data", "the app's collections, to page through (%data tasks { done: false })"),
     ("%sql SELECT count(*) FROM tasks", "what a SELECT finds in the app's collections, as a table"),
     ("%%sql open_tasks", "the same over lines; a DataFrame of that name in %%python"),
+    ("%secrets", "keys of other services that the app may use, to look at and to set"),
     ("%assets", "the files below /assets/, with links"),
     ("%engine", "which engine runs this notebook, and how it was found"),
     ("%%asset css/site.css", "the cell is that file of the app's pages, at /assets/css/site.css"),
@@ -29,6 +30,10 @@ _GLOBALS = (
     (
         'await DataRepository.create("tasks", { title: "Write" })',
         "stores a document; also get, list, query, update, delete, count",
+    ),
+    (
+        'await fetch(url, { headers: { authorization: `Bearer ${Secrets.get("api_key")}` } })',
+        "a request with a secret, whose value only its hosts get",
     ),
     (
         "Response.json({ ok: true }, { status: 201 })",

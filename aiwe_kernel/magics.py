@@ -1,4 +1,4 @@
-"""The magics that speak to the engine: %live %routes %assets %data %logs %open …, %%asset, %%sql.
+"""The magics that speak to the engine: %live %routes %assets %data %secrets %logs …, %%asset, %%sql.
 
 A magic that has to wait returns a `Waiting`: our cells await it (`kernel.line_magic`), and in a
 `%%python` cell, where nobody does, it finishes by itself and its output still lands in that cell.
@@ -19,6 +19,7 @@ from aiwe_kernel.deployment import link_data, routes_data
 from aiwe_kernel.errors import CellError, cell_error, interrupted
 from aiwe_kernel.guide import guide_data
 from aiwe_kernel.run import Result
+from aiwe_kernel.secrets.panel import SecretPanels
 from aiwe_kernel.viewer import LogViewers
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class AiweMagics(Magics):
         self._kernel = kernel
         self._viewers = LogViewers(kernel.client)
         self._browsers = DataBrowsers(kernel.client)
+        self._secrets = SecretPanels(kernel.client, kernel.connection)
 
     @line_magic
     def live(self, line: str) -> Waiting:
@@ -81,6 +83,11 @@ class AiweMagics(Magics):
         """%sql SELECT …: what it finds; as %%sql NAME over lines, a DataFrame of that name for Python."""
         run = self._kernel.run_sql
         return Waiting(run(line, "") if cell is None else run("\n" + cell, line.strip()))
+
+    @line_magic
+    def secrets(self, line: str) -> Waiting:
+        """%secrets: keys of other services that the app may use, to look at and to set."""
+        return Waiting(self._show_secrets(line))
 
     @line_magic
     def logs(self, line: str) -> Waiting:
@@ -126,6 +133,13 @@ class AiweMagics(Magics):
         app = await self._kernel.app_to_ask(self._kernel.client)
         request = self._kernel.request.get()
         await self._browsers.show(app, line, request.cell if request else None)
+
+    async def _show_secrets(self, line: str) -> None:
+        if line:  # which is not repeated: it may be a value
+            raise _usage("%secrets", "A value is typed into what it shows, never into a cell.")
+        app = await self._kernel.app_to_ask(self._kernel.client)
+        request = self._kernel.request.get()
+        await self._secrets.show(app, request.cell if request else None)
 
     async def _logs(self, line: str) -> None:
         if line and not line.isdigit():

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import uuid4
 
 from aiwe_engine import __version__
 from aiwe_engine.answering import Answering
@@ -102,6 +103,7 @@ class Engine:
             settings = Configuration(settings)
         self.configuration, self.settings = settings, settings.settings
         self.env, self.root, self.data = env, root, data
+        self.id = uuid4().hex  # tells it from every other, also from itself before a restart
         self.apps_url = ""  # told by whoever opens the listener
         self.log = Log(self.settings.log_lines)
         self._space = Space(data, self.settings.data_limit)
@@ -463,6 +465,7 @@ class Engine:
     def status(self) -> dict[str, Json]:
         """How the engine is: see docs/management.md."""
         return {
+            "id": self.id,
             "version": __version__,
             "env": self.env,
             "pid": os.getpid(),

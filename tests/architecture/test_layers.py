@@ -64,7 +64,7 @@ VENDORS = {
     "IPython": ("aiwe_kernel",),
     "ipykernel": ("aiwe_kernel",),
     "ipywidgets": ("aiwe_kernel",),
-    "anywidget": ("aiwe_kernel.data",),
+    "anywidget": ("aiwe_kernel.data", "aiwe_kernel.secrets"),
     "json5": ("aiwe_kernel.data",),
     "pandas": ("aiwe_kernel",),
 }

@@ -33,6 +33,8 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "aiwe_engine/built/aiwe.d.ts",
         "aiwe_kernel/data/grid.js",
         "aiwe_kernel/data/grid.css",
+        "aiwe_kernel/secrets/secrets.js",
+        "aiwe_kernel/secrets/secrets.css",
         "data/share/jupyter/kernels/aiwe/kernel.json",
         "data/share/jupyter/labextensions/@aiwe/lab/package.json",
         "data/etc/jupyter/jupyter_server_config.d/aiwe.json",

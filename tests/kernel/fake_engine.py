@@ -81,6 +81,7 @@ class FakeEngine:
             (r"/aiwe/api/cells/run", RunCell, {"engine": self}),
             (r"/aiwe/api/events", Events, {"engine": self}),
             (r"/aiwe/api(/.*)", Answer, {"engine": self}),
+            (r"(/editor/api/.*)", Answer, {"engine": self}),
         ]
         sockets = netutil.bind_sockets(0, "127.0.0.1")
         self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,14 +71,24 @@ class Tutorial:
 
 
 @contextmanager
-def running(name: str, folder: Path) -> Iterator[Tutorial]:
-    """Executes `name`, outputs discarded, in `folder`; an error in a cell is raised here."""
+def running(
+    name: str, folder: Path, after: Mapping[str, Callable[[list[Any]], None]] | None = None
+) -> Iterator[Tutorial]:
+    """Executes `name`, outputs discarded, in `folder`; an error in a cell is raised here.
+
+    Args:
+        name: of the notebook.
+        folder: in which its kernel runs.
+        after: what a person does behind a cell, by the cell's id; told all cells.
+    """
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     resources = {"metadata": {"path": str(folder)}}
     client = NotebookClient(notebook, kernel_name="aiwe", timeout=60, resources=resources)
     with client.setup_kernel():
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index)
+            if after and cell.id in after:
+                after[cell.id](notebook.cells)
         yield Tutorial(notebook.cells, list(_deployments(notebook.cells)))
 
 
