@@ -287,7 +287,8 @@ def test_where_the_page_does_not_reach_the_engine_a_command_is_shown(
     page.on("request", lambda request: asked.append(request.url))
     page.route("**/aiwe/api/status", lambda route: route.fulfill(json={"id": "of another engine"}))
     with lab.client as client:
-        secret = {"id": "seen", "value": "long enough a value", "hosts": ["a.example.com"]}
+        about = {"id": "seen", "app": "away", "hosts": ["a.example.com"]}
+        secret = {**about, "value": "long enough a value"}
         assert client.post("/editor/api/secrets", json=secret).status_code == 201
     panel = show("away")
     expect(panel).to_contain_text("aiwe secrets set NAME --hosts api.example.com --app away")
