@@ -12,7 +12,6 @@ from aiwe_kernel.discover import Engine
 
 NOWHERE = "none: usable nowhere"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-_SOURCES = {"environment": "environment variable"}
 _HEADS = ("secret", "for", "hosts", "in", "last used", "kept in")
 _EMPTY = "There are no secrets that {app} could use."
 _END = "The value is asked for there. It does not belong into a cell: the notebook and its history keep what cells say."
@@ -51,7 +50,7 @@ def _row(secret: Mapping[str, Any]) -> tuple[str, ...]:
         hosts,
         ", ".join(["header", *secret["in"]]),
         str(secret.get("lastUsed") or "never")[:19].replace("T", " "),
-        _SOURCES.get(str(secret["source"]), str(secret["source"])),
+        str(secret.get("configured") or secret["source"]),
     )
 
 

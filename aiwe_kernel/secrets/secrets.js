@@ -5,7 +5,6 @@
  */
 
 const PATH = "editor/api/secrets";
-const SHOWN = { vault: "vault", environment: "environment variable" };
 /** What to do here, where the API's own hint speaks of requests. */
 const HINTS = { already_exists: "Choose another name, or open it in the list to change it." };
 /** Which field an error is about. */
@@ -171,15 +170,15 @@ function hostsOf(secret) {
 function details(secret, engine, done) {
   const since = secret.createdAt ? ` since ${moment(secret.createdAt)}` : "";
   const by = secret.createdBy ? `, first stored by ${secret.createdBy}` : "";
-  const facts = h("p", { class: "aiwe-secrets-small" }, `Kept in the ${SHOWN[secret.source] ?? secret.source}${since}${by}; version ${secret.version}.`);
+  const kept = secret.configured
+    ? `Its value, and all that is said of it, stands in the configuration: ${secret.configured}. It is changed there.`
+    : `Kept in the vault${since}${by}; version ${secret.version}.`;
+  const facts = h("p", { class: "aiwe-secrets-small" }, kept);
   const uses = h("div", { class: "aiwe-secrets-uses" }, h("p", { class: "aiwe-secrets-small" }, "…"));
   void engine.usage(secret).then((found) => uses.replaceChildren(...usage(found)), (problem) => uses.replaceChildren(problemBox(problem)));
   const side = h("div", { class: "aiwe-secrets-side" }, facts, uses);
   if (secret.problem) side.prepend(problemBox(new Refusal(secret.problem)));
-  if (secret.source !== "vault") {
-    return h("div", { class: "aiwe-secrets-details" },
-      h("p", { class: "aiwe-secrets-small" }, "The configuration names where its value is. It is changed there."), side);
-  }
+  if (secret.configured) return h("div", { class: "aiwe-secrets-details" }, side);
   const form = secretForm({
     secret,
     save: (fields) => engine.change(secret, fields),

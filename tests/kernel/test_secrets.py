@@ -157,13 +157,18 @@ def test_the_command_is_the_one_for_the_place_where_the_engine_is(
 def test_what_cannot_be_used_is_said() -> None:
     secret = {"id": "a", "app": None, "env": "staging", "hosts": [], "in": ["body", "url"]}
     secrets = [
-        {**secret, "source": "environment", "lastUsed": "2026-05-01T10:00:00.000000Z"},
+        {
+            **secret,
+            "source": "configuration",
+            "configured": "aiwe.toml",
+            "lastUsed": "2026-05-01T10:00:00.000000Z",
+        },
         {**secret, "id": "b", "hosts": ["x.org"], "source": "vault", "problem": {"message": "key"}},
     ]
     lines = secrets_text("shop", secrets, {"where": "There", "command": "c"}).splitlines()
     assert "none: usable nowhere" in lines[1]
     assert "every app, staging" in lines[1]
     assert "2026-05-01 10:00:00" in lines[1]
-    assert lines[1].endswith("environment variable")
+    assert lines[1].endswith("aiwe.toml")
     assert "cannot be opened" in lines[2]
     assert "header, body, url" in lines[2]
