@@ -38,6 +38,7 @@ from aiwe_engine.openapi.reference import Reference
 from aiwe_engine.rates.limits import Rates
 from aiwe_engine.routing.table import Match
 from aiwe_engine.runtime.isolate import Flight
+from aiwe_engine.runtime.overload import Overloaded
 from aiwe_engine.types import Caller, Invocation, LogLine, Request, Response, Route, User, Visit
 from aiwe_engine.vault.redaction import Redaction
 from aiwe_engine.visits import Visits
@@ -106,6 +107,7 @@ class Answering:
             if response is None:
                 match, missing = self._match(release, request, public=public)
                 route = match.route.path
+                release.admit()
                 visit, user = await self._identity.find(
                     release.scope, release.settings, request, session=release.uses_sessions
                 )
@@ -281,7 +283,8 @@ class Answering:
     def _refuse(
         self, release: Release, error: AiweError, request: Request, *, public: bool
     ) -> Response:
-        if isinstance(error, ProgramError | EngineError) and error.status >= 500:
+        failed = isinstance(error, ProgramError | EngineError) and error.status >= 500
+        if failed and not isinstance(error, Overloaded):  # of those the log is told in one line
             self._note(release, error, request)
             if public:
                 error = _in_public(error)

@@ -209,6 +209,7 @@ class Engine:
         self.log.hide = self._custody.redaction.text
         self.log.followers.append(self._tell_line)
         self._pool.on_missing = lambda missing: self.log.unconfined(self.env, missing)
+        self._pool.on_full = lambda text: self.log.tell(self.env, text)
         await self._pool.open()
         if self.settings.data_url:
             self._store.warm()  # where nobody answers, it is told now

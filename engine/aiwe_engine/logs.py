@@ -51,8 +51,13 @@ class Log:
 
     def unconfined(self, env: str, missing: str) -> None:
         """A line of the engine's own: what of the confinement of workers could not be applied."""
-        text = f"Workers are not confined as they could be (runtime.confinement): {missing}."
-        self.write(LogLine(time.time(), "", env, "", "warn", text))
+        self.tell(
+            env, f"Workers are not confined as they could be (runtime.confinement): {missing}."
+        )
+
+    def tell(self, env: str, text: str, app: str = "") -> None:
+        """A line of the engine's own, about an app or about itself."""
+        self.write(LogLine(time.time(), app, env, "", "warn", text))
 
     def read(
         self, app: str | None, *, after: int = 0, limit: int = 200

@@ -38,6 +38,8 @@ SECTIONS = {
     "assets": "Files of an app's pages",
 }
 
+WORKER, ISOLATE = 600 * MB, 14 * MB  # what they take of limits.worker_memory before anything runs
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -196,6 +198,27 @@ class Settings:
         "'shared': isolates serve many requests; 'request': one each",
         ("shared", "request"),
         app=True,
+    )
+    isolates: int = count(
+        "runtime",
+        16,
+        "Isolates of one version at a time where each request has one of its own; more requests wait",
+        most=10_000,
+        app=True,
+    )
+    runtime_queue: int = count(
+        "runtime",
+        5000,
+        "Requests of one app that may wait for their answer at a time, in its isolates or for one; more "
+        "are answered 503",
+        app=True,
+    )
+    workers: int = count(
+        "runtime",
+        64,
+        "Worker processes at a time: one for each app that is in use and each open notebook, and the spares",
+        least=2,
+        most=10_000,
     )
     confinement: str = choice(
         "runtime",
@@ -464,4 +487,12 @@ def contradictions(settings: Settings) -> list[tuple[tuple[str, ...], str]]:
         names = ("worker_memory", "heap_limit", "buffer_limit")
         said = "limits.heap_limit and limits.buffer_limit together are more than"
         found.append((names, f"{said} limits.worker_memory, which a whole worker may use."))
+    alone = settings.isolates if settings.isolation == "request" else 0
+    if alone and WORKER + alone * ISOLATE > settings.worker_memory:
+        names = ("isolates", "worker_memory", "isolation")
+        said = (
+            f"runtime.isolates is {alone}, and so many isolates that a request has for itself need"
+        )
+        needed = (WORKER + alone * ISOLATE) // MB
+        found.append((names, f"{said} {needed}MB at least: raise limits.worker_memory."))
     return found

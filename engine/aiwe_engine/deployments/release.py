@@ -19,6 +19,7 @@ from aiwe_engine.rates.rule import check_count, parse
 from aiwe_engine.routing.table import RouteTable, conflicts
 from aiwe_engine.runtime.isolate import Flight, HostCall, Isolate
 from aiwe_engine.runtime.loading import LoadFailed, load_program
+from aiwe_engine.runtime.overload import Entry
 from aiwe_engine.runtime.parts import names_session, needed
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.runtime.process import WorkerProcess, process_limits
@@ -44,6 +45,15 @@ class Workshop:
         self.configuration, self.library = configuration, library
         self.pool, self.gate, self.log = pool, gate, log
         self.on_end = on_end  # told of isolates that are gone, by their serial
+        self._entries: dict[tuple[str, str], Entry] = {}
+
+    def entry(self, app: str, env: str) -> Entry:
+        """Where the requests of an app are counted that wait for an answer, whatever its version."""
+        entry = self._entries.get((app, env))
+        if entry is None:
+            entry = Entry(lambda text: self.log.tell(env, text, app))
+            self._entries[app, env] = entry
+        return entry
 
     def isolate(
         self,
@@ -160,6 +170,7 @@ class Release:
         )
         self._fixed = self._conditions()
         key = f"{app}/{env}"
+        self._entry = workshop.entry(app, env)
         self.serving = Serving(workshop.pool, self.settings, key, self._load)
         self.table = RouteTable(())
         self._registered: list[dict[str, Any]] = []
@@ -280,8 +291,17 @@ class Release:
     def begin(self, invocation: Invocation, message: tuple[Any, ...]) -> Flight:
         """Sets an invocation on its way here; its future tells what the handler answered, raw."""
         flight = Flight(self.serving.loop, invocation, message)
-        self.serving.invoke(flight)
+        if self._entry.enter(flight, self.settings.runtime_queue):
+            self.serving.invoke(flight)
         return flight
+
+    def admit(self) -> None:
+        """Lets a request pass that will have a place when it is read.
+
+        Raises:
+            Overloaded: as many as may wait for their answers do.
+        """
+        self._entry.check(self.settings.runtime_queue)
 
     def explain(self, error: AiweError) -> AiweError:
         """An error of this program, in its author's terms."""

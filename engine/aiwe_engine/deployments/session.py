@@ -74,7 +74,7 @@ class Session:
 
     async def _ready(self) -> Isolate:
         if self._isolate is None or not self._isolate.alive:
-            process = await self._workshop.pool.lease(self._key)
+            process = await self._workshop.pool.lease(self._key, keep=True)
             limit = self._settings.cell_cpu_limit
             isolate = self._workshop.isolate(
                 process, self._owner, ["*"], self._lost, limit, self._log

@@ -21,6 +21,7 @@ from aiwe_engine import wire
 from aiwe_engine.channel import ANSWER, REQUEST, Channel
 from aiwe_engine.errors import AiweError, EngineError, ProgramError
 from aiwe_engine.runtime.outbox import TOO_DEEP, messages
+from aiwe_engine.runtime.overload import Entry
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.types import Invocation
 
@@ -41,6 +42,7 @@ class Flight:
         "calls",
         "channel",
         "display",
+        "entered",
         "future",
         "invocation",
         "isolate",
@@ -63,6 +65,7 @@ class Flight:
         self.isolate: Isolate | None = None  # where it is
         self.number = 0  # what it is called there
         self.calls = 0  # host calls under way
+        self.entered: Entry | None = None  # where it counts among those that wait
 
     def begin_stream(self, head: Any, deadline: float) -> None:
         """The head of an answer is there; its pieces come through a channel."""
@@ -74,6 +77,7 @@ class Flight:
         invocation.wrote = True  # an answer begun cannot be begun again
         invocation.deadline = deadline
         self.future.set_result(head)
+        self._step_out()
 
     def finish(self, value: Any) -> None:
         """Ends the flight with what the handler answered."""
@@ -94,6 +98,7 @@ class Flight:
     def _let_go(self) -> None:
         """Closes what the invocation was reading; its request and its answer are the face's."""
         self.invocation.over = True
+        self._step_out()
         self.end_transactions()
         loop = self.future.get_loop()
         if self.invocation.uploads is not None:
@@ -101,6 +106,12 @@ class Flight:
         for number, body in self.invocation.bodies.items():
             if number not in {ANSWER, REQUEST}:
                 loop.create_task(body.close())
+
+    def _step_out(self) -> None:
+        """It waits no more: another one may enter."""
+        entered, self.entered = self.entered, None
+        if entered is not None:
+            entered.waiting -= 1
 
     def end_transactions(self) -> None:
         """Nothing stays open of a run that has ended, whether or not there is another."""
@@ -207,6 +218,11 @@ class Isolate:
         """Tells an invocation that its client has left."""
         if self.alive and number in self.flights:
             self._message(number, orjson.dumps(["g", number]))
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way here."""
+        return bool(self.flights or self._defining)
 
     def dispose(self) -> None:
         """Ends the isolate; its flights must have ended."""

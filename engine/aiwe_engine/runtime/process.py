@@ -32,6 +32,11 @@ _BOOT = (
 class Resident(Protocol):
     """What a worker process tells of one isolate: implemented by `isolate.Isolate`."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way there."""
+        ...
+
     def received(self, op: int, number: int, body: bytes) -> None:
         """Takes one frame."""
         ...
@@ -61,6 +66,7 @@ class WorkerProcess(asyncio.Protocol):
         self.ready: asyncio.Future[None] = self.loop.create_future()
         self.residents: dict[int, Resident] = {}
         self.ended = False
+        self.used = self.loop.time()  # when something last went there or came from there
         self.confined: dict[str, Any] = {}  # what binds the process: `confinement.Confined`
         self.on_end: Callable[[WorkerProcess], None] | None = None
         self._last = 0
@@ -131,6 +137,12 @@ class WorkerProcess(asyncio.Protocol):
         if self._transport is not None and not self.ended:
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
+        self.used = self.loop.time()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an isolate in it has something under way."""
+        return any(resident.busy for resident in self.residents.values())
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
@@ -138,6 +150,7 @@ class WorkerProcess(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Passes each frame to the isolate it is about."""
+        self.used = self.loop.time()
         try:
             for op, isolate, number, body in self._reader.feed(data):
                 if op == wire.READY:

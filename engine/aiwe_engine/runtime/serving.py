@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from aiwe_engine.errors import AiweError, EngineError, RequestError
 from aiwe_engine.runtime.isolate import Flight, Isolate, lost_error
+from aiwe_engine.runtime.overload import Overloaded
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.settings import Settings
@@ -46,6 +47,7 @@ class Serving:
         self._conditions = 0  # counts the changes of what isolates are made with
         self.used = self.loop.time()
         self.retired = False
+        self._short = False  # of a worker: the last that was asked for was not to be had
         self._closed = False
 
     async def start(self) -> None:
@@ -58,6 +60,7 @@ class Serving:
 
     async def _make(self) -> Isolate:
         process = await self._pool.lease(self._key)
+        self._short = False
         isolate = await self._load(process, self._lost)
         isolate.on_heavy = self._replace
         self._members = [i for i in self._members if i.alive]
@@ -112,10 +115,11 @@ class Serving:
     def _keep(self, isolate: Isolate) -> None:
         """Takes an isolate on that was just made: for what waits, or for what is to come."""
         self._tell_renewed()
-        self._waiting = [f for f in self._waiting if not f.future.done()]
+        for flight in [f for f in self._waiting if f.future.done()]:  # nobody waits for its answer
+            flight.fail(worker_lost())
+            self._waiting.remove(flight)
         if self._alone and self._waiting:
-            isolate.on_idle = isolate.dispose
-            isolate.take(self._waiting.pop(0))
+            self._take_alone(isolate, self._waiting.pop(0))
         elif self._alone:
             self._ready.append(isolate)
         else:
@@ -143,24 +147,45 @@ class Serving:
 
     def _invoke_alone(self, flight: Flight) -> None:
         if self._ready:
-            isolate = self._ready.pop()
-            isolate.on_idle = isolate.dispose
-            isolate.take(flight)
+            self._take_alone(self._ready.pop(), flight)
         else:
             self._waiting.append(flight)
         self._restart()
+
+    def _take_alone(self, isolate: Isolate, flight: Flight) -> None:
+        """Gives an invocation an isolate that ends with it, and leaves its place to another."""
+
+        def end() -> None:
+            isolate.dispose()
+            if self._waiting:
+                self._restart()
+
+        isolate.on_idle = end
+        isolate.take(flight)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether there may be another isolate: alone, each request wants one."""
+        return not self._alone or sum(i.alive for i in self._members) < self._settings.isolates
 
     def _restart(self) -> None:
         if self._restarting is None:
             self._restarting = self.loop.create_task(self._bring_up())
 
     async def _bring_up(self) -> None:
+        failures = 0
         try:
-            for attempt in range(RETRIES):
+            while failures < RETRIES:
                 try:
                     await self._fill()
+                except (
+                    Overloaded
+                ):  # each waits for a worker as long as it may wait at all: see sweep
+                    if not self._waiting:
+                        break
                 except AiweError as error:
-                    if attempt == RETRIES - 1:
+                    failures += 1
+                    if failures == RETRIES:
                         self._fail_waiting(error)
                 else:
                     break
@@ -171,6 +196,8 @@ class Serving:
     async def _fill(self) -> None:
         """Makes isolates until nothing waits and one is there: alone, each request uses one up."""
         while self._waiting or not (self._isolate or self._ready or self.retired):
+            if not self._has_room:
+                return  # the next that ends comes back here
             self._keep(await self._fresh())
 
     def _fail_waiting(self, error: AiweError) -> None:
@@ -211,6 +238,8 @@ class Serving:
                 flight.fail(lost_error(reason, isolate.cpu_limit))
             else:
                 self._again(flight, suspected=flight in suspects)
+        if self._waiting and not self._closed:
+            self._restart()
 
     def _again(self, flight: Flight, *, suspected: bool) -> None:
         invocation = flight.invocation
@@ -267,7 +296,7 @@ class Serving:
         if isolate is self._isolate:
             self._isolate = None
         if isolate.flights:
-            isolate.on_idle = isolate.dispose
+            isolate.on_idle = isolate.on_idle or isolate.dispose
         else:
             isolate.dispose()
 
@@ -290,7 +319,8 @@ class Serving:
         for flight in [
             f for f in self._waiting if f.invocation.deadline and f.invocation.deadline <= now
         ]:
-            flight.fail(deadline_error(settings.deadline))
+            full = self._short or self._pool.waits(self._key)
+            flight.fail(self._pool.full() if full else deadline_error(settings.deadline))
             self._waiting.remove(flight)
 
     @property

@@ -429,6 +429,12 @@ def test_the_file_of_the_documentation_is_one(read):
             {"AIWE_LIMITS__WORKER_MEMORY": "600MB"},
             ["AIWE_LIMITS__WORKER_MEMORY, limits.worker_memory"],
         ),
+        (
+            "[runtime]\nisolates = 40\n[apps.shop.runtime]\nisolation = 'request'",
+            {},
+            ["aiwe.toml, apps.shop.runtime.isolation"],
+        ),
+        ("[runtime]\nisolates = 40", {}, []),
         ("[cors]\norigins = ['*']", {}, []),
         ("[cors]\norigins = ['https://a.example']\ncredentials = true", {}, []),
         ("[cors]\norigins = ['*']\n[env.dev.cors]\ncredentials = true", {}, []),
@@ -442,6 +448,12 @@ def test_what_cannot_be_meant_together_is_told(read, text, environ, places):
     except InvalidConfiguration as error:
         found = [f"{one.source}, {one.key}" for one in error.mistakes]
     assert found == places
+
+
+def test_isolates_that_do_not_fit_into_a_worker_are_told_with_what_they_need(mistakes):
+    (said,) = mistakes("[runtime]\nisolation = 'request'\nisolates = 40")
+    assert "runtime.isolates is 40, and so many isolates that a request has for itself need" in said
+    assert "1160MB at least: raise limits.worker_memory." in said
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.full)
