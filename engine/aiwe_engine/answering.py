@@ -340,7 +340,7 @@ def _with_headers(error: AiweError) -> AiweError:
 
 def _in_public(error: AiweError) -> AiweError:
     """What callers in production are told of an error: not its words, nor whom the handler asked."""
-    outbound = error.code.startswith(("fetch_", "secret_"))
+    outbound = error.code.startswith(("fetch_", "secret_", "vault_"))
     if outbound and error.status != 500:
         return ProgramError(
             "A server that is needed for this did not answer as it should.",

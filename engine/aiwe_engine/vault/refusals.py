@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiwe_engine.errors import ProgramError
+from aiwe_engine.errors import AiweError, ProgramError
 
 if TYPE_CHECKING:
     from aiwe_engine.secret import Secret
@@ -24,6 +24,16 @@ def not_found(secret: str) -> ProgramError:
         code="secret_not_found",
         hint=f"Store it: aiwe secrets set {secret} --hosts HOST, with its value on standard input. "
         "Secrets.list() tells which there are.",
+    )
+
+
+def unreadable(secret: Secret, problem: AiweError) -> ProgramError:
+    """It is there and its value is not: the key is missing, or what the configuration names."""
+    return ProgramError(
+        f'The secret "{secret.id}" cannot be opened. {problem.message}',
+        code=problem.code,
+        hint=problem.hint,
+        details=problem.details,
     )
 
 

@@ -29,6 +29,7 @@ from aiwe_engine.secret import (
 )
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Json
+from aiwe_engine.vault import refusals
 from aiwe_engine.vault.audit import Audit, Use
 from aiwe_engine.vault.cipher import KeyedCipher
 
@@ -151,20 +152,13 @@ class Vault:
         """The value of a secret, for who sends it or takes it out of what leaves.
 
         Raises:
-            EngineError: `vault_key_wrong` and its like, where it cannot be opened; `secret_not_found`
-                where it was deleted meanwhile.
+            ProgramError: `vault_key_wrong` and its like, where it cannot be opened; `secret_not_found`
+                where it was deleted meanwhile. Visitors are told neither.
         """
         value = self._value(secret)
         if isinstance(value, bytes):
             return value
-        if value is not None:
-            raise EngineError(
-                f'The secret "{secret.id}" cannot be opened. {value.message}',
-                code=value.code,
-                hint=value.hint,
-                details=value.details,
-            )
-        raise EngineError(f'There is no secret "{secret.id}" any more.', code="secret_not_found")
+        raise refusals.not_found(secret.id) if value is None else refusals.unreadable(secret, value)
 
     def problem(self, secret: Secret) -> AiweError | None:
         """Why a secret cannot be opened; None: it can."""
