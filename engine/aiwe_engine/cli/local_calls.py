@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import secrets
 from typing import Any
 
 import orjson
 
+from aiwe_engine.errors import AiweError
 from aiwe_engine.http.ask import Ask
-from aiwe_engine.http.call import Answered, Calls
+from aiwe_engine.http.call import Answered, Calls, deed
+from aiwe_engine.managers.audit import Audit
 from aiwe_engine.routing.table import RouteTable
 from aiwe_engine.types import Principal, Route
 
@@ -18,10 +21,11 @@ class LocalCalls:
 
     Args:
         calls: who does it, by method and path.
+        audit: told of what is done, as by a running engine.
     """
 
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+    def __init__(self, calls: Calls, audit: Audit) -> None:
+        self._calls, self._audit = calls, audit
         lines = [line.split(" ") for line in calls]
         self._table = RouteTable(Route(method, path, f"{method} {path}") for method, path in lines)
 
@@ -35,5 +39,23 @@ class LocalCalls:
         call = self._calls[match.route.handler]
         assert isinstance(call, Answered)
         who = Principal(getpass.getuser(), frozenset({"admin"}))
-        response = await call.handler(Ask(match.params, dict(query), body or {}, who))
+        ask, outcome = Ask(match.params, dict(query), body or {}, who), "internal_error"
+        try:
+            response = await call.handler(ask)
+            outcome = "done"
+        except AiweError as error:
+            outcome = error.code
+            raise
+        finally:
+            if method != "GET":
+                self._audit.note(
+                    deed(
+                        match.route.handler, call, ask, _whole(path), outcome, secrets.token_hex(10)
+                    )
+                )
         return orjson.loads(response.body) if response.body else None
+
+
+def _whole(path: str) -> str:
+    """The path that a running engine would be asked."""
+    return path if path.startswith("/editor/") else f"/aiwe/api{path}"

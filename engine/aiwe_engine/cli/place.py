@@ -132,6 +132,7 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     from aiwe_engine.cli.local_calls import LocalCalls
     from aiwe_engine.files.store import FileStore
     from aiwe_engine.http.secrets import SecretRoutes
+    from aiwe_engine.managers.audit import Audit
     from aiwe_engine.people.people import People
     from aiwe_engine.store.opening import open_store
     from aiwe_engine.transfer.transfers import StoreTransfers
@@ -143,7 +144,8 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     custody = Custody(store, data, lambda: configuration.settings)
     custody.vault.give(configuration.secrets)
     people = People(store, custody.cipher, settings_of, lambda: 1)
-    secrets = LocalCalls(SecretRoutes(custody.vault, custody.rotate).calls)
+    audit = Audit(data, lambda: configuration.settings.log_audit)
+    secrets = LocalCalls(SecretRoutes(custody.vault, custody.rotate).calls, audit)
     try:
         yield Place(transfers, people.managed, secrets.ask)
     finally:

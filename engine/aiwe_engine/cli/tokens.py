@@ -47,10 +47,9 @@ def _ask(
             from aiwe_engine.managers.audit import Audit
             from aiwe_engine.managers.tokens import Tokens
 
-            routes = TokenRoutes(
-                Tokens(data), Audit(data, lambda: configuration.settings.log_audit)
-            )
-            return await LocalCalls(routes.calls).ask(method, path, {}, body)
+            audit = Audit(data, lambda: configuration.settings.log_audit)
+            routes = TokenRoutes(Tokens(data), audit)
+            return await LocalCalls(routes.calls, audit).ask(method, path, {}, body)
 
     return asyncio.run(asked())
 

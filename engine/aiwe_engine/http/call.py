@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from aiwe_engine.http.ask import Ask
+from aiwe_engine.managers.audit import Deed
 from aiwe_engine.permissions import PERMISSIONS
 from aiwe_engine.types import ByteSource, Response
 
@@ -92,6 +93,23 @@ class Received(Call):
 
 
 Calls: TypeAlias = dict[str, Answered | Streamed | Received]
+
+
+def deed(line: str, call: Call, ask: Ask, path: str, outcome: str, request: str) -> Deed:
+    """What the audit is told of a call.
+
+    Args:
+        line: method and pattern.
+        call: what is declared of it.
+        ask: who asked for what.
+        path: of the request.
+        outcome: "done", or the code of the error.
+        request: the request's id.
+    """
+    named = (place.get("app") for place in (ask.params, ask.query, ask.body))
+    app = next((name for name in named if isinstance(name, str)), None)
+    who = (ask.who.name, sorted(ask.who.roles), ask.who.token, call.permission)
+    return Deed(*who, line, path, app, outcome, request)
 
 
 def declared(calls: Calls) -> Calls:

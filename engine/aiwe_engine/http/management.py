@@ -10,7 +10,7 @@ import base64
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -23,7 +23,7 @@ from aiwe_engine.http.arrival import UNKNOWN, Arrival, ClientGone, Message, Rece
 from aiwe_engine.http.asgi import decline
 from aiwe_engine.http.ask import Ask, invalid, query_of, read_body
 from aiwe_engine.http.assets import not_found
-from aiwe_engine.http.call import About, Answered, Received, Streamed, declared
+from aiwe_engine.http.call import About, Answered, Received, Streamed, declared, deed
 from aiwe_engine.http.data import DataRoutes
 from aiwe_engine.http.guard import Guard
 from aiwe_engine.http.hiding import hide
@@ -36,7 +36,7 @@ from aiwe_engine.http.streaming import stream, whole_body
 from aiwe_engine.http.tokens import TokenRoutes
 from aiwe_engine.http.transfers import TransferRoutes
 from aiwe_engine.http.writing import write
-from aiwe_engine.managers.audit import Audit, Deed
+from aiwe_engine.managers.audit import Audit
 from aiwe_engine.managers.tokens import Tokens
 from aiwe_engine.permissions import require
 from aiwe_engine.protocols import Management
@@ -181,7 +181,8 @@ class ManagementFace:
             if isinstance(call, Streamed):
                 beat = (BEAT, call.silence) if call.silence else None
                 head = _streaming(call.kind, request)
-                await stream(receive, send, self._hidden(call.streamer(ask)), head, beat=beat)
+                pieces, still = self._hidden(call.streamer(ask)), self._still(ask)
+                await stream(receive, send, pieces, head, beat=beat, goes_on=still)
                 return outcome
             assert isinstance(call, Answered)
             response = await call.handler(ask)
@@ -213,16 +214,17 @@ class ManagementFace:
         finally:
             await _close(pieces)
 
+    def _still(self, ask: Ask) -> Callable[[], bool]:
+        """Tells whether the token of who asks holds: a stream, or a run, ends with it."""
+        tokens, token = self._management.tokens, ask.who.token
+        return lambda: token is None or tokens.valid(token)
+
     def _note(self, line: str, ask: Ask, request: Request, outcome: str) -> None:
         """Writes into the audit what changes something, or would have."""
         call = self.calls[line]
         if call.quiet or request.method == "GET":
             return
-        named = (place.get("app") for place in (ask.params, ask.query, ask.body))
-        app = next((name for name in named if isinstance(name, str)), None)
-        roles = sorted(ask.who.roles)
-        who = (ask.who.name, roles, ask.who.token, call.permission)
-        self._management.audit.note(Deed(*who, line, request.path, app, outcome, request.id))
+        self._management.audit.note(deed(line, call, ask, request.path, outcome, request.id))
 
     def _arrival(self, scope: Message, receive: Receive) -> Arrival | None:
         """The body of a request that has one."""
@@ -389,8 +391,6 @@ class ManagementFace:
                 line: object = event.get("line")
                 if isinstance(line, LogLine):
                     event = {"type": "log", **_line(event["seq"], line)}  # noqa: PLW2901
-                if ask.who.token is not None and not self._management.tokens.valid(ask.who.token):
-                    return
                 if app is None or event.get("app", app) == app:
                     yield b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), _dump(event))
         finally:

@@ -11,6 +11,8 @@ from aiwe_engine.errors import AiweError
 from aiwe_engine.http.arrival import Receive, Send
 from aiwe_engine.types import ByteSource, Response
 
+LOOK = 1.0  # seconds between two looks whether who reads a stream may go on
+
 
 class Told:
     """A source that tells of its failure, for the log, before who reads it learns of it.
@@ -61,6 +63,7 @@ async def stream(
     headers: list[tuple[bytes, bytes]],
     *,
     beat: tuple[float, bytes] | None = None,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> None:
     """Sends pieces as they come.
 
@@ -72,18 +75,25 @@ async def stream(
         pieces: what to send.
         headers: of the answer.
         beat: seconds of silence after which something is sent all the same, and what.
+        goes_on: whether who reads may go on; asked before each piece, and each second of silence.
     """
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     gone = asyncio.create_task(_gone(receive))
     coming = asyncio.create_task(_next(pieces))
+    clock = asyncio.get_running_loop().time
+    sent = clock()
     try:
         while True:
+            silent = clock() - sent
             done, _ = await asyncio.wait(
                 {gone, coming},
-                timeout=beat[0] if beat else None,
+                timeout=min(LOOK, max(0.0, beat[0] - silent)) if beat else LOOK,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if gone in done:
+                return
+            if not goes_on():
+                await send({"type": "http.response.body", "body": b""})
                 return
             if coming in done:
                 piece = coming.result()
@@ -92,8 +102,10 @@ async def stream(
                     return
                 coming = asyncio.create_task(_next(pieces))
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-            elif beat:
+                sent = clock()
+            elif beat and clock() - sent >= beat[0]:
                 await send({"type": "http.response.body", "body": beat[1], "more_body": True})
+                sent = clock()
     finally:
         await _end(gone)
         await _end(coming)

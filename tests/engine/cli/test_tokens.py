@@ -122,6 +122,23 @@ def test_a_shell_takes_the_token_of_the_command(project):
         assert ask(out.removesuffix("\n"), "/apps") == (200, None)
 
 
+def test_what_is_done_with_tokens_is_in_the_audit_whether_an_engine_runs_or_not(project):
+    token, key = project.create("--role", "viewer", "--app", "shop")
+    assert project.tokens("revoke", key)[0] == 0
+    assert project.tokens("revoke", key)[0] == 1
+    project.tokens("list")
+    lines = (project.root / ".aiwe" / "management.jsonl").read_text().splitlines()
+    told = [json.loads(line) for line in lines]
+    assert [(one["call"], one["app"], one["outcome"], one["roles"]) for one in told] == [
+        ("POST /tokens", "shop", "done", ["admin"]),
+        ("DELETE /tokens/:id", None, "done", ["admin"]),
+        ("DELETE /tokens/:id", None, "no_such_token", ["admin"]),
+    ]
+    assert [one["path"] for one in told] == ["/aiwe/api/tokens", *[f"/aiwe/api/tokens/{key}"] * 2]
+    assert all(one["who"] and one["request"] for one in told)
+    assert token.rpartition("-")[2] not in "".join(lines)
+
+
 def test_a_token_of_one_app_is_refused_by_another(project):
     token, _ = project.create("--role", "developer", "--app", "shop")
     with project.asking() as ask:

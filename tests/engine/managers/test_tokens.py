@@ -1,5 +1,6 @@
 """Tokens: what is kept of them, when they are void, and that one of an app reaches no other."""
 
+import asyncio
 import json
 import stat
 
@@ -141,6 +142,34 @@ def test_a_kernel_has_one_token_and_none_when_it_has_ended(tmp_path):
     assert tokens.find(second).session == "s"
     tokens.end_kernel("s")
     assert tokens.find(second) is None
+
+
+@pytest.mark.parametrize("how", ["revoked", "a kernel that has ended"])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_silent_stream_ends_with_its_token(face, how):
+    tokens, opened = face._management.tokens, asyncio.Event()
+    if how == "revoked":
+        kept, token = tokens.create("viewer")
+    else:
+        token = tokens.for_kernel("mine-session", None, "mine")
+
+    async def waits():
+        opened.set()
+        await asyncio.Event().wait()
+
+    headers = [("authorization", f"Bearer {token}")]
+    reading = asyncio.create_task(
+        call(face, "/aiwe/api/events", host="127.0.0.1:9", headers=headers, pieces=[waits])
+    )
+    await opened.wait()
+    if how == "revoked":
+        tokens.revoke(kept.id)
+    else:
+        tokens.end_kernel("mine-session")
+    async with asyncio.timeout(5):
+        answer = await reading
+    assert answer.status == 200
+    assert answer.messages[-1] == {"type": "http.response.body", "body": b""}
 
 
 @pytest.mark.binds("log_audit")
