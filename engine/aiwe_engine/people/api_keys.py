@@ -67,9 +67,12 @@ class ApiKeys:
             options: `expiresIn` and `scope`, as `Auth.createApiKey` takes them.
 
         Raises:
-            RequestError: `invalid_argument`, `lifetime_too_long`, `scope_too_wide`,
-                `too_many_api_keys` (409); `not_authenticated` where their account has gone meanwhile.
+            RequestError: `login_needed` (403) of who came with a token or a key; `invalid_argument`,
+                `lifetime_too_long`, `too_many_api_keys` (409); `not_authenticated` where their account has
+                gone meanwhile.
         """
+        if caller.via in {"jwt", "api_key"}:
+            raise _login_needed(caller.via)
         if not isinstance(name, str) or not name.strip() or len(name) > _NAME:
             raise RequestError(
                 f"An API key needs a name of 1 to {_NAME} characters.",
@@ -177,6 +180,18 @@ class ApiKeys:
         if scope not in self._declared:
             await self._store.define(scope.own, _COLLECTION, _DEFINITION, "")
             self._declared.add(scope)
+
+
+def _login_needed(via: str) -> RequestError:
+    """The refusal of a key to who came with something that ends before it would, or can be revoked alone."""
+    what = "a token" if via == "jwt" else "an API key"
+    return RequestError(
+        f"Who came with {what} makes no API key, which would outlive it.",
+        code="login_needed",
+        status=403,
+        hint="Make keys for who is signed in: in a session, or after Auth.login(username, password) in the same "
+        "request.",
+    )
 
 
 def _shown(stored: dict[str, Any]) -> dict[str, Json]:

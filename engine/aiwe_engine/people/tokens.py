@@ -97,6 +97,7 @@ class Tokens:
         longest = settings.auth_token_longest
         default = min(settings.auth_token_lifetime, longest)
         lifetime = seconds(default if given is None else given, longest, "auth.token_longest")
+        lifetime = self._within(caller, lifetime, default, asked=given is not None)
         words = scopes.read(options.get("scope"), caller)
         person = await self._directory.find(scope, caller.id)
         if person is None or person.disabled:
@@ -118,6 +119,29 @@ class Tokens:
         rotation = settings.auth_key_rotation
         token = await self.keys.sign(scope, claims, claims["exp"], rotation)
         return Issued(token, claims["exp"])
+
+    def _within(self, caller: User, lifetime: int, default: float, *, asked: bool) -> int:
+        """The lifetime of a token that a caller makes: of one made with a token, no longer than that one's.
+
+        One that is made with an API key outlives its revocation, so it is short.
+
+        Raises:
+            RequestError: `lifetime_too_long` where more was asked for.
+        """
+        ends = caller.claims.get("exp") if caller.via == "jwt" else None
+        if isinstance(ends, int | float):
+            most = max(1, int(ends - self._clock()))
+        elif caller.via == "api_key":
+            most = int(default)
+        else:
+            return lifetime
+        if asked and lifetime > most:
+            raise RequestError(
+                f"expiresIn is longer than the {most:,} seconds that are allowed to who came with a token or a key.",
+                code="lifetime_too_long",
+                hint="Ask for less, or sign in with the password: Auth.login(username, password) in the same request.",
+            )
+        return min(lifetime, most)
 
     async def owner(self, scope: Scope, settings: Settings, token: str) -> User | None:
         """Whom a token makes of its sender; None: it is no token of this app at all.

@@ -235,6 +235,49 @@ async def test_another_password_ends_every_token_and_key(ada: Browser) -> None:
     assert await Client(ada.bench, bearer(await token_of(ada)))("/private") == "Ada"
 
 
+async def test_what_somebody_came_with_makes_nothing_that_outlives_it(ada: Browser) -> None:
+    """A token that was stolen for a quarter of an hour is no key for ever, and renews itself no further."""
+    short = Client(ada.bench, bearer(await token_of(ada, expiresIn=900)))
+    key = Client(ada.bench, ("x-api-key", (await ada.post("/keys", {"name": "k"}))["key"]))
+    for client, what in ((short, "a token"), (key, "an API key")):
+        answer = await client.ask("POST", "/keys", {"name": "k2"})
+        assert answer.status == 403
+        error = orjson.loads(answer.body)["error"]
+        assert error["code"] == "login_needed"
+        assert error["message"] == f"Who came with {what} makes no API key, which would outlive it."
+        assert "Auth.login(username, password)" in error["hint"]
+    made = await short("/token", {})
+    claims = jwt.decode(made["token"], options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] <= 900
+    assert (await short("/token", {"expiresIn": "5m"})).keys() == {"token", "expiresAt"}
+    answer = await short.ask("POST", "/token", {"expiresIn": "1h"})
+    error = orjson.loads(answer.body)["error"]
+    assert error["code"] == "lifetime_too_long"
+    assert "allowed to who came with a token or a key" in error["message"]
+    assert "sign in with the password" in error["hint"]
+    made = await key("/token", {})
+    claims = jwt.decode(made["token"], options={"verify_signature": False})
+    assert claims["exp"] - claims["iat"] == 3600
+    assert await key("/token", {"expiresIn": "2h"}) == "lifetime_too_long"
+    assert [one["name"] for one in await ada.get("/keys")] == ["k"]
+
+
+async def test_a_password_makes_a_key_whatever_else_comes_with_it(ada: Browser) -> None:
+    await ada.bench.serve(
+        API
+        + """
+app.post("/key-by-password", async (req) => {
+  await Auth.login(req.body.username, req.body.password);
+  const made = await Auth.createApiKey("k");
+  await Auth.logout();
+  return made;
+});
+"""
+    )
+    client = Client(ada.bench, bearer(await token_of(ada)))
+    assert (await client("/key-by-password", ADA)).keys() == {"id", "key"}
+
+
 async def test_a_guest_makes_no_tokens_and_keys(bench: Bench) -> None:
     await bench.serve(API)
     guest = Browser(bench)
