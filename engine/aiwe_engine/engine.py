@@ -147,6 +147,7 @@ class Engine:
                 self.settings_of,
                 self.log,
                 self._people.tokens,
+                self._rates,
             ),
             TokenCalls(self._people.tokens, self._people.api_keys, self.settings_of),
             Assets(self._library),

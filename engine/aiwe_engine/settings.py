@@ -316,8 +316,16 @@ class Settings:
     auth_password_queue: int = count(
         "auth",
         100,
-        "Passwords that may be checked or wait for it at a time; who comes then is answered 503",
+        "Passwords that may be checked or wait for it at a time, half of them of one address; who comes then "
+        "is answered 503",
         most=100_000,
+    )
+    auth_registrations: str = text(
+        "auth",
+        "300/hour",
+        "How many accounts one address may make, for each app; no limit where it is empty",
+        check=rule.check,
+        app=True,
     )
     auth_issuer: str = text(
         "auth",

@@ -18,12 +18,14 @@ from aiwe_engine.logs import Log
 from aiwe_engine.people.accounts import Accounts, Origin
 from aiwe_engine.people.tokens import Tokens
 from aiwe_engine.protocols import Method, Scope
+from aiwe_engine.rates.limits import Rates
 from aiwe_engine.rates.subjects import address
 from aiwe_engine.settings import Settings
-from aiwe_engine.types import ANONYMOUS, Caller, Invocation, Json, User, Visit
+from aiwe_engine.types import ANONYMOUS, Caller, Invocation, Json, Request, User, Visit
 from aiwe_engine.visits import Visits, know_device
 
 _ADMIN = "admin"
+_REGISTERED = "auth.register"  # in the place of a route, for the counters of registrations
 _LONGEST_WAIT = 30.0  # seconds of one invocation that do not count
 _MOST_TOLD = 1_000  # versions of which it is known what was told
 # Who is not signed in by the app: what they are told who want to log out of it.
@@ -44,6 +46,7 @@ class Auth:
         settings_of: tells the settings of an app.
         log: where a program is told what it may not have meant.
         tokens: one that somebody came with ends with their logout.
+        rates: counts registrations.
     """
 
     name = "auth"
@@ -63,8 +66,10 @@ class Auth:
         settings_of: Callable[[str], Settings],
         log: Log,
         tokens: Tokens,
+        rates: Rates,
     ) -> None:
         self._accounts, self._visits, self._settings_of = accounts, visits, settings_of
+        self._rates = rates
         self._log, self._tokens = log, tokens
         self._told: set[tuple[str, ...]] = set()
         self._do: dict[str, Callable[[Invocation, list[Any]], Awaitable[Any]]] = {
@@ -88,9 +93,28 @@ class Auth:
             raise _invalid("register", "an object as its profile", profile)
         scope = _scope(invocation)
         with _deadline_off(invocation):
-            person, left = await self._accounts.register(scope, username, password, profile)
+            person, left = await self._accounts.register(
+                scope,
+                username,
+                password,
+                profile,
+                address=_origin(invocation).address,
+                admit=lambda: self._admit(invocation),
+            )
         self._tell_left(invocation, left)
         return person.user("session")
+
+    async def _admit(self, invocation: Invocation) -> None:
+        """Counts an account that is to be made for the address that asks; where no request asks, none is.
+
+        Raises:
+            RequestError: `rate_limited`, with Retry-After.
+        """
+        rule = self._settings_of(invocation.app).auth_registrations
+        if rule and invocation.request is not None:
+            place = (invocation.app, invocation.env, _REGISTERED)
+            asked = Request("", "", client=invocation.request.client)
+            await self._rates.admit(place, (rule,), "", asked)
 
     async def _users(self, invocation: Invocation, args: list[Any]) -> Any:
         users, cursor = await self._accounts.query(_scope(invocation), args[0], args[1])

@@ -7,9 +7,9 @@ and those of an older one are void.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiwe_engine.errors import RequestError
 from aiwe_engine.people.devices import Devices
@@ -23,6 +23,8 @@ from aiwe_engine.people.profile import read
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Json
+
+Admit: TypeAlias = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,14 @@ class Accounts:
         self._settings_of = settings_of
 
     async def register(
-        self, scope: Scope, username: str, password: str, profile: dict[str, Json]
+        self,
+        scope: Scope,
+        username: str,
+        password: str,
+        profile: dict[str, Json],
+        *,
+        address: str = "",
+        admit: Admit | None = None,
     ) -> tuple[Person, list[str]]:
         """A new account without any role, and the names of what was not taken over of its profile.
 
@@ -71,6 +80,8 @@ class Accounts:
             username: as its owner wrote it.
             password: nothing but its hash is kept.
             profile: what a stranger says of themselves: see `profile`.
+            address: of who asks.
+            admit: asked when nothing else stands in the way; what it raises is raised.
 
         Raises:
             RequestError: `username_taken` (409), `invalid_username`, `password_too_weak`,
@@ -82,8 +93,10 @@ class Accounts:
         self._check_password(scope, password, name, said.email)
         if await self._directory.named(scope, name) is not None:
             raise taken()
+        if admit is not None:
+            await admit()
         fields: dict[str, Json] = {"email": said.email, "claims": said.claims}
-        fields["password"] = await self._passwords.hash(password)
+        fields["password"] = await self._passwords.hash(password, address)
         return await self._directory.create(scope, name, fields), said.left
 
     async def check(self, scope: Scope, username: str, password: str, origin: Origin) -> Person:
@@ -222,7 +235,7 @@ class Accounts:
         kept = person.password if person is not None and not person.disabled else None
         longest = settings.auth_lockout
         async with self._lockout.trying(scope, name, origin.address, device, longest) as tried:
-            tried.success = await self._passwords.matches(kept, password)
+            tried.success = await self._passwords.matches(kept, password, origin.address)
         if not tried.success or person is None or kept is None:
             raise invalid_credentials()
         if self._passwords.is_dated(kept):

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import unicodedata
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,6 +41,7 @@ class Passwords:
         self._queue = queue
         self._last = 0
         self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._theirs: Counter[str] = Counter()  # of those, by the address that they come from
         self._starting = asyncio.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -56,16 +58,25 @@ class Passwords:
         """The process's id while it runs."""
         return self._process.pid if self._process is not None else None
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, address: str = "") -> str:
         """What is kept of a password: a text that says how it was made, with its own salt.
+
+        Args:
+            password: whatever it is.
+            address: of who asks; one has half of the places at most. Empty: it is not counted.
 
         Raises:
             EngineError: `busy` (503): too many wait already.
         """
-        return str(await self._ask(None, prepared(password)))
+        return str(await self._ask(None, prepared(password), address))
 
-    async def matches(self, kept: str | None, password: str) -> bool:
+    async def matches(self, kept: str | None, password: str, address: str = "") -> bool:
         """Whether a password is the one that was kept; where none was, it takes as long to say no.
+
+        Args:
+            kept: what `hash` gave.
+            password: whatever somebody says it is.
+            address: as of `hash`.
 
         Raises:
             EngineError: `busy` (503): too many wait already.
@@ -73,7 +84,7 @@ class Passwords:
         given = prepared(password)
         if kept is None or len(given) > LONGEST:
             kept, given = "", b""
-        return bool(await self._ask(kept, given))
+        return bool(await self._ask(kept, given, address))
 
     def is_dated(self, kept: str) -> bool:
         """Whether it was made by other parameters than are used now."""
@@ -87,9 +98,11 @@ class Passwords:
             self._reading.cancel()
         self._end()
 
-    async def _ask(self, kept: str | None, given: bytes) -> Any:
-        if len(self._asked) >= self._queue():
+    async def _ask(self, kept: str | None, given: bytes, address: str) -> Any:
+        most = self._queue()
+        if len(self._asked) >= most or (address and self._theirs[address] >= (most + 1) // 2):
             raise _busy()
+        self._theirs[address] += 1
         self._last += 1
         number = self._last
         future = self._asked[number] = asyncio.get_running_loop().create_future()
@@ -100,6 +113,9 @@ class Passwords:
             raise _busy() from None  # the process is gone; the next one asks another
         finally:
             del self._asked[number]
+            self._theirs[address] -= 1
+            if not self._theirs[address]:
+                del self._theirs[address]
             if not future.done() or future.cancelled():
                 self._drop(number)
             self._rest()

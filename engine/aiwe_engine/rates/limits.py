@@ -242,6 +242,9 @@ def _refusal(plan: _Plan, state: _State) -> RateLimited:
         f"Too many requests: the limit is {rule.amount:,} in {span}.",
         hint=f"Wait {seconds} (Retry-After), then go on more slowly; "
         "RateLimit-Remaining says how many requests are left.",
+        details={
+            "retry_after": wait
+        },  # a header of it is made again where it comes out of a program
     )
     error.headers = [("retry-after", str(wait)), *_headers(plan, state, 0)]
     return error

@@ -141,14 +141,52 @@ async def test_a_profile_gives_no_right_and_holds_no_password(browser: Browser, 
 
 @pytest.mark.binds("auth_password_queue")
 async def test_more_people_than_may_wait_are_told_to_come_back(open_bench: Open) -> None:
-    bench: Bench = await open_bench(auth_password_queue=2)
+    bench: Bench = await open_bench(auth_password_queue=4)
     await bench.serve(PROGRAM)
     await Browser(bench).post("/register", ADA)
-    answers = await asyncio.gather(*(Browser(bench).ask("POST", "/login", ADA) for _ in range(4)))
-    assert sorted(answer.status for answer in answers) == [200, 200, 503, 503]
+    places = [f"192.0.2.{number}" for number in range(6)]
+    answers = await asyncio.gather(
+        *(Browser(bench, address=place).ask("POST", "/login", ADA) for place in places)
+    )
+    assert sorted(answer.status for answer in answers) == [200] * 4 + [503] * 2
     busy = next(answer for answer in answers if answer.status == 503)
     assert ("retry-after", "2") in busy.headers
     assert b'"code":"busy"' in busy.body
+
+
+async def test_one_address_takes_half_of_the_places_at_most(open_bench: Open) -> None:
+    bench: Bench = await open_bench(auth_password_queue=4)
+    await bench.serve(PROGRAM)
+    await Browser(bench).post("/register", ADA)
+    crowd = [f"2001:db8::{number}" for number in range(1, 5)]  # one network
+    answers = await asyncio.gather(
+        *(
+            Browser(bench, address=place).ask("POST", "/register", {**ADA, "username": place})
+            for place in crowd
+        ),
+        Browser(bench, address="192.0.2.9").ask("POST", "/login", ADA),
+    )
+    assert sorted(answer.status for answer in answers[:-1]) == [200, 200, 503, 503]
+    assert answers[-1].status == 200
+    assert bench.engine._people.passwords._theirs == {}
+
+
+@pytest.mark.binds("auth_registrations")
+async def test_one_address_makes_so_many_accounts(open_bench: Open) -> None:
+    bench: Bench = await open_bench(auth_registrations="2/hour")
+    await bench.serve(PROGRAM)
+    browser, other = Browser(bench), Browser(bench, address="192.0.2.99")
+    weak = await browser.post("/register", {"username": "a", "password": "short"})
+    assert weak == "password_too_weak"  # what makes no account does not count
+    for name in ("ada", "bob"):
+        assert "id" in await browser.post("/register", {**ADA, "username": name})
+    assert await browser.post("/register", {**ADA, "username": "bob"}) == "username_taken"
+    answer = await browser.ask("POST", "/register", {**ADA, "username": "cem"})
+    assert answer.status == 429
+    assert b'"code":"rate_limited"' in answer.body
+    assert int(dict(answer.headers)["retry-after"]) > 1000
+    assert "id" in await other.post("/register", {**ADA, "username": "dora"})
+    assert "user" in await browser.post("/login", {**ADA, "username": "ada"})
 
 
 async def test_two_engines_of_one_database_know_the_same_people(
