@@ -10,6 +10,7 @@ import functools
 import re
 
 from aiwe_engine.errors import ProgramError
+from aiwe_engine.settings import KB
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -46,6 +47,8 @@ _SINGLE = frozenset(
     }
 )
 _SHOWN = 40
+LARGEST = 64 * KB  # of all headers of an answer; proxies and clients take less
+_SHORT = 256  # characters of a value that is worth remembering
 
 
 def sendable(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -55,9 +58,16 @@ def sendable(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
         pairs: as the handler set them, names in lower case.
 
     Raises:
-        ProgramError: `invalid_header`, one is malformed or came twice; `invalid_cookie`.
+        ProgramError: `invalid_header`, one is malformed or came twice, or all are too large; `invalid_cookie`.
     """
-    kept = [pair for pair in pairs if _kept(*pair)]
+    size = sum([len(name) + len(value) for name, value in pairs])
+    if size > LARGEST:
+        raise ProgramError(
+            f"The headers of the answer have {size:,} characters; {LARGEST:,} are as many as may be.",
+            code="invalid_header",
+            hint="Put what is long into the body.",
+        )
+    kept = [one for one in pairs if (_remembered if len(one[1]) < _SHORT else _kept)(*one)]
     if len(kept) > 1:
         names = [name for name, _ in kept]
         if len(set(names)) < len(names):
@@ -75,7 +85,6 @@ def _look_for_twins(names: list[str]) -> None:
             )
 
 
-@functools.lru_cache(1024)  # programs send the same few headers again and again
 def _kept(name: str, value: str) -> bool:
     """Whether a header goes out; one that is malformed is the handler's error."""
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
@@ -95,3 +104,6 @@ def _kept(name: str, value: str) -> bool:
                 "encode a value with encodeURIComponent.",
             )
     return name not in _NOT_THEIRS
+
+
+_remembered = functools.lru_cache(1024)(_kept)  # programs send the same few headers again and again

@@ -171,6 +171,8 @@ MALFORMED = [
     ([200, [["connection", "a\r\nb: c"]], "", "text"], "invalid_header"),
     ([200, [["content-type", "a/b"], ["Content-Type", "c/d"]], "", "text"], "invalid_header"),
     ([302, [["location", "/a"], ["location", "/b"]], "", "text"], "invalid_header"),
+    ([200, [["x", "a" * 70_000]], "", "text"], "invalid_header"),
+    ([200, [["x", "a" * 1_000]] * 70, "", "text"], "invalid_header"),
     ([200, [["set-cookie", "no name"]], "", "text"], "invalid_cookie"),
     ([200, [["set-cookie", "=value"]], "", "text"], "invalid_cookie"),
     ([200, [["set-cookie", "a b=1"]], "", "text"], "invalid_cookie"),
@@ -216,6 +218,7 @@ HINTS = [
     ),
     ([200, [["set-cookie", "a b=1"]], "", "text"], "name=value"),
     ([200, [["x", "€"]], "", "text"], "encodeURIComponent"),
+    ([200, [["x", "a" * 70_000]], "", "text"], "into the body"),
     ([99, [], "", "text"], "200 to 599"),
 ]
 
