@@ -394,7 +394,7 @@ function jupyterOf() {
     try {
       response = await fetch(new URL(path, base), { method, headers, body: JSON.stringify(body), cache: "no-store", credentials: "same-origin", redirect: "error" });
     } catch {
-      throw new Refusal({ code: "unreachable", message: "The Jupyter server does not answer.", hint: "Is it still running?" });
+      throw new Refusal({ code: "unreachable", message: "The Jupyter server does not answer.", hint: "See that it runs and that you are logged in, then reload this page." });
     }
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return answer;

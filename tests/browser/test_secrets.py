@@ -22,7 +22,15 @@ VALUE = 'kx/4f9a+1c77="of the weather"'
 OTHER = "b81-the-next-key-of-the-weather"
 SEARCH = Search({"value": VALUE.encode(), "other": OTHER.encode()})
 PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqh\n-----END KEY-----\n"
-TOML = '[fetch]\nallow_private = ["127.0.0.1:*"]\n'
+TOML = """\
+[fetch]
+allow_private = ["127.0.0.1:*"]
+
+[apps.fixed.secrets.mail_key]
+env = "FIXED_MAIL_KEY"
+hosts = ["mail.example.com"]
+"""
+FIXED = "a value that the environment has"
 API = "**/editor/api/secrets*"
 
 
@@ -73,7 +81,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
     """A server that logs all it can."""
     home = tmp_path_factory.mktemp("lab")
     options = (*LAB_OPTIONS, "--log-level=DEBUG")
-    with running_jupyter(home, *options, command="lab", aiwe_toml=TOML) as jupyter:
+    with running_jupyter(
+        home, *options, command="lab", aiwe_toml=TOML, FIXED_MAIL_KEY=FIXED
+    ) as jupyter:
         yield jupyter
 
 
@@ -278,6 +288,16 @@ def test_a_key_of_several_lines_keeps_them(
     with lab.client as client:
         assert client.get("/aiwe/apps/lines/same").json() is True
     del page
+
+
+def test_what_the_configuration_says_is_shown_and_not_changed_here(
+    show: Callable[..., Locator],
+) -> None:
+    panel = show("fixed")
+    panel.get_by_role("row", name="mail_key").get_by_role("button").click()
+    expect(panel).to_contain_text("aiwe.toml, apps.fixed.secrets.mail_key: env FIXED_MAIL_KEY")
+    expect(panel).to_contain_text("Not used yet.")
+    assert panel.locator("form").count() == 0
 
 
 def test_where_the_page_does_not_reach_the_engine_a_command_is_shown(
