@@ -47,7 +47,7 @@ function elsewhere(model) {
   const secrets = model.get("secrets");
   return [
     h("p", { class: "aiwe-secrets-note" },
-      "This page does not reach the notebook's engine, so secrets are set there. ", where, ":",
+      "This page does not reach the notebook's engine, so secrets are set where it runs. ", where, ":",
       h("pre", {}, command)),
     secrets.length === 0 ? empty(model.get("app")) : table(secrets.map((secret) => line(secret))),
   ];
