@@ -24,6 +24,7 @@ from aiwe_engine.types import LogLine
 _LOOPBACK = "127.0.0.1"
 _ANY_ADDRESS = {"0.0.0.0": _LOOPBACK, "::": "::1"}  # noqa: S104 - shown as an address that works
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_YOUNG = 10_000  # objects that may come to be between two looks of the collector; Python's is 700
 _MANAGEMENT_GRACE = 0.5  # its streams have no end of their own
 
 
@@ -163,9 +164,11 @@ async def serve_until_told(plan: Plan, tell: Callable[[str], None], read: Read) 
 def _spare_the_collector() -> None:
     """What was made at the start stays: the collector need not look at it again and again.
 
-    A full collection of it takes 30 ms, in which no request is answered.
+    A full collection of it takes 30 ms, in which no request is answered. What a request makes goes
+    when it is answered, without the collector: it is not to look at every batch of them.
     """
     gc.freeze()
+    gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
