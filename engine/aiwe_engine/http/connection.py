@@ -13,6 +13,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
@@ -40,6 +41,22 @@ from aiwe_engine.settings import Settings
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _PARTING = 1.0  # seconds in which a client may read why it was refused, before it is cut off
 _TOLD = 100  # connections over their number that are told so at a time; others are cut off
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
+
+
+class Shared(ServerState):
+    """What the connections of one listener share.
+
+    Attributes:
+        lines: `default_headers` as they stand in an answer.
+    """
+
+    lines = b""
+
+    def stamp(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """Sets the headers that every answer has."""
+        self.default_headers = headers
+        self.lines = b"".join([b"%b: %b\r\n" % pair for pair in headers])
 
 
 class Connection(HttpToolsProtocol):
@@ -47,16 +64,14 @@ class Connection(HttpToolsProtocol):
 
     Args:
         config: uvicorn's, loaded.
-        state: uvicorn's, shared by the connections of one listener.
+        state: shared by the connections of one listener.
         left: called when the connection has ended.
         most: connections that there may be; one that is too many is told so.
     """
 
-    def __init__(
-        self, config: Config, state: ServerState, left: Callable[[], None], most: int
-    ) -> None:
+    def __init__(self, config: Config, state: Shared, left: Callable[[], None], most: int) -> None:
         super().__init__(config, state, {})
-        self._most = most
+        self._most, self._shared = most, state
         self.access_log = False
         self._left = left
         self._heading: float | None = None  # since when a header is awaited
@@ -122,7 +137,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request: empty lines before it do not count as a sign of life."""
         self._idle = None
-        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
         self._heading = self.loop.time()
         self._begun = True
         self._received = 0
@@ -134,28 +149,70 @@ class Connection(HttpToolsProtocol):
             raise self._because(faults.target_too_long())
 
     def on_headers_complete(self) -> None:
-        """The header is whole: the request goes to the application."""
+        """The header is whole: the request goes to the application.
+
+        As uvicorn's, without what is for WebSockets and mounted applications, and in one pass.
+        """
         if self._received or self._piece > HEADER_LIMIT:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > HEADER_LIMIT:
                 raise self._because(faults.header_too_large())
         if len(self.headers) > HEADER_COUNT:
             raise self._because(faults.too_many_headers())
-        version = self.parser.get_http_version()
+        parser = self.parser
+        version = parser.get_http_version()
         if version != "1.1":
             self._look_at_version(version)
         if not self.url.startswith(b"/"):
             self._look_at_target()
-        if self.parser.should_upgrade() and any(name in _BODY_HEADERS for name, _ in self.headers):
+        if parser.should_upgrade() and any(name in _BODY_HEADERS for name, _ in self.headers):
             # The parser does not read the body of an upgrade: it would become the next request.
             raise self._because(faults.upgrade_with_body())
-        super().on_headers_complete()
+        before = self.cycle
+        self.cycle = cycle = self._cycle(version)
         self._heading = None
         self._silent = 0
         self.headers = []  # trailers do not become headers of a request that is under way
-        self.scope["extensions"] = self._extensions
-        if version == "1.0":
-            self.cycle.waiting_for_100_continue = False  # it would be taken for the answer
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def _cycle(self, version: str) -> RequestResponseCycle:
+        """The request whose header is whole, and what its answer needs."""
+        target = httptools.parse_url(self.url)
+        path = target.path.decode("ascii")
+        scope: Any = {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "method": self.parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": target.path,
+            "query_string": target.query or b"",
+            "headers": self.headers,
+            "extensions": self._extensions,
+        }
+        lasting = version != "1.0"
+        self.scope = scope
+        return RequestResponseCycle(
+            scope,
+            self.transport,
+            self.flow,
+            self.logger,
+            self.access_logger,
+            False,
+            self._shared.default_headers,
+            asyncio.Event(),
+            lasting and self.expect_100_continue,  # in 1.0 it would be taken for the answer
+            lasting and self.parser.should_keep_alive(),
+            self.on_response_complete,
+        )
 
     def _look_at_version(self, version: str) -> None:
         if version != "1.0":
@@ -187,7 +244,9 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running, self._on_left = cycle, None
-        super()._start_asgi_task(cycle, app)
+        task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def _call_when_left(self, callback: Callable[[], None]) -> None:
         """The ASGI extension `aiwe.left`: `callback` runs if the client leaves before its answer."""
@@ -224,12 +283,11 @@ class Connection(HttpToolsProtocol):
         text = "".join([f"{name}: {value}\r\n" for name, value in headers])
         if text.count("\n") != len(headers) or text.count("\r") != len(headers):
             raise RuntimeError("A header has a line break.")
-        defaults = b"".join([b"%b: %b\r\n" % pair for pair in cycle.default_headers])
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        answer = (STATUS_LINE[status], defaults, text.encode("latin-1"), end, body)
+        answer = (STATUS_LINE[status], self._shared.lines, text.encode("latin-1"), end, body)
         cycle.response_started = cycle.response_complete = True
         cycle.waiting_for_100_continue = False
-        self.transport.write(b"".join(answer))
+        cast(Cork, self.transport).finish(b"".join(answer))
         cycle.message_event.set()
         if not cycle.keep_alive:
             self.transport.close()

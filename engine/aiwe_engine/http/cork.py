@@ -22,7 +22,7 @@ class Cork:
     What is large goes out at once, so that the transport can say when it has too much.
     """
 
-    __slots__ = ("_loop", "_pieces", "_size", "_transport", "_written")
+    __slots__ = ("_loop", "_pieces", "_size", "_transport", "_written", "is_closing")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
@@ -30,6 +30,7 @@ class Cork:
         self._pieces: list[bytes] = []
         self._size = 0
         self._written = 0
+        self.is_closing = transport.is_closing  # asked with every answer
 
     def write(self, data: bytes) -> None:
         """Keeps a piece until the loop's next pass."""
@@ -40,11 +41,17 @@ class Cork:
         elif len(self._pieces) == 1:
             self._loop.call_soon(self._flush)
 
+    def finish(self, data: bytes) -> None:
+        """Writes the last piece of an answer, and what was kept before it: nothing is to be waited for."""
+        self._pieces.append(data)
+        self._size += len(data)
+        self._flush()
+
     def _flush(self) -> None:
         pieces, self._pieces = self._pieces, []
         self._written += self._size
         self._size = 0
-        if pieces and not self._transport.is_closing():  # the client may have left meanwhile
+        if pieces and not self.is_closing():  # the client may have left meanwhile
             self._transport.write(b"".join(pieces))
 
     @property
@@ -68,7 +75,7 @@ class Cork:
     def write_eof(self) -> None:
         """Says that nothing more comes, once everything is written; what arrives is still read."""
         self._flush()
-        if not self._transport.is_closing():
+        if not self.is_closing():
             self._transport.write_eof()
 
     def close(self) -> None:

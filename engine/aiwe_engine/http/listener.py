@@ -15,10 +15,9 @@ from email.utils import formatdate
 from typing import Any
 
 import uvicorn
-from uvicorn.server import ServerState
 
 from aiwe_engine.errors import EngineError
-from aiwe_engine.http.connection import Connection
+from aiwe_engine.http.connection import Connection, Shared
 from aiwe_engine.http.room import room
 from aiwe_engine.settings import Settings
 
@@ -67,7 +66,7 @@ class Listener:
             app, interface="asgi3", lifespan="off", ws="none", log_config=None, proxy_headers=False
         )
         self._config.load()
-        self._state = ServerState()
+        self._state = Shared()
         self._server: asyncio.Server | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._closing = False
@@ -140,7 +139,7 @@ class Listener:
     def _sweep(self) -> None:
         """The one coarse timer: the date, and the connections that are over their time."""
         loop = asyncio.get_running_loop()
-        self._state.default_headers = [(b"date", formatdate(usegmt=True).encode()), _SERVER]
+        self._state.stamp([(b"date", formatdate(usegmt=True).encode()), _SERVER])
         now, settings = loop.time(), self._settings
         for connection in self._connections():
             connection.check(now, settings)
