@@ -101,9 +101,10 @@ class Answering:
         standing: list[tuple[str, str]] = []  # headers that say how often the caller may ask
         route, user = "", None
         try:
-            response = self._preflight(release, finish, request)
-            if response is None:
-                response = await self._own(release, request)
+            response = None
+            if request.method == "OPTIONS" or self._may_own(request.path):
+                response = self._preflight(release, finish, request)
+                response = response or await self._own(release, request)
             if response is None:
                 match, missing = self._match(release, request, public=public)
                 route = match.route.path
@@ -152,6 +153,10 @@ class Answering:
             if release.table.match("OPTIONS", request.path).route.method == "OPTIONS":
                 return None
         return finish.preflight(request)
+
+    def _may_own(self, path: str) -> bool:
+        """Whether a path may be one that no program can have."""
+        return path.startswith((PREFIX, AUTH)) or path == JWKS or self._reference.may_own(path)
 
     async def _own(self, release: Release, request: Request) -> Response | None:
         """The answer of the engine itself, at the paths that no program can have."""
@@ -238,27 +243,31 @@ class Answering:
             raw = await flight.future
         except AiweError as error:
             raise _with_headers(release.explain(error)) from error
-        if invocation.visit is None:
-            return await self._response(release, request, flight, raw)
-        changes = raw.pop() if type(raw) is list and len(raw) == _WITH_CHANGES else None
-        response = await self._response(release, request, flight, raw)
-        await self._keep(release, invocation, changes, response)
+        changes = None
+        if invocation.visit is not None and type(raw) is list and len(raw) == _WITH_CHANGES:
+            changes = raw.pop()
+        if names_file(raw):
+            response = await self._file(release, request, raw)
+        else:
+            response = self._response(release, request, flight, raw)
+        if invocation.visit is not None:
+            await self._keep(release, invocation, changes, response)
         return response
 
-    async def _response(
-        self, release: Release, request: Request, flight: Flight, raw: Any
-    ) -> Response:
+    def _response(self, release: Release, request: Request, flight: Flight, raw: Any) -> Response:
         """The answer that a worker's raw one stands for."""
-        if names_file(raw):
-            wanted = Wanted.of(raw)
-            if wanted.asset is not None:
-                app, _, version = release.owner
-                return await self._assets.sent(app, version, request, wanted)
-            return kept_answer(request, wanted, self._files.find(release.scope, wanted.file))
         if flight.channel is None:
             return answer(raw, limit=release.settings.response_limit)
         stream = Told(flight.channel, lambda error: self._note(release, error, request))
         return answer(raw, stream=stream)
+
+    async def _file(self, release: Release, request: Request, raw: Any) -> Response:
+        """The answer with a file that a worker's raw one names."""
+        wanted = Wanted.of(raw)
+        if wanted.asset is not None:
+            app, _, version = release.owner
+            return await self._assets.sent(app, version, request, wanted)
+        return kept_answer(request, wanted, self._files.find(release.scope, wanted.file))
 
     async def _keep(
         self, release: Release, invocation: Invocation, changes: Any, response: Response

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -387,10 +387,12 @@ class Engine:
 
     # ── requests ──
 
-    async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:
+    def handle(
+        self, app: str, request: Request, *, public: bool = True
+    ) -> Coroutine[Any, Any, Response]:
         """Answer one request to an app. Never raises: an error is an answer in the error shape."""
         self._requests += 1
-        return await self._answering.handle(app, request, public=public)
+        return self._answering.handle(app, request, public=public)
 
     # ── notebooks ──
 

@@ -21,7 +21,7 @@ from aiwe_engine.people.tokens import InvalidToken, Tokens
 from aiwe_engine.protocols import Scope
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Request, User, Visit
-from aiwe_engine.visits import Visits, brings_cookies
+from aiwe_engine.visits import OURS, Visits
 
 _CARRIERS = frozenset({"authorization", "x-api-key"})
 _BEARER = "bearer "
@@ -54,12 +54,17 @@ class Identity:
             request: loses the cookie of its session; its `challenge` becomes what is wrong with a token of ours.
             session: the app wants to know of the visit, whether or not there is one yet.
         """
-        came = brings_cookies(request)
+        wanted, carried = session, False
+        for name, value in request.headers:
+            if name == "cookie" and OURS in value:
+                wanted = True
+            elif name in _CARRIERS:
+                carried = True
         visit = user = None
-        if came or session:
+        if wanted:
             visit = await self._visits.find(scope, settings, request)
             user = await self._visitor(scope, visit)
-        if any(name in _CARRIERS for name, _ in request.headers):
+        if carried:
             decided, bearer = await self._bearer(scope, settings, request)
             if decided:
                 return visit, bearer

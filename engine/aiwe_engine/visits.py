@@ -35,7 +35,7 @@ SECURE_DEVICE = "__Host-aiwe_device"
 LOGIN = "aiwe_login"  # of a browser that has begun to sign in: see `http.sign_in`
 SECURE_LOGIN = "__Host-aiwe_login"
 _NAMES = frozenset({COOKIE, SECURE_COOKIE, DEVICE, SECURE_DEVICE, LOGIN, SECURE_LOGIN})
-_OURS = "aiwe_"
+OURS = "aiwe_"  # stands in each of them
 _DEVICE_AGE = 365 * 86_400
 _COLLECTION = "sessions"
 _ID_BYTES = 32
@@ -249,11 +249,6 @@ def _name(field: str) -> str:
     return unquote(field[1:])
 
 
-def brings_cookies(request: Request) -> bool:
-    """Whether cookies of ours come with a request."""
-    return any(name == "cookie" and _OURS in value for name, value in request.headers)
-
-
 def know_device(visit: Visit, value: str) -> None:
     """Lets the answer give the browser a cookie by which its device is known again."""
     name = SECURE_DEVICE if visit.secure else DEVICE
@@ -266,7 +261,7 @@ def _take(request: Request) -> dict[str, str]:
     found: dict[str, str] = {}
     headers = []
     for header in request.headers:
-        if header[0] != "cookie" or _OURS not in header[1]:
+        if header[0] != "cookie" or OURS not in header[1]:
             headers.append(header)
             continue
         others = []

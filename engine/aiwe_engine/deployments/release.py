@@ -161,6 +161,7 @@ class Release:
         brought: Brought,
     ) -> None:
         self._workshop = workshop
+        self.scope = Scope(app, env)  # whose data its requests see
         self.settings = workshop.configuration.for_app(app)
         self.effects = effects
         self.assets = brought
@@ -177,11 +178,6 @@ class Release:
         self._prefixes: list[list[str]] = []  # of its middleware, in segments
         self._names = {name for piece in program.pieces for name in piece.names}
         self.uses_sessions = names_session(self._names) or "Auth" in self._names
-
-    @property
-    def scope(self) -> Scope:
-        """Whose data its requests see."""
-        return Scope(self.deployment.app, self.deployment.env)
 
     @property
     def limited(self) -> bool:

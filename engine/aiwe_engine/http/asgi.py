@@ -29,7 +29,7 @@ from aiwe_engine.http.arrival import (
     Receive,
     Send,
 )
-from aiwe_engine.http.cookies import NO_COOKIES, allowed_cookies, own_cookies
+from aiwe_engine.http.cookies import NO_COOKIES, check_cookies, own_cookies
 from aiwe_engine.http.origin import Hosts
 from aiwe_engine.http.place import Place, find_place
 from aiwe_engine.http.refusal import JSON, refuse
@@ -91,15 +91,21 @@ class AppsFace:
 
     async def _response(self, request: Request, hosts: list[bytes]) -> Response:
         """The answer to a request, whatever happens."""
-        place = None
+        place = response = None
         try:
             place = find_place(self._serving, self._hosts.named(hosts), request)
-            response = await self._answer(place, request)
+            response = self._at_once(place, request)
+            if response is None:
+                response = await self._serving.handle(place.app, request, public=self._public)
+                if place.confined:
+                    check_cookies(response)
         except asyncio.CancelledError:
             # The server's grace time is over; this task ends with its answer.
             response = refuse(stopping(), request, public=self._public)
             response.close = True
         except AiweError as error:
+            if response is not None and response.stream is not None:
+                await response.stream.close()
             response = refuse(error, request, public=self._public)
         except Exception:  # noqa: BLE001 - whatever it was, the caller is told and the log knows
             _LOG.exception("request %s failed", request.id)
@@ -121,7 +127,8 @@ class AppsFace:
         scope[_FORWARDED] = True
         await self(scope, receive, send)
 
-    async def _answer(self, place: Place, request: Request) -> Response:
+    def _at_once(self, place: Place, request: Request) -> Response | None:
+        """The answer where no app is asked; else the request becomes what the app may see of it."""
         if place.answer is not None:
             return place.answer
         if request.path == "/health" and request.method in {"GET", "HEAD"}:
@@ -129,15 +136,7 @@ class AppsFace:
         if place.sandboxed:
             request.headers = [pair for pair in request.headers if pair[0] != "cookie"]
             request.keeps_cookies = False
-        response = await self._serving.handle(place.app, request, public=self._public)
-        if not place.confined:
-            return response
-        try:
-            return allowed_cookies(response)
-        except AiweError:
-            if response.stream is not None:
-                await response.stream.close()
-            raise
+        return None
 
     def _request(self, scope: Message) -> tuple[Request, list[bytes], int]:
         """The request so far, its Host headers, and its body's length (0: none)."""

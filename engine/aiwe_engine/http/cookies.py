@@ -28,8 +28,8 @@ def own_cookies(header: str) -> str:
     )
 
 
-def allowed_cookies(response: Response) -> Response:
-    """The response, where none of its cookies leaves its origin.
+def check_cookies(response: Response) -> None:
+    """Lets no cookie of an answer leave its origin.
 
     Raises:
         ProgramError: `cookie_domain`, a Set-Cookie has a Domain.
@@ -42,7 +42,6 @@ def allowed_cookies(response: Response) -> Response:
                 code="cookie_domain",
                 hint="Leave Domain out: the cookie is then this app's own.",
             )
-    return response
 
 
 def cookie_flaw(value: str) -> str | None:
