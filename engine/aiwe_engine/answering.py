@@ -123,8 +123,8 @@ class Answering:
                 response = await self._run(release, request, match, missing, uploads, visit, user)
         except AiweError as error:
             response = self._refuse(release, error, request, public=public)
-        if response.status == 401 and request.challenge:
-            _challenge(response, request.challenge)
+        if response.status == 401 and request.refused:
+            _challenge(response, request.refused)
         if user is not None and not any(name == "cache-control" for name, _ in response.headers):
             response.headers.append(("cache-control", "private"))  # no proxy gives it to others
         hide(response, self._redaction.of(app, self._env))
@@ -231,6 +231,8 @@ class Answering:
             values["session"] = visit.values
         if user is not None:
             values["user"] = user
+        elif request.refused:
+            values["refused"] = request.refused
         if missing is not None:
             values["missing"] = [missing.status, missing.headers, missing.body.decode()]
         elif "stream" in values:
@@ -326,14 +328,15 @@ def _check_crossing(release: Release, request: Request) -> None:
         raise refuse_crossing()
 
 
-def _challenge(response: Response, challenge: str) -> None:
+def _challenge(response: Response, refused: str) -> None:
     """Says in a 401 what is wrong with the token that came, unless the program says more."""
     name = "www-authenticate"
     bare = (name, "Bearer")
     if bare in response.headers:
         response.headers.remove(bare)
     if not any(one == name for one, _ in response.headers):
-        response.headers.append((name, challenge))
+        said = f'Bearer error="invalid_token", error_description="{refused}"'
+        response.headers.append((name, said))
 
 
 def _with_headers(error: AiweError) -> AiweError:

@@ -51,7 +51,7 @@ class Identity:
         Args:
             scope: app and environment.
             settings: those of the app.
-            request: loses the cookie of its session; its `challenge` becomes what is wrong with a token of ours.
+            request: loses the cookie of its session; its `refused` becomes what is wrong with a token of ours.
             session: the app wants to know of the visit, whether or not there is one yet.
         """
         wanted, carried = session, False
@@ -83,7 +83,7 @@ class Identity:
                 if user is not None:
                     return True, user
         except InvalidToken as error:
-            request.challenge = f'Bearer error="invalid_token", error_description="{error}"'
+            request.refused = str(error)
             return True, None
         return False, None
 

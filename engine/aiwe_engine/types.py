@@ -60,7 +60,7 @@ class Request:
     left: Callable[[], None] | None = None
     keeps_cookies: bool = True  # False at a place that apps share
     known: User | None = None  # whom the place knows that it came by: Jupyter's own address
-    challenge: str = ""  # what a 401 says of the token that came with it (WWW-Authenticate)
+    refused: str = ""  # what is wrong with a token or key that came with it, as a sentence
 
 
 @dataclass(slots=True)

@@ -13,9 +13,19 @@ from aiwe_engine.types import Program, Where
 
 _NO_FUNCTION = re.compile(r"^([\w$]+)\.([\w$]+) is not a function$")
 # What programs name that were written with node or a browser in mind.
+_KEYS = (
+    'Keys of other services are secrets: store one with `aiwe secrets set` and use it by Secrets.get("its_id"). '
+    "The environment is app.env, other values of the configuration are app.config."
+)
 _FOREIGN = {
     "Buffer": "Use Uint8Array, with TextEncoder and TextDecoder for text and toBase64() for base64.",
-    "process": "Use app.env for the environment and app.config for values of the configuration.",
+    "process": _KEYS,
+    "Deno": _KEYS,
+    "Bun": _KEYS,
+    "bcrypt": "Auth.register and Auth.login keep passwords: hashed by argon2id, with a lockout.",
+    "argon2": "Auth.register and Auth.login keep passwords: hashed by argon2id, with a lockout.",
+    "jwt": "Auth.issueToken and Auth.verifyToken make and check tokens, with keys that the engine keeps.",
+    "express": "There is an app already: write app.get(path, handler).",
     "require": "Import files of the same folder by a relative path; there are no packages here.",
     "module": "Write export, and import files of the same folder by a relative path.",
     "exports": "Write export, and import files of the same folder by a relative path.",

@@ -69,7 +69,8 @@ def credentials() -> ProgramError:
     return _error(
         "fetch_bad_url",
         "The URL holds a user name or password, which are not sent.",
-        "Send them in a header: headers: { authorization: `Basic ${btoa(user + ':' + password)}` }.",
+        "Send them in a header: headers: { authorization: `Basic ${btoa(user + ':' + password)}` }; "
+        "where the password is a secret: headers: { authorization: Secrets.basic(user, id) }.",
     )
 
 

@@ -50,22 +50,22 @@ def check_password(password: str, least: int, about: Iterable[str | None]) -> No
         about: what others know of its owner: username, e-mail address, the app's name.
 
     Raises:
-        RequestError: `password_too_weak` (422), and its hint says why.
+        RequestError: `password_too_weak` (422), which says why.
     """
     text = prepared(password).decode("utf-8", "surrogatepass")
     plain = text.casefold()
     if len(text) < least:
-        raise _weak(f"It has fewer than {least} characters. A few words are easy to keep in mind.")
+        raise _weak(f"has fewer than {least} characters")
     if len(prepared(password)) > LONGEST:
-        raise _weak(f"It has more than {LONGEST:,} bytes.")
+        raise _weak(f"has more than {LONGEST:,} bytes")
     known = {word.casefold() for word in about if word}
     known |= {word.partition("@")[0] for word in known}
     if plain in known:
-        raise _weak("It is what others know of its owner: a name or an address.")
+        raise _weak("is what others know of its owner: a name or an address")
     if len({ord(after) - ord(before) for before, after in pairwise(plain)}) <= 1:
-        raise _weak("It is one character over and over, or a row of them.")
+        raise _weak("is one character over and over, or a row of them")
     if plain in _common():
-        raise _weak("It is among those that are tried first, since many people have it.")
+        raise _weak("is among those that are tried first, since many people have it")
 
 
 def check_roles(roles: list[str]) -> None:
@@ -100,5 +100,8 @@ def _no_name(message: str) -> RequestError:
 
 def _weak(why: str) -> RequestError:
     return RequestError(
-        "The password is too easily guessed.", code="password_too_weak", status=422, hint=why
+        f"The password {why}.",
+        code="password_too_weak",
+        status=422,
+        hint="A few words that nobody would expect together are easy to keep in mind and hard to guess.",
     )

@@ -492,3 +492,29 @@ async def test_a_signature_is_checked_once(ada: Browser, monkeypatch: pytest.Mon
     bad = Client(ada.bench, bearer(token[:-4] + "AAAA"))
     assert [await bad("/private") for _ in range(2)] == ["not_authenticated"] * 2
     assert [await client("/private") for _ in range(2)] == ["Ada"] * 2
+
+
+async def test_a_guard_says_what_is_wrong_with_a_token(ada: Browser) -> None:
+    """Whom a token does not let in is told that of the token, not to sign in or to get a role they have."""
+
+    async def told(token: str, path: str) -> tuple[str, str, str]:
+        answer = await Client(ada.bench, bearer(token)).ask("GET", path)
+        error = orjson.loads(answer.body)["error"]
+        return error["code"], error["message"], error["hint"]
+
+    narrow = (await ada.post("/token", {"scope": ["read"]}))["token"]
+    code, message, hint = await told(narrow, "/either")
+    assert code == "role_needed"
+    assert "editor" in message
+    assert "only the roles that its scope names" in hint
+    assert "setRoles" not in hint
+    other = (await ada.post("/token", {"audience": "elsewhere"}))["token"]
+    code, message, hint = await told(other, "/private")
+    assert code == "not_authenticated"
+    assert "auth.audiences" in hint
+    assert message == (
+        "The token that came with the request does not hold. The token is meant for another service."
+    )
+    await ada.post("/revoke", {"token": narrow})
+    assert "was revoked" in (await told(narrow, "/private"))[1]
+    assert (await told("nonsense", "/private"))[1] == "This is for people who are signed in."

@@ -63,7 +63,7 @@ async def test_what_may_be_chosen(bench: Bench) -> None:
         if code:
             status = 400 if code == "invalid_argument" else 422
             error = told.get("error", {"code": "", "hint": ""})
-            shown = error["code"] + error["hint"]
+            shown = error["code"] + error.get("message", "") + error["hint"]
             leaks = isinstance(body["password"], str) and body["password"] in error.get(
                 "message", ""
             )

@@ -53,6 +53,10 @@ app.get("/buffer", () => Buffer.from("a"));
 app.get("/missing", async () => { await DataRepository.update("work", "none", {}); });
 app.get("/signal", async () => { AbortSignal.timeout(5000); return "ok"; });
 app.get("/odd-piece", () => Response.stream((async function* () { yield { a: 1 }; })()));
+app.get("/property", (req) => { req.session.userId = 5; return "ok"; });
+app.get("/deno", () => Deno.env.get("API_KEY"));
+app.get("/node", () => process.env.API_KEY);
+app.get("/bcrypt", () => bcrypt.hashSync("a"));
 app.get("/ok", () => "ok");
 """
 
@@ -176,3 +180,20 @@ async def test_the_log_has_the_hint_of_a_stream_that_failed(served):
         await answer.stream.read()
     (told,) = [line.text for _, line in served.engine.logs(None)]
     assert "hint: Write objects with JSON.stringify" in told
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "hint"),
+    [
+        ("/property", "session_property", 'req.session.set("userId", value)'),
+        ("/deno", None, 'Secrets.get("its_id")'),
+        ("/node", None, 'Secrets.get("its_id")'),
+        ("/bcrypt", None, "Auth.register"),
+    ],
+)
+async def test_a_habit_from_elsewhere_is_told_what_to_write(served, path, code, hint):
+    response = await served.get(path)
+    error = json.loads(response.body)["error"]
+    assert response.status == 500
+    assert hint in error["hint"]
+    assert code in {None, error["code"]}

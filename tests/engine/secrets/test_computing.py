@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from typing import Any
 
+import orjson
 import pytest
 
 from aiwe_engine.vault.signing import sign
@@ -135,3 +136,25 @@ async def test_so_often_may_one_address_compare(open_shop: OpenShop) -> None:
     assert [await ask("192.0.2.1") for _ in range(3)] == [(200, 0), (200, 0), (429, 1)]
     assert await ask("192.0.2.2") == (200, 0)
     assert [use[3] for use in await shop.uses()] == ["computed", "computed", "refused", "computed"]
+
+
+@pytest.mark.parametrize("method", ["Secrets.matches", "Auth.verifyToken"])
+async def test_a_check_that_is_not_awaited_lets_nobody_in(shop: Shop, method: str) -> None:
+    """Its promise is always true; that of a check which somebody awaits later is not told of."""
+    await shop.keep("key", VALUE)
+    args = '"key", "wrong"' if method == "Secrets.matches" else '"wrong"'
+    await shop.serve(f"""
+app.get("/x", () => {method}({args}) ? "in" : Response.error(401));
+app.get("/negated", () => {{ if (!{method}({args})) return Response.error(401); return "in"; }});
+app.get("/later", async () => {{ const found = {method}({args}); const known = {method}({args}); await null; return [await found, (await Promise.all([known]))[0]]; }});
+""")
+    for path in ("/x", "/negated"):
+        response = await shop.get(path)
+        told = orjson.loads(response.body)["error"]
+        assert (response.status, told["code"]) == (500, "not_awaited"), path
+        assert told["message"] == (
+            f"{method} was not awaited: a promise is always true, whatever comes of it."
+        )
+        assert told["hint"] == f"Write await {method}(…)."
+        assert told["where"]["line"]
+    assert orjson.loads((await shop.get("/later")).body) in ([False, False], [None, None])

@@ -5,7 +5,7 @@
 import { typeFailure } from "../../runtime/js/failure";
 import type { Internals } from "../../runtime/js/internals";
 import { toBase64 } from "../../runtime/js/invocation";
-import { defineProperty } from "../../runtime/js/platform/primordials";
+import { defineProperty, promiseReject } from "../../runtime/js/platform/primordials";
 
 const { freeze } = Object;
 const { isView } = ArrayBuffer;
@@ -18,8 +18,12 @@ export function installSecrets(I: Internals): void {
     basic: (user: string, id: string): string => ask("basic", user, id),
     exists: (id: string): boolean => ask("exists", id),
     list: (): string[] => ask("list"),
-    async hmac(id: string, options: object, data: string | Uint8Array): Promise<string> {
-      return await I.host.call("secrets", "hmac", [id, options, signed(data)]);
+    hmac: (id: string, options: object, data: string | Uint8Array): Promise<string> => {
+      try {
+        return I.host.call("secrets", "hmac", [id, options, signed(data)]);
+      } catch (error) {
+        return promiseReject(error);
+      }
     },
     matches: (id: string, candidate: string): Promise<boolean> => I.host.call("secrets", "matches", [id, candidate]),
   });

@@ -30,8 +30,13 @@ export function require(...roles: unknown[]): Handler {
 }
 
 function check(wanted: readonly string[]): void {
-  const user = current()?.user ?? null;
+  const invocation = current();
+  const user = invocation?.user ?? null;
   if (user === null) {
+    if (invocation !== null && invocation.refused !== "") {
+      throw failure("Error", "not_authenticated", `The token that came with the request does not hold. ${invocation.refused}`,
+        "Send one that Auth.issueToken has made a short while ago. An audience of its own must stand in the setting auth.audiences.", 401);
+    }
     throw failure("Error", "not_authenticated", "This is for people who are signed in.",
       "Sign in first: Auth.login(username, password) begins a session.", 401);
   }
@@ -39,7 +44,11 @@ function check(wanted: readonly string[]): void {
   for (let at = 0; at < wanted.length; at++) {
     for (let own = 0; own < user.roles.length; own++) if (user.roles[own] === wanted[at]) return;
   }
+  const { claims, via } = user as { claims?: { scope?: unknown }; via?: string };
+  const narrowed = claims?.scope !== undefined && (via === "jwt" || via === "api_key");
   const list = wanted.map((role) => `"${role}"`).join(" or ");
   throw failure("Error", "role_needed", `This is for people with the role ${list}.`,
-    `Auth.setRoles(userId, [${stringify(wanted[0])}]) gives it, and so does \`aiwe users roles\`.`, 403);
+    narrowed
+      ? "A token or key that has a scope has only the roles that its scope names. Issue it with the role in its scope, or without a scope."
+      : `Auth.setRoles(userId, [${stringify(wanted[0])}]) gives it, and so does \`aiwe users roles\`.`, 403);
 }

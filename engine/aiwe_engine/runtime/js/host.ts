@@ -18,6 +18,11 @@ export const NOT_AWAITED = "not_awaited";
 const SETTLED = table<true>();
 SETTLED.data = SETTLED.files = SETTLED.auth = SETTLED.tokens = SETTLED.messages = SETTLED.session = true;
 
+/** Who asks these decides by the outcome whom to let in, and a promise is always true: unlooked at, it fails the answer. */
+const DECIDES = table<string>();
+DECIDES["secrets.matches"] = "Secrets.matches";
+DECIDES["tokens.verifyToken"] = "Auth.verifyToken";
+
 /**
  * The promise of a host call. `await` of a subclass goes through `then`, which is how the engine
  * knows whether anybody looked at the outcome.
@@ -40,7 +45,7 @@ export function useThen(then: any): void { contextual.then = then; }
 
 /** What becomes of an answer before the program has it. */
 export type Receive = (answer: any) => unknown;
-interface Waiting { invocation: Invocation; promise: HostCall; settles: boolean; here: { stack: string }; receive?: Receive | undefined; resolve(value: unknown): void; reject(error: unknown): void }
+interface Waiting { invocation: Invocation; promise: HostCall; settles: boolean; decides: string | undefined; here: { stack: string }; receive?: Receive | undefined; resolve(value: unknown): void; reject(error: unknown): void }
 const calls: Table<Waiting> = table();
 let lastCall = 0;
 
@@ -59,12 +64,13 @@ export function call(capability: string, method: string, args: unknown[], receiv
   let resolve!: (value: unknown) => void;
   let reject!: (error: unknown) => void;
   const promise = new HostCall((yes, no) => { resolve = yes; reject = no; });
-  const settles = SETTLED[capability] === true;
+  const decides = DECIDES[`${capability}.${method}`];
+  const settles = decides !== undefined || SETTLED[capability] === true;
   if (settles) invocation.unsettled++;
   invocation.waiting++;
   const here = { stack: "" };
   captureStackTrace(here, call); // where the program asked: V8 writes it down when it is read
-  calls[id] = { invocation, promise, settles, here, receive, resolve, reject };
+  calls[id] = { invocation, promise, settles, decides, here, receive, resolve, reject };
   emit(`["c",${invocation.n},${id},${text}]`);
   return promise;
 }
@@ -121,6 +127,12 @@ function notAwaited(): Error {
     "Write await before the call, as in { tasks: await DataRepository.list(\"tasks\") }.");
 }
 
+function undecided(what: string, { stack }: { stack: string }): Error {
+  const error = failure("TypeError", NOT_AWAITED, `${what} was not awaited: a promise is always true, whatever comes of it.`,
+    `Write await ${what}(…).`);
+  return asked(error, stack);
+}
+
 function noInvocation(what: string): Error {
   return failure("Error", "no_invocation", `${what} was called where no request is being answered.`,
     "Call it inside a handler, a cell or init(), and await what you start there: after the answer nothing runs on.");
@@ -134,8 +146,12 @@ export function reply(id: number, ok: boolean, value: any): Invocation | null {
   const { invocation } = waiting;
   invocation.waiting--;
   enter(null);
-  if (ok) waiting.resolve(waiting.receive === undefined ? value : waiting.receive(value));
-  else {
+  if (ok) {
+    if (waiting.decides !== undefined && !waiting.promise.looked) {
+      invocation.failed = { promise: waiting.promise, error: undecided(waiting.decides, waiting.here), next: invocation.failed };
+    }
+    waiting.resolve(waiting.receive === undefined ? value : waiting.receive(value));
+  } else {
     const error = asError(value, waiting.here);
     if (waiting.settles) invocation.failed = { promise: waiting.promise, error, next: invocation.failed };
     waiting.reject(error);
@@ -148,6 +164,11 @@ export function reply(id: number, ok: boolean, value: any): Invocation | null {
 function asError(value: any, { stack }: { stack: string }): Error {
   const error = failure(value.name ?? "Error", value.code, value.message, value.hint, value.status);
   if (value.details !== undefined) (error as any).details = value.details;
+  return asked(error, stack);
+}
+
+/** The error with the stack of where the program asked. */
+function asked(error: Error, stack: string): Error {
   const frames = indexOf(stack, "\n    at ");
   error.stack = `${error.name}: ${error.message}${frames < 0 ? "" : slice(stack, frames)}`;
   return error;

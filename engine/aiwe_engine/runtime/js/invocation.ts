@@ -36,6 +36,8 @@ export class Invocation {
   waiting = 0;
   /** Those the answer waits for that failed, latest first; looked at when the answer is made. */
   failed: { promise: { looked: boolean }; error: unknown; next: any } | null = null;
+  /** What is wrong with the token or key that came with the request. */
+  refused = "";
   whenSettled: (() => void) | null = null;
   /** Where it stands among those that may be answered. */
   queued = false;

@@ -28,6 +28,8 @@ export interface Payload {
   missing?: [status: number, headers: [string, string][], body: string];
   /** Who sent it, where that is known. */
   user?: User;
+  /** What is wrong with the token or key that came with it. */
+  refused?: string;
   /** What the visitor's session holds, where there is one. */
   session?: Record<string, unknown>;
 }
@@ -85,6 +87,7 @@ export class AppRequest {
     this.ip = payload.ip;
     this.env = settings.env;
     invocation.user = payload.user ?? null;
+    invocation.refused = payload.refused ?? "";
     this.body = payload.base64 !== undefined ? fromBase64(payload.base64) : payload.form !== undefined ? fieldsOf(payload.form) : payload.body;
     this.files = payload.files === undefined ? [] : payload.files.map((file, place) => new UploadedFile(file, place, invocation));
     this.#payload = payload;

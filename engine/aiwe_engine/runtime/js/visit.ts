@@ -125,6 +125,14 @@ export class Session {
   }
 }
 
+// As other frameworks' sessions are written: it would be kept by nobody.
+Object.setPrototypeOf(Session.prototype, new Proxy(Object.prototype, {
+  set(_, key): never {
+    throw failure("TypeError", "session_property", `req.session keeps nothing that is set as a property: ${String(key)}.`,
+      `Write req.session.set(${stringify(String(key))}, value), and req.session.get(${stringify(String(key))}) to read it.`);
+  },
+}));
+
 /** A key, its value, and what stands between them in JSON. */
 const sizeOf = (key: string, text: string): number => encode(stringify(key)).length + encode(text).length + 2;
 
