@@ -231,8 +231,6 @@ class Answering:
             values["session"] = visit.values
         if user is not None:
             values["user"] = user
-        elif request.refused:
-            values["refused"] = request.refused
         if missing is not None:
             values["missing"] = [missing.status, missing.headers, missing.body.decode()]
         elif "stream" in values:

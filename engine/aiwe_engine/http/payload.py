@@ -51,6 +51,8 @@ def payload(request: Request, match: Match, settings: Settings) -> dict[str, Any
         "headers": headers,
         "ip": request.client,
     }
+    if request.refused:
+        value["refused"] = request.refused
     if request.arrival is not None and streams(match.route):
         value["stream"] = True
     elif request.form is not None:
