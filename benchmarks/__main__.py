@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import deploy, memory, people, report, startup, throughput
+from benchmarks import (
+    confinement,
+    deploy,
+    memory,
+    overload,
+    people,
+    report,
+    startup,
+    throughput,
+)
 from benchmarks.data import race
 
 QUESTIONS = {
@@ -13,6 +22,8 @@ QUESTIONS = {
     "data": ("Data, through the whole stack", race.run),
     "people": ("People who sign in", people.run),
     "memory": ("Memory at rest", memory.run),
+    "overload": ("Ten times what one app may have waiting", overload.run),
+    "confinement": ("What the confinement of workers costs", confinement.run),
     "startup": ("Start of `aiwe serve`", startup.run),
 }
 

@@ -193,7 +193,7 @@ def write_line(_: int, line: LogLine) -> None:
     """A line of a program's log, on standard error."""
     clock = time.strftime("%H:%M:%S", time.localtime(line.time))
     request = f" [{line.request_id}]" if line.request_id else ""
-    sys.stderr.write(f"{clock} {line.app} {line.level}{request} {line.text}\n")
+    sys.stderr.write(f"{clock} {line.app or 'aiwe'} {line.level}{request} {line.text}\n")
 
 
 def programs(paths: Iterable[Path]) -> list[Path]:

@@ -43,6 +43,7 @@ def main() -> None:
 
     before = isolate()
     left, right = socket.socketpair()
+    x86 = os.uname().machine == "x86_64"
     report = confine().to_json()
     libc = ctypes.CDLL(None, use_errno=True)
     parent = os.getppid()
@@ -52,7 +53,6 @@ def main() -> None:
         if libc.syscall(number, *arguments) < 0:
             raise OSError(ctypes.get_errno(), "")
 
-    x86 = os.uname().machine == "x86_64"
     attempts = {
         "open a file": lambda: Path("/etc/passwd").read_bytes(),
         "write a file": lambda: os.open("/tmp/escaped", os.O_CREAT | os.O_WRONLY),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from aiwe_engine.errors import EngineError
 from aiwe_engine.runtime import process as workers
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Request
+from tests.engine.cli.process import ENVIRONMENT, serving
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Landlock and seccomp are Linux's")
 WORKS = {
@@ -127,6 +130,36 @@ async def test_what_the_kernel_lacks_is_told_in_the_log_and_the_status(
         assert "seccomp: there is no list of system calls" in lines[0]
 
 
+POOR = """
+from aiwe_engine.runtime import process
+poor = "from aiwe_engine.confinement import seccomp; seccomp.MACHINES.clear();"
+process._BOOT = process._BOOT.replace("from aiwe_engine.runtime", poor + "from aiwe_engine.runtime")
+"""
+
+
+@linux
+@pytest.mark.binds("confinement")
+@pytest.mark.parametrize("poor", [True, False])
+def test_aiwe_serve_says_at_its_start_what_the_kernel_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, poor: bool
+) -> None:
+    if poor:
+        (tmp_path / "sitecustomize.py").write_text(POOR)
+    paths = f"{tmp_path}{os.pathsep}{ENVIRONMENT['PYTHONPATH']}"
+    monkeypatch.setitem(ENVIRONMENT, "PYTHONPATH", paths)
+    (tmp_path / "app.js").write_text('app.get("/", () => 1);')
+    with serving("app.js", cwd=tmp_path) as server:
+        status, _, errors = server.end()
+    assert status == 0
+    said = [line for line in errors.splitlines() if "not confined" in line]
+    if not poor:
+        assert said == []
+        return
+    (line,) = said
+    assert line[9:].startswith("aiwe warn Workers are not confined as they could be")
+    assert "(runtime.confinement): seccomp: there is no list of system calls" in line
+
+
 @linux
 @pytest.mark.binds("confinement")
 async def test_where_confinement_is_required_nothing_starts_without(
@@ -154,6 +187,27 @@ def test_the_tables_name_each_call_once(column: int) -> None:
     numbers = [pair[column] for pair in pairs if pair[column] is not None]
     assert len(numbers) == len(set(numbers))
     assert max(numbers) <= NEWEST
+
+
+HEADERS = {  # of the kernel, column of the tables → where they are and how they write a number
+    0: Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    1: Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("column", HEADERS)
+def test_the_numbers_are_those_of_the_kernels_headers(column: int) -> None:
+    if not HEADERS[column].exists():
+        pytest.skip(f"there is no {HEADERS[column]}")
+    written = re.findall(
+        r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[column].read_text(encoding="utf-8")
+    )
+    known = {name: int(number) for name, number in written}
+    tables = {**CALLS, **UNKNOWN, **{name: pair for name, (pair, _) in conditional(7).items()}}
+    named = {name: pair[column] for name, pair in tables.items() if pair[column] is not None}
+    assert len(named) > 35
+    assert named == {name: known.get(name) for name in named}
+    assert known["seccomp"] == list(seccomp.MACHINES.values())[column][1]
 
 
 @pytest.mark.parametrize("machine", seccomp.MACHINES)

@@ -37,7 +37,8 @@ class Serving:
         self._isolate: Isolate | None = None
         self._waiting: list[Flight] = []
         self._restarting: asyncio.Task[None] | None = None
-        self._quarantine: asyncio.Queue[Flight] | None = None
+        self._suspects: list[Flight] = []
+        self._examining = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.loop = asyncio.get_running_loop()
         self._alone = settings.isolation == "request"
@@ -251,31 +252,30 @@ class Serving:
         if not suspected:
             self.invoke(flight)
             return
-        if self._quarantine is None:
-            self._quarantine = asyncio.Queue()
-            task = self.loop.create_task(self._examine(self._quarantine))
+        self._suspects.append(flight)
+        if not self._examining:
+            self._examining = True
+            task = self.loop.create_task(self._examine())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        self._quarantine.put_nowait(flight)
 
-    async def _examine(self, suspects: asyncio.Queue[Flight]) -> None:
+    async def _examine(self) -> None:
         """Runs suspects one by one in a worker of their own; one that kills it was guilty."""
         key = f"{self._key}?"
         try:
-            while not suspects.empty():
-                flight = suspects.get_nowait()
-                if flight.future.done():
-                    continue
+            while self._suspects:
                 try:
                     isolate = await self._load(await self._pool.lease(key), self._convict)
                 except AiweError as error:
-                    flight.fail(error)
+                    if self._suspects:  # their time may have passed meanwhile: see sweep
+                        self._suspects.pop(0).fail(error)
                     continue
-                number = isolate.take(flight)
-                await self._finished(isolate, number, flight)
+                if self._suspects:
+                    flight = self._suspects.pop(0)
+                    await self._finished(isolate, isolate.take(flight), flight)
                 isolate.dispose()
         finally:
-            self._quarantine = None
+            self._examining = False
             self._pool.release(key)
 
     async def _finished(self, isolate: Isolate, number: int, flight: Flight) -> None:
@@ -316,18 +316,22 @@ class Serving:
             stuck = isolate.cpu_limit * 5 + settings.kill_grace
             if isolate.waiting_since and now - isolate.waiting_since > stuck:
                 isolate.process.kill()
-        for flight in [
-            f for f in self._waiting if f.invocation.deadline and f.invocation.deadline <= now
-        ]:
-            full = self._short or self._pool.waits(self._key)
-            flight.fail(self._pool.full() if full else deadline_error(settings.deadline))
-            self._waiting.remove(flight)
+        full = self._short or self._pool.waits(self._key)
+        for waiting in (self._waiting, self._suspects):
+            for flight in [
+                f for f in waiting if f.invocation.deadline and f.invocation.deadline <= now
+            ]:
+                flight.fail(self._pool.full() if full else deadline_error(settings.deadline))
+                waiting.remove(flight)
 
     @property
     def busy(self) -> bool:
         """Whether anything is under way here."""
         return bool(
-            self._waiting or self._restarting or any(i.flights for i in self._members if i.alive)
+            self._waiting
+            or self._restarting
+            or self._examining
+            or any(i.flights for i in self._members if i.alive)
         )
 
     def rest(self) -> None:
@@ -346,6 +350,7 @@ class Serving:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._waiting += self._suspects
         self._fail_waiting(worker_lost())
 
     def retire(self) -> None:

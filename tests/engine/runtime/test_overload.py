@@ -230,6 +230,19 @@ async def test_a_request_that_ends_badly_leaves_its_place(open_bench: Open, path
             await asyncio.sleep(0.05)
 
 
+async def test_what_is_suspected_of_a_crash_ends_in_its_time_too(open_bench: Open) -> None:
+    bench: Bench = await open_bench(deadline=1.0)
+    await bench.serve(
+        'app.get("/never", () => new Promise(() => {}));'
+        'app.get("/crash", () => new Array(1e9).fill(0).length);'
+    )
+    began = time.monotonic()
+    asked = [bench.get("/never") for _ in range(4)]
+    answers = await asyncio.gather(*asked, bench.get("/crash"))
+    assert [one.status for one in answers[:4]] == [504] * 4
+    assert time.monotonic() - began < 5
+
+
 # ── isolates ──
 
 
