@@ -32,6 +32,7 @@ from aiwe_engine.http.refusal import refuse
 from aiwe_engine.http.sign_in import PREFIX as AUTH
 from aiwe_engine.http.sign_in import RULE, SignIn
 from aiwe_engine.http.streaming import Told
+from aiwe_engine.http.streams import OpenStreams
 from aiwe_engine.identity import Identity
 from aiwe_engine.logs import Log
 from aiwe_engine.openapi.reference import Reference
@@ -39,7 +40,17 @@ from aiwe_engine.rates.limits import Rates
 from aiwe_engine.routing.table import Match
 from aiwe_engine.runtime.isolate import Flight
 from aiwe_engine.runtime.overload import Overloaded
-from aiwe_engine.types import Caller, Invocation, LogLine, Request, Response, Route, User, Visit
+from aiwe_engine.types import (
+    ByteSource,
+    Caller,
+    Invocation,
+    LogLine,
+    Request,
+    Response,
+    Route,
+    User,
+    Visit,
+)
 from aiwe_engine.vault.redaction import Redaction
 from aiwe_engine.visits import Visits
 
@@ -90,6 +101,7 @@ class Answering:
         self._identity, self._key_set = identity, key_set
         self._told: set[str] = set()  # versions whose authors know that a session is not kept
         self._finishes: dict[str, Finish] = {}
+        self._streams = OpenStreams()
 
     async def handle(self, app: str, request: Request, *, public: bool = True) -> Response:
         """Answer one request to an app. Never raises: an error is an answer in the error shape."""
@@ -129,7 +141,8 @@ class Answering:
             response.headers.append(("cache-control", "private"))  # no proxy gives it to others
         hide(response, self._redaction.of(app, self._env))
         response.headers += standing
-        return await finish(request, response, route)
+        last = finish if response.stream is None else functools.partial(_finished, finish)
+        return await last(request, response, route)
 
     def finish_of(self, release: Release) -> Finish:
         """What finishes the answers of an app, by the settings that hold for it now.
@@ -252,7 +265,21 @@ class Answering:
             response = self._response(release, request, flight, raw)
         if invocation.visit is not None:
             await self._keep(release, invocation, changes, response)
+        if response.stream is not None:
+            await self._place(release, flight, response, response.stream)
         return response
+
+    async def _place(
+        self, release: Release, flight: Flight, response: Response, stream: ByteSource
+    ) -> None:
+        """Takes one of the app's places for streams, or ends a stream that has just begun."""
+        app, limit = release.deployment.app, release.settings.streams
+        try:
+            response.stream = self._streams.hold(app, limit, stream)
+        except AiweError:
+            flight.leave()
+            await stream.close()
+            raise
 
     def _response(self, release: Release, request: Request, flight: Flight, raw: Any) -> Response:
         """The answer that a worker's raw one stands for."""
@@ -314,6 +341,16 @@ class Answering:
         release = self._live.get(app)
         version = release.deployment.version if release is not None else ""
         self._log.write(LogLine(time.time(), app, self._env, version, "warn", text, request.id))
+
+
+async def _finished(finish: Finish, request: Request, response: Response, route: str) -> Response:
+    """The finished answer; a stream that nobody will read is closed."""
+    try:
+        return await finish(request, response, route)
+    except BaseException:
+        if response.stream is not None:
+            await response.stream.close()
+        raise
 
 
 def _check_crossing(release: Release, request: Request) -> None:

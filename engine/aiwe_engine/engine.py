@@ -105,11 +105,12 @@ class Engine:
         self.env, self.root, self.data = env, root, data
         self.id = uuid4().hex  # tells it from every other, also from itself before a restart
         self.apps_url = ""  # told by whoever opens the listener
-        self.log = Log(self.settings.log_lines)
+        self.log = Log(self.settings, self.settings_of)
         self._space = Space(data, self.settings.data_limit)
         self._store = open_store(self.settings, data, self._space)
         if isinstance(self._store, DuckDBStore):
             self._space.spare, self._space.reclaim = self._store.spare, self._store.compact
+        self._store.quota.follow(self.settings_of)
         self.managed_data, self._visits = ManagedData(self._store, env), Visits(self._store)
         self._database = None if self.settings.data_url else data / "data.duckdb"
         self._custody = Custody(
@@ -359,7 +360,7 @@ class Engine:
             self.configuration, self.settings = configuration, settings
             self._workshop.configuration = configuration
             await self.vault.give_running(configuration.secrets)
-            self.log.resize(settings.log_lines)
+            self.log.configure(settings)
             self._space.limit = settings.data_limit
             self._store.configure(settings)
             self._pool.configure(settings)

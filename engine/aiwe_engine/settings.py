@@ -174,6 +174,13 @@ class Settings:
         "Seconds a streamed answer may go without a piece that the client takes",
         app=True,
     )
+    streams: int = count(
+        "limits",
+        1000,
+        "Streamed answers of one app open at a time, files that it sends included; more are answered 503",
+        most=1_000_000,
+        app=True,
+    )
     cell_cpu_limit: float = time(
         "limits", 30.0, "Seconds of CPU a notebook cell may use at a stretch", app=True
     )
@@ -270,6 +277,12 @@ class Settings:
     )
     fetch_concurrency: int = count(
         "fetch", 32, "Requests of one invocation under way at a time; another waits", app=True
+    )
+    fetch_app_concurrency: int = count(
+        "fetch",
+        128,
+        "Requests of all invocations of one app under way at a time; another waits",
+        app=True,
     )
     fetch_connections: int = count("fetch", 256, "Connections open at a time", app=True)
     fetch_proxy: str = text(
@@ -395,8 +408,19 @@ class Settings:
     log_limit: int = size(
         "log", 256 * KB, "Log text of one invocation; what is over is cut", least=0, app=True
     )
+    log_rate: int = size(
+        "log",
+        10 * MB,
+        "Log text that one app may write in a minute, and 100 bytes for each line; what is over is dropped",
+        app=True,
+    )
     log_lines: int = count(
         "log", 10_000, "Log lines kept in memory for %logs and the lab", most=10_000_000
+    )
+    log_memory: int = size(
+        "log",
+        32 * MB,
+        "Text of the log lines kept in memory; where it is full, lines of the app that has most go",
     )
     log_audit: int = size(
         "log",
@@ -424,6 +448,13 @@ class Settings:
     )
     data_limit: int = size(
         "data", 20 * GB, "Bytes that the whole data folder may hold; 0: any number", least=0
+    )
+    data_app_limit: int = size(
+        "data",
+        5 * GB,
+        "Bytes of documents that one app may keep in each environment; 0: any number",
+        least=0,
+        app=True,
     )
     data_collections: int = count(
         "data", 1000, "Collections that one app may have in one environment", most=1_000_000

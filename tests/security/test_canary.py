@@ -101,6 +101,8 @@ async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
             cpu_limit=10.0,
             spare_workers=0,
             log_lines=20_000,
+            log_rate=1 << 30,
+            log_memory=1 << 30,
             fetch_allow_private=("127.0.0.1:*",),
             fetch_timeout=2.0,
         )

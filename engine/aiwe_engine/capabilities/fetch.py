@@ -18,6 +18,7 @@ from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.outbound import errors
 from aiwe_engine.outbound.exchange import Answer, Outgoing
 from aiwe_engine.outbound.retry import STATUSES, Retry
+from aiwe_engine.outbound.turns import AppTurns
 from aiwe_engine.protocols import Method
 from aiwe_engine.settings import KB, Settings
 from aiwe_engine.types import ByteSource, Invocation
@@ -54,6 +55,7 @@ class Fetch:
     ) -> None:
         self._settings_of, self._injection = settings_of, injection
         self._outbound: Outbound | None = None
+        self._turns: dict[str, AppTurns] = {}
         self._opening = asyncio.Lock()
 
     async def call(self, invocation: Invocation, method: str, args: list[Any]) -> Any:
@@ -73,7 +75,11 @@ class Fetch:
         """
         number, given = _two(args)
         settings = self._settings_of(invocation.app)
-        exchange = Exchange(invocation, number, settings.fetch_concurrency)
+        turns = self._turns.get(invocation.app)
+        if turns is None:
+            turns = self._turns[invocation.app] = AppTurns()
+        turns.limit = settings.fetch_app_concurrency
+        exchange = Exchange(invocation, number, settings.fetch_concurrency, turns)
         request = _outgoing(given, exchange)
         if method == "ask" and request.method not in _SAFE:
             raise errors.bad_option(f"{request.method} is no request that only reads.", "Send it.")
@@ -130,10 +136,14 @@ class Exchange:
         invocation: whose it is.
         number: under which the program knows it.
         limit: how many an invocation may have at a time; another waits for its turn.
+        app_turns: those of its app's invocations together.
     """
 
-    def __init__(self, invocation: Invocation, number: int, limit: int) -> None:
+    def __init__(
+        self, invocation: Invocation, number: int, limit: int, app_turns: AppTurns
+    ) -> None:
         self._invocation, self._number, self._limit = invocation, number, limit
+        self._app_turns = app_turns
         others = [body for body in invocation.bodies.values() if isinstance(body, Exchange)]
         self.turns: asyncio.Semaphore = others[0].turns if others else asyncio.Semaphore(limit)
         self.upload: Channel | None = None
@@ -157,15 +167,26 @@ class Exchange:
         return await self._told(answer)
 
     async def _wait(self, seconds: float) -> None:
+        whose, limit = "request", self._limit
         try:
             async with asyncio.timeout(seconds):
                 await self.turns.acquire()
+                try:
+                    whose, limit = "app", self._app_turns.limit
+                    await self._app_turns.acquire()
+                except BaseException:
+                    self.turns.release()
+                    raise
         except TimeoutError:
-            raise errors.busy(self._limit, seconds) from None
-        if self._over:
-            self.turns.release()
-            raise _given_up()
+            raise errors.busy(whose, limit, seconds) from None
         self._has_turn = True
+        if self._over:
+            self._give_turn()
+            raise _given_up()
+
+    def _give_turn(self) -> None:
+        self.turns.release()
+        self._app_turns.release()
 
     async def _told(self, answer: Answer) -> list[Any]:
         head = [answer.status, answer.reason, answer.url, answer.redirected, answer.headers]
@@ -244,7 +265,7 @@ class Exchange:
         if self.upload is not None:
             self.upload.leave()
         if self._has_turn:
-            self.turns.release()
+            self._give_turn()
         if self._answer is not None and self._answer.body is not None:
             await self._answer.body.close()
 

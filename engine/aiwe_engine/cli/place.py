@@ -139,6 +139,7 @@ async def _opened(data: Path, configuration: Configuration) -> AsyncIterator[Pla
     from aiwe_engine.vault.custody import Custody
 
     store = open_store(configuration.settings, data)
+    store.quota.follow(configuration.for_app)
     files, settings_of = FileStore(data / "files"), configuration.for_app
     transfers = StoreTransfers(store, files, data=data, settings_of=settings_of)
     custody = Custody(store, data, lambda: configuration.settings)

@@ -110,12 +110,13 @@ def timeout(place: str, seconds: float) -> ProgramError:
     )
 
 
-def busy(limit: int, seconds: float) -> ProgramError:
-    """All the places for requests of this invocation stayed taken."""
+def busy(whose: str, limit: int, seconds: float) -> ProgramError:
+    """All the places for requests of this invocation ("request") or of its app ("app") stayed taken."""
+    setting = "fetch.app_concurrency" if whose == "app" else "fetch.concurrency"
     return _error(
         "fetch_busy",
-        f"The fetch waited {seconds:g} s for one of the {limit} others of this request to end.",
-        "Read or cancel the bodies of answers before fetching more, or raise the setting fetch.concurrency.",
+        f"The fetch waited {seconds:g} s for one of the {limit} others of this {whose} to end.",
+        f"Read or cancel the bodies of answers before fetching more, or raise the setting {setting}.",
         name="TimeoutError",
     )
 

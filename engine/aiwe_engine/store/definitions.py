@@ -137,6 +137,11 @@ class Definition:
         """As `parse` takes it, the same for equal definitions."""
         return orjson.dumps(self.to_json(), option=orjson.OPT_SORT_KEYS).decode()
 
+    @property
+    def weight(self) -> int:
+        """Bytes by which it is longer than one that declares nothing."""
+        return len(self.text.encode()) - len(PLAIN.text)
+
     def _too_large(self, document: dict[str, Any]) -> list[Problem]:
         """Whole numbers that no database keeps as such."""
         return [

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from aiwe_engine.errors import AiweError
 from aiwe_engine.store.changes import Change
 from aiwe_engine.store.documents import Document
+from aiwe_engine.store.quota import Account
 from aiwe_engine.store.rows import Place, TableRows
 
 Result: TypeAlias = tuple[Any, AiweError | None]
@@ -29,7 +30,7 @@ class Effect:
     gone: list[str] = field(default_factory=list)
 
 
-def apply(change: Change[Any], tables: Mapping[Place, TableRows]) -> Result:
+def apply(change: Change[Any], tables: Mapping[Place, TableRows], account: Account) -> Result:
     """Does one change on the rows as those before it left them; if it fails, it fails alone."""
     scope = change.scope
     reached = {name: tables[scope.app, scope.env, name] for name in change.reach()}
@@ -38,6 +39,7 @@ def apply(change: Change[Any], tables: Mapping[Place, TableRows]) -> Result:
         result = change.run(reached.__getitem__)
         for table in reached.values():
             table.check()
+        account.take(scope, sum(table.growth() for table in reached.values()))
         done = True
     except AiweError as error:
         return None, error

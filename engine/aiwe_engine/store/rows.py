@@ -107,6 +107,18 @@ class TableRows:
         if self.unique is not None:
             self.unique.check(self.aside, self.before)
 
+    def growth(self) -> int:
+        """Bytes by which the change that is being applied makes the documents more."""
+        growth = 0
+        for doc_id, document in self.aside.items():
+            if doc_id in self.after:
+                earlier = self.after[doc_id]
+                growth -= len(earlier.text) if earlier is not None else 0
+            else:
+                growth -= len(self.before.get(doc_id, b""))
+            growth += len(document.text) if document is not None else 0
+        return growth
+
     def settle(self, *, done: bool) -> None:
         """Keeps what the change did, or forgets it."""
         if self.unique is not None:

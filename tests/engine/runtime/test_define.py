@@ -11,6 +11,7 @@ from aiwe_engine.capabilities.data import Data
 from aiwe_engine.errors import AiweError
 from aiwe_engine.logs import Log
 from aiwe_engine.protocols import Store
+from aiwe_engine.settings import Settings
 from aiwe_engine.types import Cell, Invocation
 from tests.engine.runtime.bench import Bench
 
@@ -131,7 +132,7 @@ async def test_documents_of_users_are_out_of_reach_for_whoever_is_not_signed_in(
 
 async def test_the_host_lets_no_handler_define_whatever_its_worker_says() -> None:
     call = Invocation("i", "http", "app", "dev", "v1", "GET /")
-    data = Data(cast(Store, None), Log(10))
+    data = Data(cast(Store, None), Log(Settings()))
     with pytest.raises(AiweError) as caught:
         await data.call(call, "define", ["users", {"owner": False}])
     assert caught.value.code == "registration_closed"

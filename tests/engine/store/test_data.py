@@ -9,6 +9,7 @@ from aiwe_engine.engine import Engine
 from aiwe_engine.errors import AiweError
 from aiwe_engine.logs import Log
 from aiwe_engine.protocols import Scope
+from aiwe_engine.settings import Settings
 from aiwe_engine.types import Caller, Invocation
 from tests.engine.runtime.bench import Bench, settings
 
@@ -232,7 +233,7 @@ async def test_the_scope_is_that_of_the_invocation_whatever_a_program_sends():
     store = Recorder()
     invocation = Invocation("i", "http", "shop", "staging", "v1", "GET /")
     args = ["tasks", "x", {"app": "other"}, "staging"]
-    answer = await Data(store, Log(10)).call(invocation, "get", args)
+    answer = await Data(store, Log(Settings())).call(invocation, "get", args)
     assert orjson.dumps(answer) == b'{"id":"x"}'
     assert store.asked == [Scope("shop", "staging", Caller()), ("tasks", "x")]
 
@@ -240,11 +241,10 @@ async def test_the_scope_is_that_of_the_invocation_whatever_a_program_sends():
 @pytest.mark.parametrize("args", [[], [None], ["tasks", None, None, None, None], ["tasks", [[]]]])
 async def test_no_arguments_of_a_hostile_worker_are_more_than_an_error(tmp_path, args):
     from aiwe_engine.capabilities.data import Data
-    from aiwe_engine.settings import Settings
     from aiwe_engine.store.duckdb import DuckDBStore
 
     store = DuckDBStore(tmp_path / "data.duckdb", Settings())
-    data = Data(store, Log(10))
+    data = Data(store, Log(Settings()))
     invocation = Invocation("i", "http", "shop", "dev", "v1", "GET /")
     for method in data.methods:
         try:

@@ -500,3 +500,23 @@ async def test_a_name_that_needs_quotes_in_sql_is_told_with_them(host, refused):
     assert '"customerId" in double quotes' in error.hint
     found = await data.calls.sql(['SELECT "customerId" FROM orders'], [])
     assert found.rows == [("c1",)]
+
+
+async def test_what_another_engine_has_written_counts_once_it_is_counted_again(host, monkeypatch):
+    here, there = host(), host()
+    for one in (here, there):
+        one.store.quota.limit_of = lambda _app: 10_000
+        await one.create("notes", {"t": "x" * 100})
+    await there.create("notes", {"t": "x" * 9000})
+    monkeypatch.setattr("aiwe_engine.store.postgres.counting.AGAIN", -1.0)
+    async with asyncio.timeout(10):
+        while (code := await _code(here.create("notes", {"t": "x" * 50}))) is None:
+            pass
+    assert code == "storage_full"
+
+
+async def _code(call):
+    try:
+        await call
+    except AiweError as error:
+        return error.code

@@ -13,6 +13,7 @@ from aiwe_engine.settings import MB
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection, Database
+    from aiwe_engine.store.quota import Account
 
 LARGE = 4096  # bytes of a text above which it has blocks of its own
 _WORTH = 2 * MB  # bytes that must be dead
@@ -22,7 +23,7 @@ _SHARE = 1.25  # times what is alive: the rest of a file is ids, columns and ind
 class Compaction:
     """Writes the tables of documents anew, where much of the file is dead."""
 
-    def run(self, connection: Connection, database: Database) -> list[str]:
+    def run(self, connection: Connection, database: Database, _: Account) -> list[str]:
         """Does it, each table in a transaction; the tables that were written anew."""
         database.spare()
         database.checkpoint()  # what is in the log has no blocks yet

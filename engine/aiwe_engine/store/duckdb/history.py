@@ -12,6 +12,7 @@ from aiwe_engine.types import Json
 
 if TYPE_CHECKING:
     from aiwe_engine.store.duckdb.database import Connection, Database
+    from aiwe_engine.store.quota import Account
 
 _NAMES = ("app", "env", "collection", "version")
 
@@ -22,7 +23,7 @@ class History:
     def __init__(self, migrations: Iterable[dict[str, Json]]) -> None:
         self._migrations = migrations
 
-    def run(self, connection: Connection, _: Database) -> list[str]:
+    def run(self, connection: Connection, _: Database, __: Account) -> list[str]:
         """Writes it, durably."""
         connection.execute("BEGIN")
         connection.execute("DELETE FROM migrations")

@@ -23,6 +23,7 @@ from aiwe_engine.store.duckdb import sql
 from aiwe_engine.store.duckdb.columns import Column
 from aiwe_engine.store.duckdb.database import Database
 from aiwe_engine.store.duckdb.portions import parts
+from aiwe_engine.store.quota import Account
 from aiwe_engine.store.rows import Place
 from aiwe_engine.store.unique import stored_keys
 from aiwe_engine.types import Json
@@ -59,17 +60,19 @@ class Migration:
         """The collection, of all that the database holds."""
         return self.scope.app, self.scope.env, self.collection
 
-    def run(self, connection: Connection, database: Database) -> list[str]:
+    def run(self, connection: Connection, database: Database, account: Account) -> list[str]:
         """Does it, durably; returns the changes in words, none where nothing changes.
 
         Raises:
             RequestError: `invalid_definition`, `not_unique`.
+            EngineError: `storage_full`.
         """
         before = database.definition(self.place)
         number = database.table(self.scope, self.collection)
         definition = parse(self.collection, self.value, before)
         if number is not None and definition.text == before.text:
             return []
+        account.take(self.scope, definition.weight - before.weight)
         connection.execute("BEGIN")
         if number is None:
             self._is_new = True

@@ -89,6 +89,12 @@ def empty(number: int) -> Sql:
     return f"DELETE FROM documents_{number:d}", []
 
 
+def size(connection: Connection, number: int) -> int:
+    """Bytes of all documents."""
+    found = connection.execute(f"SELECT sum(strlen(data)) FROM documents_{number:d}").fetchone()
+    return int((found or (0,))[0] or 0)
+
+
 def overlaid(
     number: int | None, changed: list[str], documents: list[Document], home: str = ""
 ) -> Sql:

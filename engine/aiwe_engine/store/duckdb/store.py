@@ -43,6 +43,7 @@ from aiwe_engine.store.floor import Floors
 from aiwe_engine.store.ids import Ids, check_collection
 from aiwe_engine.store.loading import Clearing, Loading
 from aiwe_engine.store.optimistic import Budget, Commit, OptimisticTransaction
+from aiwe_engine.store.quota import Quota
 from aiwe_engine.store.repository import Answer, Overlays, Question, Repository
 from aiwe_engine.types import Json
 
@@ -62,7 +63,9 @@ class DuckDBStore:
         self._database = Database(path, settings)
         self._cache = DocumentCache(settings.document_cache)
         sizes = Sizes(self._database)
-        self._writer = Writer(self._database, self._cache, sizes, room)
+        #: What each app keeps, and how much it may.
+        self.quota = Quota()
+        self._writer = Writer(self._database, self._cache, sizes, room, self.quota)
         self._floors = Floors(self._writer.settle)
         self._reader = Reader(self._database, self._cache, sizes, settings)
         self._selects = Selects(self._database, settings)

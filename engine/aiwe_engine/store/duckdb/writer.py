@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiwe_engine.errors import AiweError
-from aiwe_engine.protocols import Room
+from aiwe_engine.protocols import Room, Scope
 from aiwe_engine.store.cache import DocumentCache
 from aiwe_engine.store.changes import Change, Result
 from aiwe_engine.store.duckdb import question, sql
@@ -31,6 +31,7 @@ from aiwe_engine.store.filters import Condition
 from aiwe_engine.store.group import apply, brought, effect
 from aiwe_engine.store.lane import Lane, Outcome, deliver
 from aiwe_engine.store.loading import Empty, Portion, Series
+from aiwe_engine.store.quota import Account, Quota, owner_of
 from aiwe_engine.store.rows import Place, TableRows
 from aiwe_engine.store.unique import UniqueKeys
 
@@ -50,9 +51,14 @@ class Writer:
     """A thread with the one connection that writes."""
 
     def __init__(
-        self, database: Database, cache: DocumentCache, sizes: Sizes, room: Room | None
+        self,
+        database: Database,
+        cache: DocumentCache,
+        sizes: Sizes,
+        room: Room | None,
+        quota: Quota,
     ) -> None:
-        self._database, self._room = database, room
+        self._database, self._room, self._quota = database, room, quota
         self._cache, self._sizes = cache, sizes
         self._lane: Lane[Waiting] = Lane("store-writer", self._work, most=MOST_CHANGES)
         self._made: dict[Place, int] = {}  # tables of the series under way
@@ -102,23 +108,34 @@ class Writer:
             self._database.checkpoint()
 
     def _migrate(self, migration: Settled, future: Future[Any]) -> Outcome:
+        account = Account(self._quota)
         try:
             connection = self._database.connection()
-            return future, migration.run(connection, self._database), None
+            if isinstance(migration, Migration):
+                self._count(connection, migration.scope)
+            said = migration.run(connection, self._database, account)
         except AiweError as error:  # it was refused
             self._undo()
             return future, None, error
         except Exception as error:  # noqa: BLE001  as below
+            account.fail()
             self._roll_back()
             return future, None, self._database.failure(error)
+        account.commit()
+        return future, said, None
 
     def _commit(self, group: list[Job]) -> list[Outcome]:
+        account = Account(self._quota)
         try:
             connection = self._database.connection()
+            for change, _ in group:
+                self._count(connection, change.scope)
             tables = self._load(connection, group)
-            outcomes = [self._apply(change, tables, future) for change, future in group]
+            outcomes = [self._apply(change, tables, future, account) for change, future in group]
             self._store(connection, [table for table in tables.values() if table.after])
+            account.commit()
         except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
+            account.fail()
             self._roll_back()
             told = self._database.failure(error)  # lets go of a broken one, if need be
             if len(group) > 1 and self._database.blames_a_change(error):
@@ -137,20 +154,23 @@ class Writer:
     def _commit_series(self, series: Series[Any], future: Future[Any]) -> Outcome:
         """Many changes in one transaction; what is in memory knows nothing of it before its end."""
         touched: set[Place] = set()
-        weight = Weight(self._database)
+        weight, account = Weight(self._database), Account(self._quota)
         try:
             connection = self._database.connection()
             connection.execute("BEGIN")
             for change in series.changes():
                 scope = change.scope
+                self._count(connection, scope)
                 touched.update((scope.app, scope.env, name) for name in change.reach())
                 if isinstance(change, Empty):
-                    self._empty(connection, change)
+                    self._empty(connection, change, account)
                 else:
                     weight.add(change.documents)
-                    self._write(connection, change, future)
+                    self._write(connection, change, future, account)
             connection.execute("COMMIT")
+            account.commit()
         except Exception as error:  # noqa: BLE001  as above
+            account.fail()
             self._roll_back()
             return future, None, self._database.failure(error)
         finally:  # what has failed may be there all the same
@@ -161,13 +181,15 @@ class Writer:
         self._cache.renew()
         return future, series.result(), None
 
-    def _write(self, connection: Connection, portion: Portion, future: Future[Any]) -> None:
+    def _write(
+        self, connection: Connection, portion: Portion, future: Future[Any], account: Account
+    ) -> None:
         """The documents of one portion."""
         tables = self._load(connection, [(portion, future)], cached=False)
-        _, _, failed = self._apply(portion, tables, future)
+        _, _, failed = self._apply(portion, tables, future, account)
         if isinstance(failed, AiweError):
             for part in portion.parts():
-                self._write(connection, part, future)
+                self._write(connection, part, future, account)
             raise portion.placed(failed)
         changed = [table for table in tables.values() if table.after or table.number is None]
         for text, values in self._statements(changed, self._made):
@@ -175,11 +197,23 @@ class Writer:
         if self._room is not None:
             self._room.took(sum(map(_stored, changed)))
 
-    def _empty(self, connection: Connection, change: Empty) -> None:
+    def _count(self, connection: Connection, scope: Scope) -> None:
+        """Counts what an app holds, where nobody has yet."""
+        if self._quota.wants_count(scope):
+            size = 0
+            for name in self._database.collections(scope):
+                number = self._database.table(scope, name)
+                assert number is not None
+                size += sql.size(connection, number)
+                size += self._database.definition((scope.app, scope.env, name)).weight
+            self._quota.end_count(owner_of(scope), size)
+
+    def _empty(self, connection: Connection, change: Empty, account: Account) -> None:
         place = (change.scope.app, change.scope.env, change.collection)
         number = self._database.table(change.scope, change.collection)
         if number is None:
             return
+        account.take(change.scope, -sql.size(connection, number))
         deleted = connection.execute(*sql.empty(number)).fetchone()
         self.deleted = True
         change.deleted = deleted[0] if deleted else 0
@@ -295,14 +329,18 @@ class Writer:
             connection.execute("COMMIT")
 
     def _apply(
-        self, change: Change[Any], tables: dict[Place, TableRows], future: Future[Any]
+        self,
+        change: Change[Any],
+        tables: dict[Place, TableRows],
+        future: Future[Any],
+        account: Account,
     ) -> Outcome:
         try:
             if self._room is not None and change.grows:
                 self._room.admit()
         except AiweError as error:
             return future, None, error
-        result, failed = apply(change, tables)
+        result, failed = apply(change, tables, account)
         return future, result, failed
 
     def _accept_notes(self) -> None:

@@ -16,6 +16,7 @@ from aiwe_engine.store.postgres import statements
 from aiwe_engine.store.postgres.connections import Connection
 from aiwe_engine.store.postgres.shapes import Noting
 from aiwe_engine.store.postgres.statements import Sql, Table
+from aiwe_engine.store.quota import Account
 from aiwe_engine.store.rows import Place, TableRows
 from aiwe_engine.store.unique import UniqueKeys, stored_keys
 
@@ -77,12 +78,16 @@ class Keys:
                     await holders.look_up(connection, keys)
 
     async def apply(
-        self, connection: Connection, change: Change[Any], tables: Mapping[Place, TableRows]
+        self,
+        connection: Connection,
+        change: Change[Any],
+        tables: Mapping[Place, TableRows],
+        account: Account,
     ) -> Result:
         """Does a change on the rows."""
         while True:
             try:
-                return apply(change, tables)
+                return apply(change, tables, account)
             except _Unforeseen as unforeseen:
                 for name in change.reach():
                     holders = self._holders.get((change.scope.app, change.scope.env, name))

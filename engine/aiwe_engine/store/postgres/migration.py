@@ -20,6 +20,7 @@ from aiwe_engine.store.postgres import statements
 from aiwe_engine.store.postgres.catalog import Catalog
 from aiwe_engine.store.postgres.connections import Connection
 from aiwe_engine.store.postgres.statements import Table
+from aiwe_engine.store.quota import Account
 from aiwe_engine.store.rows import Place
 from aiwe_engine.store.unique import stored_keys
 from aiwe_engine.types import Json
@@ -50,11 +51,12 @@ class Migration:
         """The collection, of all that the database holds."""
         return self.scope.app, self.scope.env, self.collection
 
-    async def run(self, connection: Connection, catalog: Catalog) -> list[str]:
+    async def run(self, connection: Connection, catalog: Catalog, account: Account) -> list[str]:
         """Does it, durably; returns the changes in words, none where nothing changes.
 
         Raises:
             RequestError: `invalid_definition`, `not_unique`.
+            EngineError: `storage_full`.
         """
         self._said = []
         await connection.execute("BEGIN")
@@ -64,6 +66,7 @@ class Migration:
         if table is not None and definition.text == before.text:
             await connection.execute("ROLLBACK")
             return []
+        account.take(self.scope, definition.weight - before.weight)
         is_new = table is None
         if table is None:
             table = await catalog.make(connection, self.place)

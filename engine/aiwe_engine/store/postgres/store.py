@@ -24,6 +24,7 @@ from aiwe_engine.store.postgres.address import Address
 from aiwe_engine.store.postgres.bulk import Bulk
 from aiwe_engine.store.postgres.catalog import Catalog
 from aiwe_engine.store.postgres.connections import Connection, Connections
+from aiwe_engine.store.postgres.counting import Counting
 from aiwe_engine.store.postgres.failure import closed, told
 from aiwe_engine.store.postgres.history import write_migrations
 from aiwe_engine.store.postgres.migration import Migration
@@ -34,6 +35,7 @@ from aiwe_engine.store.postgres.shapes import Shapes
 from aiwe_engine.store.postgres.snapshot import PostgresSnapshot
 from aiwe_engine.store.postgres.transaction import Native, PostgresTransaction, beginning
 from aiwe_engine.store.postgres.writer import Writer
+from aiwe_engine.store.quota import Quota
 from aiwe_engine.store.repository import Question
 from aiwe_engine.types import Json
 
@@ -57,7 +59,12 @@ class PostgresStore:
         self._reader = Reader(self._connections, self._catalog, settings)
         self._selects = Selects(self._connections, self._catalog, settings)
         self._shapes = Shapes()
-        self._writer = Writer(self._connections, self._catalog, self._shapes, self._native)
+        #: What each app keeps, and how much it may.
+        self.quota = Quota()
+        self._counting = Counting(self._connections, self.quota)
+        self._writer = Writer(
+            self._connections, self._catalog, self._shapes, self._native, self._counting
+        )
         self.ids = Ids()
         self._opening: asyncio.Task[None] | None = None
         self._closed = False
@@ -226,6 +233,7 @@ class PostgresStore:
             self._closed = True
             await self._writer.finish()
             await self._reader.finish()
+            await self._counting.finish()
             await self._connections.close()
 
     def _native(self, connection: Connection) -> Native:
@@ -237,6 +245,7 @@ class PostgresStore:
             self.ids,
             self,
             self._connections.address,
+            self._counting,
         )
 
     async def _ready(self) -> None:

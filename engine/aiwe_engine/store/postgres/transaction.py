@@ -29,6 +29,7 @@ from aiwe_engine.store.postgres import statements
 from aiwe_engine.store.postgres.answers import answer
 from aiwe_engine.store.postgres.catalog import Catalog
 from aiwe_engine.store.postgres.connections import Connection, lives
+from aiwe_engine.store.postgres.counting import Counting
 from aiwe_engine.store.postgres.failure import (
     Stale,
     is_conflict,
@@ -44,6 +45,7 @@ from aiwe_engine.store.postgres.repository import PostgresRepository
 from aiwe_engine.store.postgres.selects import Selects
 from aiwe_engine.store.postgres.shapes import Noting
 from aiwe_engine.store.postgres.statements import Sql, Table
+from aiwe_engine.store.quota import Account
 from aiwe_engine.store.repository import Question
 from aiwe_engine.store.rows import Place, TableRows
 
@@ -80,6 +82,7 @@ class Native:
         ids: makes ids.
         limits: of documents and results.
         address: of the server, as people may see it.
+        counting: how much an app keeps, and may keep.
     """
 
     is_open = True
@@ -93,7 +96,9 @@ class Native:
         ids: Ids,
         limits: Limits,
         address: object,
+        counting: Counting,
     ) -> None:
+        self._counting, self._account = counting, Account(counting.quota)
         self._connection, self._catalog = connection, catalog
         self._noting, self._selects = noting, selects
         self._limits, self._address = limits, address
@@ -169,6 +174,9 @@ class Native:
             table = await self._table((change.scope.app, change.scope.env, change.collection))
             if table is None:
                 return 0
+            sizes = f"SELECT coalesce(sum(octet_length(data)), 0)::bigint FROM {table.name}"
+            row = await (await self._connection.execute(sizes.encode())).fetchone()
+            self._account.take(change.scope, -(row[0] if row else 0))
             if table.definition.unique:
                 await self._connection.execute(f"DELETE FROM {table.keys}".encode())
             found = await self._connection.execute(f"DELETE FROM {table.name}".encode())
@@ -190,18 +198,20 @@ class Native:
 
         Raises:
             RequestError: `transaction_conflict`.
-            EngineError: `outcome_unknown`: the server went away.
+            EngineError: `outcome_unknown`: the server went away; `storage_full`.
         """
         if self.failure is None and not lives(self._connection):
             self.failure = told(psycopg.OperationalError("the connection was lost"), self._address)
         if self.failure is not None:  # nothing was sent, nothing is stored
             raise self.failure
+        self._account.reserve()
         try:
-            await self._do(partial(self._connection.execute, "COMMIT"), "")
-        except EngineError as error:
-            cause = error.__cause__
-            if cause is not None and is_lost(cause):
-                raise unknown(cause, self._address) from cause
+            await self._end()
+        except BaseException as error:
+            if isinstance(error, AiweError) and error.code != "outcome_unknown":
+                self._account.release()
+            else:
+                self._account.fail()
             raise
         self._noting.done()
         for place in self._locked:
@@ -209,7 +219,17 @@ class Native:
             if table is not None:
                 self._catalog.keep(place, table)
 
+    async def _end(self) -> None:
+        try:
+            await self._do(partial(self._connection.execute, "COMMIT"), "")
+        except EngineError as error:
+            cause = error.__cause__
+            if cause is not None and is_lost(cause):
+                raise unknown(cause, self._address) from cause
+            raise
+
     async def _write(self, change: Change[Result]) -> tuple[Any, AiweError | None]:
+        await self._counting.ready(change.scope)
         keys = Keys()
         rows: dict[Place, TableRows] = {}
         tables: dict[Place, Table] = {}
@@ -229,7 +249,7 @@ class Native:
             if ids:
                 own.before.update(await self._texts(statements.lock(table, list(ids))))
         await keys.expect(self._connection, [change])
-        outcome = await keys.apply(self._connection, change, rows)
+        outcome = await keys.apply(self._connection, change, rows, self._account)
         for place, own in rows.items():
             if own.after:
                 made = tables.get(place) or await self._make(place)

@@ -28,6 +28,7 @@ from aiwe_engine.store.postgres import question, statements
 from aiwe_engine.store.postgres.bulk import Bulk
 from aiwe_engine.store.postgres.catalog import Catalog
 from aiwe_engine.store.postgres.connections import Connection, Connections, Cursor
+from aiwe_engine.store.postgres.counting import Counting
 from aiwe_engine.store.postgres.failure import (
     is_conflict,
     is_lost,
@@ -42,6 +43,7 @@ from aiwe_engine.store.postgres.migration import Migration
 from aiwe_engine.store.postgres.shapes import Noting, Shapes
 from aiwe_engine.store.postgres.statements import Sql, Table
 from aiwe_engine.store.postgres.transaction import Native
+from aiwe_engine.store.quota import Account, is_full
 from aiwe_engine.store.rows import Place, TableRows
 
 Job: TypeAlias = tuple[Change[Any], "Future[Any]"]
@@ -58,8 +60,14 @@ class Writer:
     """What writes, outside of the transactions of programs."""
 
     def __init__(
-        self, connections: Connections, catalog: Catalog, shapes: Shapes, begin: Begin
+        self,
+        connections: Connections,
+        catalog: Catalog,
+        shapes: Shapes,
+        begin: Begin,
+        counting: Counting,
     ) -> None:
+        self._counting = counting
         self._connections, self._catalog, self._shapes = connections, catalog, shapes
         self._begin = begin
         self._gate = Gate()
@@ -107,16 +115,22 @@ class Writer:
     async def _commit(self, group: list[Job]) -> list[Outcome]:
         """Does a group until it is done or cannot be; what became of each change."""
         for attempt in range(1, ATTEMPTS + 1):
-            transaction = _Group(self._catalog, self._shapes.note(), self._gate, group, attempt)
+            account = Account(self._counting.quota)
+            transaction = _Group(
+                self._catalog, self._shapes.note(), self._gate, group, attempt, account
+            )
             try:
+                await self._counting.ready(group[0][0].scope)
                 async with self._connections.one() as connection:
                     return await transaction.run(connection)
             except Exception as error:  # noqa: BLE001  whatever it was, every caller must hear of it
+                account.release()
                 if await self._is_again(error, attempt):
                     continue
                 if len(group) > 1 and isinstance(error, errors.DataError | errors.IntegrityError):
                     return [outcome for job in group for outcome in await self._commit([job])]
                 if transaction.is_ending and is_lost(error):
+                    account.fail()
                     failed: AiweError = unknown(error, self._connections.address)
                 else:
                     failed = told(error, self._connections.address)
@@ -125,16 +139,23 @@ class Writer:
 
     async def _migrate(self, migration: Migration, future: Future[Any]) -> Outcome:
         for attempt in range(1, ATTEMPTS + 1):
+            account = Account(self._counting.quota)
             try:
+                await self._counting.ready(migration.scope)
                 async with self._connections.one() as connection:
-                    return future, await migration.run(connection, self._catalog), None
+                    said = await migration.run(connection, self._catalog, account)
             except Exception as error:  # noqa: BLE001  as above
                 if not await self._is_again(error, attempt):
+                    account.fail()
                     return future, None, told(error, self._connections.address)
+            else:
+                account.commit()
+                return future, said, None
         raise AssertionError
 
     async def _load(self, bulk: Bulk, future: Future[Any]) -> Outcome:
         try:
+            await self._counting.ready(bulk.scope)
             async with self._connections.one() as connection:
                 return future, await bulk.run(connection, self._begin(connection)), None
         except Exception as error:  # noqa: BLE001  as above
@@ -143,7 +164,7 @@ class Writer:
     async def _is_again(self, error: BaseException, attempt: int) -> bool:
         """Whether another attempt may go well; if it is a further one, after a pause."""
         refused = self._gate.refused(error)
-        again = refused or is_stale(error) or is_conflict(error)
+        again = refused or is_stale(error) or is_conflict(error) or is_full(error)
         if attempt == ATTEMPTS or not (again or isinstance(error, errors.UniqueViolation)):
             return False
         if attempt > 1 and not refused:
@@ -159,8 +180,15 @@ class _Group:
     """
 
     def __init__(
-        self, catalog: Catalog, noting: Noting, gate: Gate, group: list[Job], attempt: int
+        self,
+        catalog: Catalog,
+        noting: Noting,
+        gate: Gate,
+        group: list[Job],
+        attempt: int,
+        account: Account,
     ) -> None:
+        self._account = account
         self._catalog, self._noting, self._gate = catalog, noting, gate
         self._group, self._attempt = group, attempt
         self._rows: dict[Place, TableRows] = {}
@@ -175,7 +203,7 @@ class _Group:
         await self._load(connection)
         outcomes: list[Outcome] = []
         for change, future in self._group:
-            result, error = await self._keys.apply(connection, change, self._rows)
+            result, error = await self._keys.apply(connection, change, self._rows, self._account)
             outcomes.append((future, result, error))
         await self._store(connection)
         return outcomes
@@ -233,6 +261,7 @@ class _Group:
     async def _store(self, connection: Connection) -> None:
         """Stores what the changes left behind."""
         changed = [rows for rows in self._rows.values() if rows.after]
+        self._account.reserve()
         made: dict[Place, Table] = {}
         for rows in changed:
             if rows.place not in self._tables:
