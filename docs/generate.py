@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,7 +11,12 @@ from aiwe_engine.permissions import MEANINGS, PERMISSIONS, ROLES
 from aiwe_engine.settings import ROWS, SECTIONS, Row
 
 HERE = Path(__file__).parent
+TESTS = HERE.parent / "tests"
 SHORT = HERE.parent / "tests" / "engine" / "platform" / "wpt" / "short.toml"
+
+LIMITS = HERE / "limits.toml"
+BINDS = re.compile(r"^@pytest\.mark\.binds\(([^)]*)\)$", re.MULTILINE)
+TEST = re.compile(r"^(?:async )?def (test_\w+)", re.MULTILINE)
 
 HEAD = """\
 # Settings
@@ -116,7 +122,86 @@ def roles() -> str:
     return page
 
 
-PAGES = {"roles.md": roles, "settings.md": settings, "web-platform.md": platform}
+LIMITS_HEAD = """\
+# Limits
+
+Generated from `aiwe_engine/settings.py`, `docs/limits.toml` and the tests by `python docs/generate.py`; a test compares them. How often a *caller* may ask is in
+[rate limits](rate-limits.md); where settings are written, in [configuration](configuration.md).
+
+No program takes the engine down, or what other apps need. What goes wrong most is bounded so:
+
+| a program | meets |
+|---|---|
+| loops for ever | `limits.cpu_limit`: 500 `cpu_limit` |
+| waits for ever | `limits.deadline`: 504 `deadline`; a stream `limits.stream_timeout` |
+| leaks memory | `limits.heap_limit`: 500 `memory_limit`; `limits.buffer_limit` and `limits.worker_memory` outside of V8's heap |
+| calls itself without end | `limits.stack_size`: a RangeError |
+| opens stream after stream | `limits.streams`: 503 `too_many_streams` |
+| fetches all there is | `fetch.concurrency`, `fetch.app_concurrency`: `fetch_busy` |
+| writes without end | `data.app_limit`, `files.limit`, `assets.total`: 507 `storage_full` |
+| logs without end | `log.limit`, `log.rate`: lines are dropped, and counted |
+
+An error has the status and the code that stand here, says what was over, and its hint what to do, or which setting to raise. "app" after a default: an app may have
+its own. The last column names a test that shows the limit bind.
+"""
+LIMITS_TABLE = """
+## {section}: {meaning}
+
+| limit | default | bounds | what happens over it | it goes on | test |
+|---|---|---|---|---|---|
+"""
+LIMITS_FIXED = """
+## No setting
+
+A request has so many calls of the host under way at a time, and in all: `too_many_calls`. Values that pass between a program and its host are nested 200 levels deep at
+most: `nested_too_deeply`. A request's first line and headers have a size (414 `target_too_long`, 431 `header_too_large`, 431 `too_many_headers`). A program loads within
+half a minute: `load_deadline`.
+"""
+
+
+def limits() -> str:
+    """The page of limits: what happens at each, and the test that shows it."""
+    told, bound = tomllib.loads(LIMITS.read_text())["limits"], binding()
+    page = LIMITS_HEAD
+    for section, meaning in SECTIONS.items():
+        rows = [row for row in ROWS.values() if row.section == section and row.name in told]
+        if rows:
+            page += LIMITS_TABLE.format(section=section, meaning=meaning)
+            page += "".join(_limit(row, told[row.name], bound) for row in rows)
+    return page + LIMITS_FIXED
+
+
+def binding() -> dict[str, tuple[str, str]]:
+    """For each setting a test that is marked to show it bind: its file and its name."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in sorted(TESTS.rglob("test_*.py")):
+        text = path.read_text()
+        for mark in BINDS.finditer(text):
+            test = TEST.search(text, mark.end())
+            for name in mark[1].split('"')[1::2] if test else ():
+                found.setdefault(name, (path.relative_to(TESTS).as_posix(), test[1]))
+    return found
+
+
+def _limit(row: Row, told: dict[str, str], bound: dict[str, tuple[str, str]]) -> str:
+    file, test = bound[row.name]
+    cells = (
+        f"`{row.full}`",
+        f"`{written(row, row.default)}`{', app' if row.app else ''}",
+        row.help,
+        told["answer"],
+        told["again"],
+        f"[{test}](../tests/{file})",
+    )
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+PAGES = {
+    "limits.md": limits,
+    "roles.md": roles,
+    "settings.md": settings,
+    "web-platform.md": platform,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
