@@ -256,9 +256,7 @@ class Answering:
             raw = await flight.future
         except AiweError as error:
             raise _with_headers(release.explain(error)) from error
-        changes = None
-        if invocation.visit is not None and type(raw) is list and len(raw) == _WITH_CHANGES:
-            changes = raw.pop()
+        changes = _changes(raw) if invocation.visit is not None else None
         if names_file(raw):
             response = await self._file(release, request, raw)
         else:
@@ -341,6 +339,11 @@ class Answering:
         release = self._live.get(app)
         version = release.deployment.version if release is not None else ""
         self._log.write(LogLine(time.time(), app, self._env, version, "warn", text, request.id))
+
+
+def _changes(raw: Any) -> Any:
+    """What a handler changed in its visitor's session, taken out of its raw answer."""
+    return raw.pop() if type(raw) is list and len(raw) == _WITH_CHANGES else None
 
 
 async def _finished(finish: Finish, request: Request, response: Response, route: str) -> Response:
