@@ -80,7 +80,7 @@ def test_another_host_is_refused_with_a_hint(weather: Tutorial) -> None:
     said = value_of(weather, "host")
     assert "secret_host_not_allowed" in said
     assert "may not be sent to collector.example" in said
-    assert "aiwe secrets set weather_key" in said
+    assert "aiwe secrets change weather_key" in said
 
 
 def test_an_encoded_reference_is_told(weather: Tutorial) -> None:
