@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+SECONDS = 5
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 
@@ -29,13 +30,13 @@ class Load:
 def measure(
     url: str,
     *,
-    seconds: int = 5,
+    seconds: int | None = None,
     connections: int = 32,
     script: Path | None = None,
     argument: str | None = None,
 ) -> Load:
     """Loads `url` for some seconds; `argument` is what the script's `init` gets."""
-    command = _command(url, seconds, connections, script)
+    command = _command(url, seconds or SECONDS, connections, script)
     if argument is not None:
         command += ["--", argument]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
