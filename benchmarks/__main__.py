@@ -14,7 +14,6 @@ from benchmarks import (
     deploy,
     load,
     memory,
-    overload,
     people,
     report,
     startup,
@@ -28,7 +27,6 @@ QUESTIONS = {
     "data": ("Data, through the whole stack", race.run),
     "people": ("People who sign in", people.run),
     "memory": ("Memory at rest", memory.run),
-    "overload": ("Ten times what one app may have waiting", overload.run),
     "confinement": ("What the confinement of workers costs", confinement.run),
     "startup": ("Start of `aiwe serve`", startup.run),
 }
