@@ -10,13 +10,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
+from difflib import get_close_matches
 
 from aiwe_engine.errors import ProgramError
 
 _HASHES = {"SHA-1": hashlib.sha1, "SHA-256": hashlib.sha256, "SHA-512": hashlib.sha512}
 _ENCODINGS = ("hex", "base64")
+_OPTIONS = ("hash", "chain", "encoding")
 _AWS_PREFIX, _AWS_END = b"AWS4", "aws4_request"
 _MOST_LINKS = 16
+_SHOWN = 40
 
 
 def sign(value: bytes, options: object, data: bytes) -> str:
@@ -32,12 +36,19 @@ def sign(value: bytes, options: object, data: bytes) -> str:
     """
     if not isinstance(options, dict):
         raise _invalid("The options of Secrets.hmac are missing.")
-    digest = _HASHES.get(str(options.get("hash")))
+    for name in options:
+        if name not in _OPTIONS:
+            raise _invalid(f"Secrets.hmac knows no option {_shown(name)}.", _near(name, _OPTIONS))
+    if options.get("hash") is None:
+        raise _invalid("The options of Secrets.hmac name no hash.")
+    digest = _HASHES.get(str(options["hash"]))
     if digest is None:
-        raise _invalid(f"Secrets.hmac knows no hash {options.get('hash')!r:.40}.")
+        near = _near(str(options["hash"]).upper(), tuple(_HASHES))
+        raise _invalid(f"Secrets.hmac knows no hash {_shown(options['hash'])}.", near)
     encoding = options.get("encoding", "hex")
     if encoding not in _ENCODINGS:
-        raise _invalid(f"Secrets.hmac knows no encoding {encoding!r:.40}.")
+        near = _near(str(encoding).lower(), _ENCODINGS)
+        raise _invalid(f"Secrets.hmac knows no encoding {_shown(encoding)}.", near)
     key = value
     chain = _chain(options.get("chain", []))
     if chain and chain[-1] == _AWS_END and not key.startswith(_AWS_PREFIX):
@@ -58,11 +69,21 @@ def _chain(given: object) -> list[str]:
     raise _invalid("The chain of Secrets.hmac is no short list of strings.")
 
 
-def _invalid(message: str) -> ProgramError:
+def _near(name: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(name, known, 1)
+    return f'Did you mean "{close[0]}"? ' if close else ""
+
+
+def _shown(given: object) -> str:
+    text = json.dumps(given)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _invalid(message: str, near: str = "") -> ProgramError:
     return ProgramError(
         message,
         code="invalid_argument",
-        hint='Write { hash: "SHA-256" } with "SHA-1", "SHA-256" or "SHA-512"; encoding is "hex" or "base64", chain '
-        f"a list of at most {_MOST_LINKS} strings.",
+        hint=f'{near}Write {{ hash: "SHA-256" }} with "SHA-1", "SHA-256" or "SHA-512"; encoding is "hex" or "base64", '
+        f"chain a list of at most {_MOST_LINKS} strings.",
         name="TypeError",
     )

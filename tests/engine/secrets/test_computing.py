@@ -104,6 +104,30 @@ async def test_the_signature_that_twilio_publishes() -> None:
     assert sign(b"12345", options, text.encode()) == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
 
 
+UNFIT = {
+    "undefined": ("The options of Secrets.hmac are missing.", ""),
+    "{}": ("The options of Secrets.hmac name no hash.", ""),
+    "{ hash: undefined }": ("The options of Secrets.hmac name no hash.", ""),
+    "{ algorithm: 'SHA-256' }": ('Secrets.hmac knows no option "algorithm".', ""),
+    "{ hash: 'SHA-256', encodng: 'hex' }": ('Secrets.hmac knows no option "encodng".', "encoding"),
+    "{ hash: 'sha256' }": ('Secrets.hmac knows no hash "sha256".', "SHA-256"),
+    "{ hash: 'MD5' }": ('Secrets.hmac knows no hash "MD5".', ""),
+    "{ hash: 'SHA-1', encoding: 'Base64' }": ('Secrets.hmac knows no encoding "Base64".', "base64"),
+    "{ hash: 'SHA-1', encoding: null }": ("Secrets.hmac knows no encoding null.", ""),
+}
+
+
+@pytest.mark.parametrize("options", UNFIT)
+async def test_what_is_wrong_with_the_options(options: str, shop: Shop) -> None:
+    await shop.keep("key")
+    message, meant = UNFIT[options]
+    thrown = await shop.thrown(f'Secrets.hmac("key", {options}, "x")')
+    assert (thrown["code"], thrown["message"]) == ("invalid_argument", message)
+    assert ("Did you mean" in thrown["hint"]) is bool(meant)
+    assert thrown["hint"].startswith(f'Did you mean "{meant}"? ' if meant else "Write ")
+    assert 'Write { hash: "SHA-256" }' in thrown["hint"]
+
+
 CANDIDATES: list[tuple[str, bool]] = [
     (f'"{VALUE}"', True),
     (f'"{VALUE}x"', False),
