@@ -35,7 +35,17 @@ def _json_of(text: str, *, escaped: str, upper: bool = False) -> str:
     return minimal(text).translate({ord(c): form.format(ord(c)) for c in escaped})
 
 
-_SAFE = ("", "/", "!'()*", "*", ";/?:@&=+$,#!'()*", "/:", "!$&'()*+,;=:@/?")
+_SAFE = (
+    "",
+    "/",
+    "!'()*",
+    "*",
+    ";/?:@&=+$,#!'()*",
+    "/:",
+    ":@!$&'()*,;=",
+    ":@!$&'()*+,;=",
+    "!$&'()*+,;=:@/?",
+)
 _ENCODERS: tuple[Callable[[str], str], ...] = (
     str,
     minimal,

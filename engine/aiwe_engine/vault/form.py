@@ -15,7 +15,10 @@ from typing import Final, TypeAlias
 Part: TypeAlias = "bytes | tuple[bytes, ...]"
 
 #: How lines of base64 are broken, as they are or inside JSON, a URL or HTML.
-BREAKS: Final = (b"\n", b"\r\n", b"\\n", b"\\r\\n", b"%0A", b"%0D%0A", b"\r\n ", b"\n ", b"&#10;")
+BREAKS: Final = (
+    *(b"\n", b"\r\n", b"\\n", b"\\r\\n", b"\\\\n", b"\\\\r\\\\n"),
+    *(b"%0A", b"%0D%0A", b"\r\n ", b"\n ", b"&#10;"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ _HEADS = 128  # more heads than these are not put together, but found by encodin
 _HEAD = 16  # characters of a head, at most
 _LINE = 16  # a line of a value that has several is hidden by itself if it is as long as this
 _HALF = 12  # the same for a password inside a URL
+#: Between numbers of a list, as it is or inside a string of JSON.
+_BETWEEN = (",", ", ", " ", *(f",{end}{' ' * n}" for end in ("\n", "\\n") for n in (0, 2, 4)))
 _PASSWORD = re.compile(rb"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#\s:@]*:([^/?#\s]+)@")
 
 
@@ -53,7 +55,7 @@ def _of(value: bytes) -> Iterator[Form]:
             for twice in alignments(core):
                 yield base64_form(twice)
     yield row([f"{byte:02x}" for byte in value], ("", " ", ":", "-", "\\x", "%"))
-    yield row([str(byte) for byte in value], (",", ", ", " ", ",\n", ",\n  ", ",\n    "))
+    yield row([str(byte) for byte in value], _BETWEEN)
 
 
 def _text(value: bytes) -> str:

@@ -131,6 +131,8 @@ _WHOLE: tuple[tuple[Callable[[str], str], ...], ...] = (
     (
         lambda c: "".join(f"\\u{unit:04x}" for unit in _units(c)),
         lambda c: "".join(f"\\u{unit:04X}" for unit in _units(c)),
+        lambda c: "".join(f"\\\\u{unit:04x}" for unit in _units(c)),
+        lambda c: "".join(f"\\\\u{unit:04X}" for unit in _units(c)),
     ),
     (lambda c: f"&#{ord(c)};", lambda c: f"&#{ord(c):03};", lambda c: f"&#{ord(c):04};"),
     (

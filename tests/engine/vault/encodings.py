@@ -107,6 +107,7 @@ def _texts(text: str) -> Iterator[tuple[str, str]]:
     yield "URL, small", _small(quote(text, safe=""))
     yield "URL, encodeURI", quote(text, safe=";/?:@&=+$,#!'()*")
     yield "URL, path", quote(text)
+    yield "URL, one step of a path", quote(text, safe=":@!$&'()*+,;=")
     yield "URL, twice", quote(quote(text, safe=""), safe="")
     yield "URL, every letter", "".join(f"%{byte:02X}" for byte in text.encode())
     yield "URL, every letter, small", "".join(f"%{byte:02x}" for byte in text.encode())
