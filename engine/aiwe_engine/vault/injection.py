@@ -8,6 +8,7 @@ an error, and what is no reference of this invocation is only text. Every use is
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 import time
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ from aiwe_engine.vault.references import PATTERN_BYTES, Reference, References
 from aiwe_engine.vault.values import Values
 
 Where: TypeAlias = Literal["header", "url", "body"]
+_UNPRINTED = re.compile(rb"[\x00-\x1f\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0100-\U0010ffff]")
+_CREDENTIALS = {"authorization", "proxy-authorization"}
+_BASIC = re.compile(r"([Bb][Aa][Ss][Ii][Cc] +)([A-Za-z0-9+/]+={0,2})")
 _CARRIERS = {"header": "a header", "url": "the URL", "body": "the body"}
 
 
@@ -104,11 +108,29 @@ class Filling:
         Raises:
             AiweError: a code that begins with `secret_`.
         """
-        filled = self._fill(value.encode("utf-8", "surrogatepass"), "header", _in_header)
-        text = filled.decode("utf-8", "surrogatepass")
+        text = self._basic(name, value)
+        if text is None:
+            filled = self._fill(value.encode("utf-8", "surrogatepass"), "header", _in_header)
+            text = filled.decode("utf-8", "surrogatepass")
         if text != value:
             self.headers.add(name.lower())
         return text
+
+    def _basic(self, name: str, value: str) -> str | None:
+        """Credentials of RFC 7617 that a program has encoded itself, with what they refer to; None: these are none."""
+        found = _BASIC.fullmatch(value) if name.lower() in _CREDENTIALS else None
+        try:
+            credentials = base64.b64decode(found[2], validate=True) if found else b""
+        except binascii.Error:
+            return None
+        if found is None or not (
+            PATTERN_BYTES.search(credentials) or any(encodings.find(credentials))
+        ):
+            return None
+        user, colon, password = credentials.partition(b":")
+        filled = self._fill(user, "header", _in_user) + colon
+        filled += self._fill(password, "header", _in_password)
+        return found[1] + base64.b64encode(filled).decode()
 
     def url(self, text: str) -> str:
         """An address with what it refers to in its path and query.
@@ -235,6 +257,18 @@ def _material(value: bytes, user: str | None) -> bytes:
 def _in_header(value: bytes) -> bytes:
     if _CONTROL.search(value.decode()):
         raise ValueError("a header ends there")
+    return value
+
+
+def _in_user(value: bytes) -> bytes:
+    if b":" in value:
+        raise ValueError("the password begins there")
+    return _in_password(value)
+
+
+def _in_password(value: bytes) -> bytes:
+    if _UNPRINTED.search(value):
+        raise ValueError("RFC 7617 has no control characters")
     return value
 
 

@@ -177,7 +177,7 @@ NOT_SENT: dict[str, tuple[str, dict[str, Any], str]] = {
     **{
         f"encoded: {how}": (call, HERE, "secret_encoded")
         for how, call in {
-            **{f"base64 behind {n}": f'fetch("{HOST}", {{ headers: {{ a: "Basic " + btoa("{"x" * n}" + key) }} }})' for n in range(4)},
+            **{f"base64 behind {n}": f'fetch("{HOST}", {{ headers: {{ a: "Key " + btoa("{"x" * n}" + key) }} }})' for n in range(4)},
             "base64 in a query": f'fetch("{HOST}?k=" + encodeURIComponent(btoa("u:" + key)))',
             "base64 in a body": f'fetch("{HOST}", {{ method: "POST", body: btoa("u:" + key + ":v") }})',
             "base64url": f'fetch("{HOST}/" + new TextEncoder().encode("ab" + key).toBase64({{ alphabet: "base64url" }}))',
@@ -389,3 +389,59 @@ async def test_what_comes_back_does_not_hold_it(path: str, open_shop: OpenShop) 
     assert VALUE not in said
     assert base64.b64encode(VALUE.encode()).decode()[:-4] not in said
     assert "[redacted]" in said
+
+
+@pytest.mark.parametrize(
+    ("credentials", "decoded"),
+    [
+        ("`${key}:`", f"{VALUE}:"),
+        ("`${key}:${key}`", f"{VALUE}:{VALUE}"),
+        ("`me:${key}`", f"me:{VALUE}"),
+        ("`me:a ${key}:b`", f"me:a {VALUE}:b"),
+        ("key", VALUE),
+        ('"me:none"', "me:none"),
+    ],
+)
+async def test_basic_credentials_that_a_program_encodes_are_taken_apart(
+    credentials: str, decoded: str, shop: Shop
+) -> None:
+    """RFC 7617; as those want it who take an API key for a user name."""
+    await shop.keep("key", VALUE, **HERE)
+    options = f"{{ headers: {{ authorization: 'Basic ' + btoa({credentials}) }} }}"
+    seen = await echoed(shop, f'fetch("{HOST}/x", {options})')
+    kind, _, given = str(seen.header("authorization")).partition(" ")
+    assert (kind, base64.b64decode(given).decode()) == ("Basic", decoded)
+
+
+@pytest.mark.parametrize(
+    ("value", "credentials", "code"),
+    [
+        (
+            "with:a colon in it",
+            "`${key}:`",
+            "secret_not_sendable",
+        ),  # the password would begin there
+        ("with\na line break", "`me:${key}`", "secret_not_sendable"),
+        ("a plain long value", "`me:${btoa(key)}`", "secret_encoded"),
+    ],
+)
+async def test_basic_credentials_that_would_be_read_otherwise_are_refused(
+    value: str, credentials: str, code: str, shop: Shop
+) -> None:
+    await shop.keep("key", value, **HERE)
+    call = f'fetch("{HOST}/x", {{ headers: {{ authorization: "Basic " + btoa({credentials}) }} }})'
+    thrown = await shop.thrown(f'(key => {call})(Secrets.get("key"))')
+    assert thrown["code"] == code
+    assert shop.mail.seen == []
+
+
+async def test_a_reference_is_no_key_of_web_crypto(shop: Shop) -> None:
+    """Its signature would be another one at each request, and nobody would know why."""
+    await shop.keep("key", VALUE, **HERE)
+    thrown = await shop.thrown(
+        'crypto.subtle.importKey("raw", new TextEncoder().encode(Secrets.get("key")), '
+        '{ name: "HMAC", hash: "SHA-256" }, false, ["sign"])'
+    )
+    assert thrown["code"] == "secret_encoded"
+    assert "is not its value" in thrown["message"]
+    assert "Secrets.hmac" in thrown["hint"]

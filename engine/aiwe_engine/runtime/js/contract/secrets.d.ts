@@ -2,13 +2,13 @@
 
 interface Secrets {
   /**
-   * An opaque reference, usable inside the url, headers or body of `fetch` (and the engine's other outbound
+   * An opaque reference, good for the request in which it is asked for, or, asked for at top level or in init(), for all requests of the program; usable inside the url, headers or body of `fetch` (and the engine's other outbound
    * calls), also inside a longer string. It is a random token, made for this isolate and known to the host
    * alone, of letters and digits only, so that URL, JSON and HTML encoding leave it as it is; nobody can write
    * one down, and what an end user sends is never taken for one. The value is put in by the host, only for the
    * hosts that the secret allows; it never enters JavaScript, and is redacted wherever it would come back. In a header
    * always; in url or body where the secret was stored with `in: ["url", "body"]`. An encoding of it that the host cannot
-   * see through is refused as `secret_encoded`.
+   * see through is refused as `secret_encoded`; the base64 of a Basic Authorization header it does see through.
    * Throws `secret_not_found`, naming only the id asked for.
    */
   get(id: string): string;

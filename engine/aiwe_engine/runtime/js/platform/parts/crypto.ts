@@ -113,6 +113,17 @@ function equal(left: Uint8Array, right: Uint8Array): boolean {
   return difference === 0;
 }
 
+const REFERENCE = /aiwesecret[a-z0-9]{40}/; // see vault/references.py
+
+/** A signature made with the random word that stands for a secret would be another one at each request. */
+function refuseReference(secret: Uint8Array): void {
+  if (secret.length > 1024 || !REFERENCE.test(String.fromCharCode(...secret))) return;
+  throw Object.assign(new TypeError("The key holds a reference to a secret, which is not its value."), {
+    code: "secret_encoded", status: 500,
+    hint: 'The host signs with a value that JavaScript never has: await Secrets.hmac(id, { hash: "SHA-256" }, data). To compare a token there is Secrets.matches.',
+  });
+}
+
 class SubtleCrypto {
   constructor(mine?: symbol) {
     if (mine !== MINE) throw new TypeError("SubtleCrypto has one object, `crypto.subtle`.");
@@ -130,7 +141,9 @@ class SubtleCrypto {
     const { hash, length } = algorithm as { hash: unknown; length?: unknown };
     const name = hashOf(hash);
     const allowed = checkUsages(usages);
-    return makeKey(secretFrom(format, data, name), name, length, extractable, allowed);
+    const secret = secretFrom(format, data, name);
+    refuseReference(secret);
+    return makeKey(secret, name, length, extractable, allowed);
   }
 
   async generateKey(algorithm: unknown, extractable: unknown, usages: unknown): Promise<CryptoKey> {
