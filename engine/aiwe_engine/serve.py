@@ -23,6 +23,8 @@ from aiwe_engine.types import LogLine
 
 _LOOPBACK = "127.0.0.1"
 _ANY_ADDRESS = {"0.0.0.0": _LOOPBACK, "::": "::1"}  # noqa: S104 - shown as an address that works
+_LOCAL = (_LOOPBACK, "[::1]", "localhost")  # {app}.localhost leads there too
+_SEVERAL = 2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _YOUNG = 10_000  # objects that may come to be between two looks of the collector; Python's is 700
 _MANAGEMENT_GRACE = 0.5  # its streams have no end of their own
@@ -155,10 +157,23 @@ async def serve_until_told(plan: Plan, tell: Callable[[str], None], read: Read) 
             if plan.paths:
                 for name in sorted(set(plan.configuration.apps) - set(served.apps)):
                     say("warn", f"The configuration speaks of an app {name}, which is not served.")
-            tell(f"aiwe ready on {served.apps_url} ({len(served.apps)} apps)")
+            tell(_ready(served))
             following = asyncio.create_task(reload.follow(served.configure))
             await stop.wait()
             following.cancel()
+
+
+def _ready(served: Served) -> str:
+    """The line that says where requests are accepted; several apps have an address each."""
+    line = f"aiwe ready on {served.apps_url} ({len(served.apps)} apps)"
+    if len(served.apps) < _SEVERAL:
+        return line
+    host, _, port = served.apps_url.removeprefix("http://").rstrip("/").rpartition(":")
+    if host in _LOCAL:
+        own = [f"http://{name}.localhost:{port}/" for name in sorted(served.apps)]
+    else:
+        own = [f"{served.apps_url}~{name}/" for name in sorted(served.apps)]
+    return f"{line}: {', '.join(own)}"
 
 
 def _spare_the_collector() -> None:

@@ -71,12 +71,23 @@ def address(scheme: str, app: str, origin: Origin) -> str:
 
 
 def _no_app(message: str, serving: Serving, origin: Origin) -> RequestError:
-    hint = None
+    hint = _way(origin)
     if serving.env == "dev":
         names = sorted(serving.app_names())[:_NAMED]
         known = ", ".join(address("http", name, origin) for name in names)
         hint = f"Apps are at {known}." if known else "Run a cell with a handler first."
     return RequestError(message, code="no_such_app", status=404, hint=hint)
+
+
+def _way(origin: Origin) -> str:
+    """How apps are reached; whoever may not know which there are is told no more."""
+    name = "APP is the name of an app, which is that of its file or folder."
+    if origin.app is not None and not origin.local:
+        return "The first part of the host's name is the name of an app."
+    if not origin.local:
+        return f"An app is at /~APP/ here. {name}"
+    own = address("http", "APP", origin)
+    return f"An app is at {own}, and at /~APP/ of a name that has none. {name}"
 
 
 def _list(serving: Serving, origin: Origin, request: Request) -> Response:

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.engine.cli.process import aiwe, notebook, serving, start
+from tests.engine.cli.process import READY, aiwe, notebook, serving, start
 
 SHOP = """
 app.get("/", () => "shop");
@@ -42,6 +42,18 @@ def test_a_script_is_served_until_it_is_told_to_end(shop, tmp_path):
         with pytest.raises(ConnectionError):
             server.ask("/")
     assert not (tmp_path / ".aiwe" / "engine.json").exists()
+
+
+def test_of_several_apps_it_tells_the_address_of_each(shop, tmp_path):
+    (tmp_path / "blog.js").write_text(BLOG)
+    with start("serve", "--port", 0, shop, "blog.js", cwd=tmp_path) as process:
+        try:
+            line = process.stdout.readline()
+        finally:
+            process.kill()
+    port = READY.fullmatch(line)[2]
+    own = f"http://blog.localhost:{port}/, http://shop.localhost:{port}/"
+    assert line == f"aiwe ready on http://127.0.0.1:{port}/ (2 apps): {own}\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

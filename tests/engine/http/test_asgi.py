@@ -494,3 +494,24 @@ async def test_the_face_follows_settings_that_change():
     assert (answer.status, engine.requests[-1][1].client) == (200, "1.2.3.4")
     engine.settings = Settings()
     assert (await call(face, "/", host="a.example")).status == 421
+
+
+WAYS = [
+    ("127.0.0.1:8890", "An app is at http://APP.localhost:8890/, and at /~APP/ of a name that has"),
+    ("nothing.localhost:8890", "An app is at http://APP.localhost:8890/, and at"),
+    (
+        "api.example.org",
+        "An app is at /~APP/ here. APP is the name of an app, which is that of its",
+    ),
+    ("nothing.example.net", "The first part of the host's name is the name of an app."),
+]
+
+
+@pytest.mark.parametrize(("host", "hint"), WAYS)
+async def test_a_stranger_is_told_how_apps_are_reached_and_not_which_there_are(host, hint):
+    settings = Settings(allowed_hosts=("api.example.org", "*.example.net"))
+    answer = await ask(two(env="production", settings=settings), "/", host=host)
+    assert (answer.status, answer.error["code"]) == (404, "no_such_app")
+    assert answer.error["hint"].startswith(hint)
+    assert b"shop" not in answer.body
+    assert b"blog" not in answer.body
