@@ -18,6 +18,7 @@ from aiwe_engine.errors import RequestError
 PLACES = ("url", "body")
 SHORTEST, LONGEST = 12, 64 * 1024  # bytes of a value
 LONGEST_ID, LONGEST_DESCRIPTION, MOST_HOSTS = 128, 1000, 100
+ID_FORM = f'1 to {LONGEST_ID} letters, digits, "_", "-" or "."'
 _ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{LONGEST_ID}}}")
 _APP = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -37,7 +38,7 @@ class Secret:
         id: as programs name it.
         app: the one app that has it; None: each.
         env: the one environment that has it; None: each.
-        hosts: `host` (on the usual port) or `host:port`, in lower case; none: usable nowhere.
+        hosts: `host` (on the usual port) or `host:port`, in lower case; none: it is sent nowhere.
         places: where beside headers it may stand.
         description: for people.
         created_at: ISO 8601.
@@ -102,6 +103,11 @@ def _matches(allowed: str, name: str, port: int, *, usual: bool) -> bool:
     return bool(name == wanted)
 
 
+def is_id(text: str) -> bool:
+    """Whether a secret can be stored under it."""
+    return bool(_ID.fullmatch(text) and text.strip("."))
+
+
 def check_id(secret: str, app: str | None = None) -> str:
     """The id itself.
 
@@ -118,12 +124,12 @@ def check_id(secret: str, app: str | None = None) -> str:
             code="invalid_app",
             hint="Apps are named in lower-case letters, digits and -, as in my-shop.",
         )
-    if _ID.fullmatch(secret) and secret.strip("."):
+    if is_id(secret):
         return secret
     raise RequestError(
         "This is not a name that a secret can have.",
         code="invalid_secret_id",
-        hint=f'1 to {LONGEST_ID} letters, digits, "_", "-" or ".", as in "sendgrid_api_key".',
+        hint=f'{ID_FORM}, as in "sendgrid_api_key".',
     )
 
 

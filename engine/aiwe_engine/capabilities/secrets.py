@@ -17,7 +17,7 @@ from typing import Any
 from aiwe_engine.errors import RequestError
 from aiwe_engine.protocols import Method
 from aiwe_engine.rates.limits import Rates
-from aiwe_engine.secret import Secret
+from aiwe_engine.secret import Secret, is_id
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Invocation, Json, Request
 from aiwe_engine.vault import encodings, refusals, signing
@@ -86,7 +86,7 @@ class Secrets:
         return sorted(one.id for one in self._vault.visible(invocation.app, invocation.env))
 
     async def _hmac(self, invocation: Invocation, args: list[Any]) -> Json:
-        secret = self._found(invocation, args[0])
+        secret = self._found(invocation, args[0], sent=False)
         data = _bytes(args[2])
         self._refuse_references(invocation, data)
         signature = signing.sign(self._vault.value(secret), args[1], data)
@@ -94,7 +94,7 @@ class Secrets:
         return signature
 
     async def _matches(self, invocation: Invocation, args: list[Any]) -> Json:
-        secret = self._found(invocation, args[0])
+        secret = self._found(invocation, args[0], sent=False)
         await self._count(invocation, secret)
         candidate = args[1] if isinstance(args[1], str) else ""  # a header may be missing
         self._note(invocation, secret, "matches", "computed")
@@ -118,10 +118,12 @@ class Secrets:
             self._note(invocation, secret, "matches", "refused")
             raise
 
-    def _found(self, invocation: Invocation, secret: Any) -> Secret:
-        found = self._vault.find(invocation.app, invocation.env, _id(secret))
+    def _found(self, invocation: Invocation, secret: Any, *, sent: bool = True) -> Secret:
+        if not is_id(_id(secret)):
+            raise refusals.unfit_id(secret)
+        found = self._vault.find(invocation.app, invocation.env, secret)
         if found is None:
-            raise refusals.not_found(secret)
+            raise refusals.not_found(secret, sent=sent)
         return found
 
     def _refuse_references(self, invocation: Invocation, data: bytes) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiwe_engine import __version__
 from aiwe_engine.cli.data_arguments import add_backup, add_data
+from aiwe_engine.cli.parser import Parser
 from aiwe_engine.cli.secrets_arguments import add_secrets
 from aiwe_engine.cli.tokens_arguments import add_tokens
 from aiwe_engine.cli.users_arguments import add_users
@@ -47,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The arguments of every subcommand."""
-    top = argparse.ArgumentParser("aiwe", description="Turns a Jupyter notebook into a backend.")
+    top = Parser("aiwe", description="Turns a Jupyter notebook into a backend.")
     top.add_argument("--version", action="version", version=f"aiwe {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, meaning: str, usage: str) -> argparse.ArgumentParser:
+    def command(name: str, meaning: str, usage: str) -> Parser:
         # An abbreviation that works today would change its meaning with the next setting.
         return commands.add_parser(
             name, help=meaning, usage=f"aiwe {name} {usage}", allow_abbrev=False

@@ -97,7 +97,10 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
 def _usable(kept: dict[str, Any]) -> str:
     if kept["hosts"]:
         return f"for {', '.join(kept['hosts'])}"
-    return f"usable nowhere until `aiwe secrets change {kept['id']} --hosts HOST` names a host"
+    return (
+        f"sent nowhere until `aiwe secrets change {kept['id']} --hosts HOST` names a host; "
+        "Secrets.hmac and Secrets.matches work without"
+    )
 
 
 def _hosts(options: argparse.Namespace) -> list[str]:
@@ -108,9 +111,9 @@ def _hosts(options: argparse.Namespace) -> list[str]:
                 "It is not said where the secret may be sent.",
                 code="hosts_needed",
                 hint="Name the hosts, as in --hosts api.sendgrid.com,localhost:8025. With --hosts none it is "
-                "stored, and usable nowhere.",
+                "sent nowhere; Secrets.hmac and Secrets.matches work with it.",
             )
-        print("Hosts that it may be sent to, as in api.sendgrid.com (empty: usable nowhere yet): ",
+        print("Hosts that it may be sent to, as in api.sendgrid.com (empty: none; hmac and matches work without): ",
               end="", file=sys.stderr, flush=True)  # fmt: skip
         said = sys.stdin.readline()
     return list(check_hosts(_listed(said)))
@@ -163,7 +166,7 @@ def _list(options: argparse.Namespace, configuration: Configuration) -> int:
     heads = ("ID", "FOR", "HOSTS", "IN", "LAST USED", "CREATED", "BY")
     rows = [heads]
     for one in found["secrets"]:
-        state = ", ".join(one["hosts"]) or "none: usable nowhere"
+        state = ", ".join(one["hosts"]) or "none: for hmac and matches"
         if "problem" in one:
             state = "has no value here" if "configured" in one else "cannot be opened"
         places = ", ".join(["header", *one["in"]])

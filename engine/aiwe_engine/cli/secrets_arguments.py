@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from aiwe_engine.cli.data_arguments import add_place, configuration_of, folder_of
+from aiwe_engine.cli.parser import Parser
 from aiwe_engine.configuration.given import ENVIRONMENTS
 
 _EPILOG = """\
@@ -15,23 +16,26 @@ Each works on a running engine as on a stopped one. A value comes from standard 
   aiwe secrets change sendgrid_api_key --hosts api.sendgrid.com,api.eu.sendgrid.com
   aiwe secrets list
 """
+_ASKS_FOR = "The value of a secret"
 
 
-def add_secrets(secrets: argparse.ArgumentParser) -> None:
+def add_secrets(secrets: Parser) -> None:
     """Adds the subcommands."""
     secrets.epilog = _EPILOG
+    secrets.asks_for = _ASKS_FOR
     secrets.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = secrets.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="aiwe secrets"
     )
 
-    def command(name: str, meaning: str, *, whose: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, meaning: str, *, whose: bool = True) -> Parser:
         added = commands.add_parser(
             name,
             help=meaning,
             description=f"{meaning[0].upper()}{meaning[1:]}.",
             allow_abbrev=False,
         )
+        added.asks_for = _ASKS_FOR
         if whose:
             added.add_argument("--app", type=_app, metavar="NAME", help="of one app alone (each)")
             added.add_argument("--env", choices=ENVIRONMENTS, help="of one environment (each)")
@@ -47,7 +51,7 @@ def add_secrets(secrets: argparse.ArgumentParser) -> None:
         one.add_argument(
             "--hosts",
             metavar="HOST,...",
-            help="where it may be sent: host or host:port; none: nowhere",
+            help="where it may be sent: host or host:port; none: nowhere, for hmac and matches",
         )
         one.add_argument(
             "--in",

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from aiwe_engine.cli.data_arguments import add_place, configuration_of, folder_of
+from aiwe_engine.cli.parser import Parser
 from aiwe_engine.configuration.given import ENVIRONMENTS
 
 _EPILOG = """\
@@ -16,23 +17,26 @@ Each works on a running engine as on a stopped one. USER is a username, whatever
   aiwe users roles ada --app shop                   takes all roles away
   aiwe users password ada --app shop < password.txt
 """
+_ASKS_FOR = "A password"
 
 
-def add_users(users: argparse.ArgumentParser) -> None:
+def add_users(users: Parser) -> None:
     """Adds the subcommands."""
     users.epilog = _EPILOG
+    users.asks_for = _ASKS_FOR
     users.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = users.add_subparsers(
         title="commands", metavar="COMMAND", required=True, prog="aiwe users"
     )
 
-    def command(name: str, meaning: str, run: Any, *, one: bool = True) -> argparse.ArgumentParser:
+    def command(name: str, meaning: str, run: Any, *, one: bool = True) -> Parser:
         added = commands.add_parser(
             name,
             help=meaning,
             description=f"{meaning[0].upper()}{meaning[1:]}.",
             allow_abbrev=False,
         )
+        added.asks_for = _ASKS_FOR
         if one:
             added.add_argument("user", metavar="USER", help="a username or an id")
         added.add_argument("--app", metavar="NAME", required=True, help="whose users")

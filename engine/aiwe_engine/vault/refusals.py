@@ -6,9 +6,11 @@ errors of the program or of how the secret is stored, so whoever sent the reques
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from aiwe_engine.errors import AiweError, ProgramError
+from aiwe_engine.secret import ID_FORM, is_id
 
 if TYPE_CHECKING:
     from aiwe_engine.secret import Secret
@@ -16,13 +18,18 @@ if TYPE_CHECKING:
 _SHOWN = 100
 
 
-def not_found(secret: str) -> ProgramError:
-    """There is none of this id, for this app and environment."""
-    secret = _short(secret)
+def not_found(secret: str, *, sent: bool = True) -> ProgramError:
+    """There is none of this id, for this app and environment.
+
+    Args:
+        secret: the id, which could be one.
+        sent: whether it is wanted for a request, or for the host to compute with.
+    """
+    hosts, why = ("HOST", "") if sent else ("none", " It is sent nowhere, so it needs no hosts.")
     return ProgramError(
         f'There is no secret "{secret}" for this app.',
         code="secret_not_found",
-        hint=f"Store it: aiwe secrets set {secret} --hosts HOST, with its value on standard input. "
+        hint=f"Store it: aiwe secrets set {secret} --hosts {hosts}, with its value on standard input.{why} "
         "Secrets.list() tells which there are.",
     )
 
@@ -43,6 +50,18 @@ def bad_id() -> ProgramError:
         "The id of a secret is a string.",
         code="invalid_argument",
         hint='Write the id that it is stored under, as in Secrets.get("sendgrid_api_key").',
+        name="TypeError",
+    )
+
+
+def unfit_id(secret: str) -> ProgramError:
+    """No secret can be stored under this text."""
+    meant = secret.strip()
+    near = f'Did you mean "{meant}"? ' if is_id(meant) else ""
+    return ProgramError(
+        f"No secret can have the id {json.dumps(_short(secret))}.",
+        code="invalid_argument",
+        hint=f"{near}An id is {ID_FORM}, as in sendgrid_api_key.",
         name="TypeError",
     )
 

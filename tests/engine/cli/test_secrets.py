@@ -97,7 +97,7 @@ def test_what_is_said_of_a_secret_changes_without_its_value(folder):
     assert (one["hosts"], one["in"]) == (["a.example", "b.example"], [])
     assert (one["description"], one["usable"], one["version"]) == ("For maps", True, 3)
     status, _, err = secrets("change", "k", "--app", "shop", "--hosts", "none", cwd=folder)
-    assert "usable nowhere until `aiwe secrets change k --hosts HOST` names a host" in err
+    assert "sent nowhere until `aiwe secrets change k --hosts HOST` names a host" in err
     assert code(secrets("change", "k", *said, "--json", cwd=folder)) == "secret_not_found"
     assert (
         code(secrets("change", "k", "--app", "shop", "--json", cwd=folder)) == "nothing_to_change"
@@ -113,9 +113,31 @@ def test_an_empty_name_of_an_app_does_not_mean_each(folder):
     assert json.loads(secrets("list", "--json", cwd=folder)[1]) == {"secrets": []}
 
 
-def test_without_hosts_it_says_that_it_is_usable_nowhere(folder):
+MISPLACED = {
+    "set k VALUE": "it comes from standard input, as in < FILE, or is asked for",
+    "set k --value VALUE": "The value of a secret is never an argument",
+    "set k --value=VALUE": "The value of a secret is never an argument",
+    "set k -vVALUE": "The value of a secret is never an argument",
+    "set k --host VALUE": "did you mean --hosts?",
+    "--value VALUE set k": "invalid choice (choose from",
+    "set k --env VALUE": "invalid choice (choose from",
+    "audit --limit VALUE": "invalid int value",
+    "list --json=VALUE": "ignored explicit argument",
+    "delete k VALUE": "The value of a secret is never an argument",
+}
+
+
+@pytest.mark.parametrize("line", MISPLACED)
+def test_a_value_among_the_arguments_is_not_repeated(line, tmp_path):
+    status, out, err = secrets(*line.replace("VALUE", VALUE).split(), cwd=tmp_path)
+    assert (status, out) == (2, "")
+    assert MISPLACED[line] in err
+
+
+def test_without_hosts_it_says_what_the_secret_is_good_for(folder):
     status, _, err = secrets("set", "k", "--hosts", "none", cwd=folder, given=VALUE.encode())
-    assert (status, "usable nowhere" in err) == (0, True)
+    assert (status, "Secrets.hmac and Secrets.matches work without" in err) == (0, True)
+    assert "none: for hmac and matches" in secrets("list", cwd=folder)[1]
     secrets("delete", "k", cwd=folder)
 
 

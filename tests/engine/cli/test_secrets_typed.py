@@ -12,7 +12,7 @@ import pytest
 from tests.engine.cli.process import ENVIRONMENT, here
 
 VALUE = "sk-live-4eC39HqLyjWDarjtT1zdp7dc"
-HOSTS = "Hosts that it may be sent to, as in api.sendgrid.com (empty: usable nowhere yet): "
+HOSTS = "Hosts that it may be sent to, as in api.sendgrid.com (empty: none; hmac and matches work without): "
 PROMPT = "Value (it is not shown): "
 
 
@@ -77,7 +77,13 @@ def stored(cwd):
     ("typed", "said"),
     [
         ("api.example.com, localhost:8025", "for api.example.com, localhost:8025"),
-        ("", "usable nowhere until `aiwe secrets change mail_key --hosts HOST` names a host"),
+        (
+            "",
+            (
+                "sent nowhere until `aiwe secrets change mail_key --hosts HOST` names a host; "
+                "Secrets.hmac and Secrets.matches work without"
+            ),
+        ),
     ],
 )
 def test_it_asks_for_hosts_and_for_the_value(tmp_path, typed, said):

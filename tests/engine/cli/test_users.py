@@ -223,3 +223,14 @@ def test_keys_of_tokens_are_followed_by_others_and_can_be_made_void(project):
         assert third in err
         assert who(server, old) == b"nobody"
         assert who(server, token(server)) == b"ada"
+
+
+def test_a_password_among_the_arguments_is_not_repeated(tmp_path):
+    for line in (
+        ("password", "ada", "s3cret-pass"),
+        ("password", "ada", "--password", "s3cret-pass"),
+    ):
+        status, out, err = here("users", *line, "--app", "shop", cwd=tmp_path)
+        assert (status, out) == (2, "")
+        assert "A password is never an argument: it comes from standard input" in err
+        assert "s3cret-pass" not in err

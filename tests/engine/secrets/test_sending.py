@@ -52,6 +52,9 @@ async def test_a_reference_tells_nothing(shop: Shop) -> None:
 WRONG = {
     'Secrets.get("none")': ("secret_not_found", 'no secret "none"'),
     'Secrets.basic("a", "none")': ("secret_not_found", 'no secret "none"'),
+    'Secrets.get("")': ("invalid_argument", 'No secret can have the id "".'),
+    'Secrets.get("tok ")': ("invalid_argument", 'No secret can have the id "tok ".'),
+    'Secrets.matches("..", "x")': ("invalid_argument", 'No secret can have the id "..".'),
     "Secrets.get(7)": ("invalid_argument", "is a string"),
     'Secrets.basic("a:b", "key")': ("invalid_argument", "without colons"),
     'Secrets.hmac("none", { hash: "SHA-256" }, "x")': ("secret_not_found", 'no secret "none"'),
@@ -74,6 +77,23 @@ async def test_what_cannot_be_asked_for(call: str, shop: Shop) -> None:
     assert message in thrown["message"]
     assert thrown["hint"]
     assert "other_key" not in str(thrown)
+
+
+HINTS = {
+    'Secrets.get("tok")': "aiwe secrets set tok --hosts HOST, with its value on standard input. Secrets.list",
+    'Secrets.basic("a", "tok")': "aiwe secrets set tok --hosts HOST, with",
+    'Secrets.hmac("tok", { hash: "SHA-1" }, "x")': "--hosts none, with its value on standard input. It is sent nowhere",
+    'Secrets.matches("tok", "x")': "aiwe secrets set tok --hosts none, with",
+    'Secrets.get("tok ")': 'Did you mean "tok"? An id is 1 to 128 letters, digits, "_", "-" or "."',
+    'Secrets.get("")': 'An id is 1 to 128 letters, digits, "_", "-" or ".", as in',
+}
+
+
+@pytest.mark.parametrize("call", HINTS)
+async def test_what_to_do_about_an_id(call: str, shop: Shop) -> None:
+    hint = (await shop.thrown(call))["hint"]
+    assert HINTS[call] in hint
+    assert hint.startswith("Did you mean") is (call == 'Secrets.get("tok ")')
 
 
 Q = "${key}"
