@@ -383,7 +383,7 @@ class Settings:
     secrets_audit_limit: int = count(
         "secrets",
         100_000,
-        "Uses and changes of secrets that are kept at most, the latest",
+        "Uses of secrets that are kept at most, the latest; changes are kept for audit_time",
         most=10_000_000,
     )
     secrets_matches: str = text(

@@ -12,10 +12,11 @@ from aiwe_engine.outbound.headers import declared_length, without
 from aiwe_engine.outbound.target import PORTS, Target, read_target
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import ByteSource
-from aiwe_engine.vault.injection import Destination, Filling
+from aiwe_engine.vault.injection import Destination, Filled, Filling
 from aiwe_engine.vault.redactor import Redactor
 
 _LENGTH = frozenset(["content-length"])
+_HOST = frozenset(["host"])  # who shares an address with others would hand the value to that one
 
 
 def fill(
@@ -49,6 +50,8 @@ def fill(
         source = Measured(request.body, settings.fetch_request_limit)
         request.body = _filled_stream(request, source, filling, kind)
     carries = filling.secrets
+    if any(carries.values()) or isinstance(request.body, Filled):
+        request.headers = without(list(request.headers), _HOST)
     request.carried = Carried(
         frozenset(filling.headers),
         body=bool(carries["body"]),

@@ -59,8 +59,7 @@ class SecretRoutes:
         app, env = _whose(ask)
         used = {
             one["secret"]: one["time"]
-            for one in reversed(await self._vault.audit.entries(limit=_LATEST))
-            if one["what"] == "use"
+            for one in reversed(await self._vault.audit.entries(limit=_LATEST, what="use", app=app))
         }
         shown = [
             {**self._about(one), "lastUsed": used.get(one.id)}
@@ -108,8 +107,11 @@ class SecretRoutes:
 
     async def _usage(self, ask: Ask) -> Response:
         secret = await self._meant(ask)
-        outcomes = await self._vault.audit.count(secret.id)
-        entries = await self._vault.audit.entries(secret.id, limit=_USES, what="use")
+        app, _ = _whose(
+            ask
+        )  # of who is bound to an app, that one: others' uses are not theirs to see
+        outcomes = await self._vault.audit.count(secret.id, app)
+        entries = await self._vault.audit.entries(secret.id, limit=_USES, what="use", app=app)
         return _json(
             {
                 "id": secret.id,

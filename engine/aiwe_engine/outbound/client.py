@@ -167,7 +167,10 @@ def _first(request: Outgoing, settings: Settings) -> _Hop:
         if declared not in (None, len(body)):
             raise errors.body_length(declared or 0)
         pairs = headers.without(pairs, frozenset(["content-length"]))
-    elif body is not None and request.retry.attempts:
+    elif body is None:  # the next request on the connection would be taken for what was announced
+        if declared := headers.declared_length(pairs):
+            raise errors.body_length(declared)
+    elif request.retry.attempts:
         raise errors.bad_option(
             "A stream can be sent once, so the request cannot be tried again.",
             "Leave out the option retry, or read the body whole first: body: await req.bytes().",

@@ -31,6 +31,9 @@ _EVERY = 0.5  # seconds between two portions
 _PORTION = 2000
 _WAITING = 50_000
 _RETIRE = 600.0  # seconds between two looks for what is old
+_COUNTED: dict[str, Json] = {
+    "what": {"$in": ["use", "dropped"]}
+}  # no program floods out what people did
 _LOG = logging.getLogger(__name__)
 
 
@@ -129,13 +132,18 @@ class Audit:
         end = _iso(time.time() - settings.secrets_audit_time)
         await documents.delete_many(COLLECTION, {"time": {"$lt": end}})
         options = {"sort": "-time", "offset": settings.secrets_audit_limit - 1, "limit": 1}
-        last = await documents.query(COLLECTION, {}, options)
+        last = await documents.query(COLLECTION, _COUNTED, options)
         if last:
             end = orjson.loads(last[0])["time"]
-            await documents.delete_many(COLLECTION, {"time": {"$lt": end}})
+            await documents.delete_many(COLLECTION, {**_COUNTED, "time": {"$lt": end}})
 
     async def entries(
-        self, secret: str | None = None, *, limit: int = 100, what: str | None = None
+        self,
+        secret: str | None = None,
+        *,
+        limit: int = 100,
+        what: str | None = None,
+        app: str | None = None,
     ) -> list[dict[str, Any]]:
         """The latest entries, newest first.
 
@@ -143,24 +151,23 @@ class Audit:
             secret: of one secret; None: of each.
             limit: how many at most.
             what: "use", "created", "changed", "deleted", "rotated"; None: each.
+            app: of one app; None: each.
         """
         await self.flush()
-        asked = {"secret": secret, "what": what}
+        asked = {"secret": secret, "what": what, "app": app}
         where = {name: value for name, value in asked.items() if value is not None}
         options = {"sort": "-time,-id", "limit": limit}
         found = await self._store.within(self._scope).query(COLLECTION, where, options)
         return [_plain(orjson.loads(text)) for text in found]
 
-    async def count(self, secret: str) -> dict[str, int]:
-        """How often a secret was used, by outcome."""
+    async def count(self, secret: str, app: str | None = None) -> dict[str, int]:
+        """How often a secret was used, by outcome; by one app, where one is named."""
         await self.flush()
         documents = self._store.within(self._scope)
+        where = {"secret": secret, "what": "use", **({} if app is None else {"app": app})}
         outcomes = ("sent", "computed", "refused")
         return {
-            one: await documents.count(
-                COLLECTION, {"secret": secret, "what": "use", "outcome": one}
-            )
-            for one in outcomes
+            one: await documents.count(COLLECTION, {**where, "outcome": one}) for one in outcomes
         }
 
     def _note(self, entry: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """`/editor/api/secrets` as UC-504 has it; a value never comes back, whatever goes wrong."""
 
+import time
+
 import aiohttp
 import orjson
 import pytest
@@ -8,6 +10,7 @@ from aiwe_engine.engine import Engine
 from aiwe_engine.http.listener import Listener, bind
 from aiwe_engine.http.management import ManagementFace
 from aiwe_engine.settings import Settings
+from aiwe_engine.vault.audit import Use
 
 VALUE = "sk-proj-abc123-4eC39HqLyjWDarjtT1zdp7dc"
 TOKEN = "t0ken"
@@ -32,6 +35,7 @@ async def ask(tmp_path):
                     assert answer.headers["cache-control"] == "no-store"
                     return answer.status, orjson.loads(text)
 
+            asked.vault = engine.vault
             yield asked
         await listener.close(0)
 
@@ -105,6 +109,20 @@ async def test_what_is_refused_repeats_no_value_and_changes_nothing(
 async def test_a_body_that_cannot_be_read_is_not_repeated(ask, raw):
     status, _ = await ask("POST", raw=raw)
     assert status == 400
+
+
+async def test_an_app_is_told_of_its_own_uses_alone(ask):
+    """A token that is bound to an app has that app in every query."""
+    await ask("POST", body=PLAIN)
+    said = ("production", "v1", "request-of-blog", "api.openai.com:443", "header", "sent")
+    ask.vault.used(Use(time.time(), PLAIN["id"], "blog", *said))
+    for app, uses in (("blog", 1), ("shop", 0)):
+        _, usage = await ask("GET", f"/openai_api_key/usage?app={app}")
+        assert (usage["count"], len(usage["uses"]), sum(usage["outcomes"].values())) == (uses,) * 3
+        assert bool(usage["lastUsed"]) is bool(uses)
+        [listed] = (await ask("GET", f"?app={app}"))[1]["secrets"]
+        assert bool(listed["lastUsed"]) is bool(uses)
+    assert (await ask("GET", "/openai_api_key/usage"))[1]["count"] == 1
 
 
 async def test_app_and_environment_tell_secrets_apart(ask):

@@ -434,6 +434,15 @@ async def test_secrets_for_one_origin_do_not_reach_another(client: Client) -> No
         assert other.seen[0].header("x-kept") == "1"
 
 
+async def test_no_request_is_the_body_of_another(client: Client) -> None:
+    """An announced body that does not come would be made of the next request on the connection."""
+    async with serving({"/": answer("x")}) as server:
+        error = await client.error(server.url(), headers=[("Content-Length", "300")])
+        assert error.code == "fetch_body_length"
+        assert server.seen == []
+        assert await client.text(server.url(), headers=[("Content-Length", "0")]) == "x"
+
+
 async def test_redirect_modes(client: Client) -> None:
     async with serving({"/to": answer("there")}) as server:
         server.routes["/from"] = answer("see there", "302 Found", "Location: /to")

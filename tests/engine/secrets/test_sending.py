@@ -240,6 +240,16 @@ async def test_a_host_is_the_same_however_it_is_written(url: str, shop: Shop) ->
     assert all(use[3] == "sent" for use in await shop.uses())
 
 
+@pytest.mark.parametrize(
+    "options", ["headers: { HOST, a: key }", "method: 'POST', headers: { HOST }, body: key"]
+)
+async def test_a_value_goes_to_no_other_site_of_its_server(options: str, shop: Shop) -> None:
+    await shop.keep("key", **HERE)
+    options = options.replace("HOST", "host: 'evil.example.org'")
+    seen = await echoed(shop, f'fetch("{HOST}", {{ {options} }})')
+    assert seen.header("host") == "api.example.com"
+
+
 async def test_a_server_of_ones_own_is_reached_in_the_clear(shop: Shop) -> None:
     await shop.keep("key", hosts=(f"127.0.0.1:{shop.server.port}",))
     await shop.value(

@@ -374,6 +374,16 @@ async def test_the_audit_keeps_the_latest(make):
     assert [one["request"] for one in await vault.audit.entries()] == ["5", "4", "3"]
 
 
+async def test_no_number_of_uses_pushes_a_change_out_of_the_audit(make):
+    vault = make(secrets_audit_limit=3)
+    await vault.put("key", Change(VALUE, ("evil.example.org",)), by="mallory")
+    for number in range(6):
+        vault.used(use(request=str(number)))
+    await vault.audit.flush()
+    await vault.audit.retire()
+    assert [one["what"] for one in await vault.audit.entries()] == ["use", "use", "use", "created"]
+
+
 @pytest.mark.binds("secrets_audit_time")
 async def test_the_audit_forgets_what_is_old(make):
     vault = make(secrets_audit_time=3600)
