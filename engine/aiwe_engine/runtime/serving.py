@@ -393,5 +393,6 @@ def deadline_error(seconds: float) -> RequestError:
         f"The handler did not answer within {seconds:g} s.",
         code="deadline",
         status=504,
-        hint="Await less in one request, or raise limits.deadline.",
+        hint="Await less in one request, or raise limits.deadline. Where it waits for a fetch, give that a timeout "
+        "below limits.deadline, as in fetch(url, { timeout: 2000 }): the program can catch that.",
     )

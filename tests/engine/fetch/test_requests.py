@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import Any
 
+import orjson
 import pytest
 
 from aiwe_engine.capabilities.fetch import Fetch
@@ -279,9 +280,26 @@ async def test_a_body_that_nobody_reads_ends_with_the_answer(trial: Trial) -> No
 
 async def test_the_deadline_of_a_request_ends_its_fetches(open_trial: Open) -> None:
     trial: Trial = await open_trial({"/x": then_silence()}, deadline=0.3)
-    await trial.serve('app.get("/x", () => fetch("BASE/x"));')
+    await trial.serve("""
+      app.get("/x", async () => { await fetch("BASE/x"); });
+      app.get("/after", () => { console.log("after"); return 1; });
+    """)
     assert await trial.code("/x") == (504, "deadline")
     await asyncio.wait_for(trial.server.gone.wait(), 5)
+    assert (await trial.get("/after")).status == 200
+    assert trial.lines[-1] == "after"
+    assert not [line for line in trial.lines if "nobody awaited" in line]
+
+
+async def test_who_waits_too_long_for_a_fetch_is_told_of_its_timeout(open_trial: Open) -> None:
+    trial: Trial = await open_trial({"/x": then_silence()}, deadline=0.5)
+    await trial.serve("""
+      app.get("/x", async () => { await fetch("BASE/x"); });
+      app.get("/y", () => fetch("BASE/x", { timeout: 50 }).catch(() => "caught"));
+    """)
+    hint = orjson.loads((await trial.get("/x")).body)["error"]["hint"]
+    assert "fetch(url, { timeout: 2000 })" in hint
+    assert (await trial.get("/y")).body == b"caught"
 
 
 async def test_a_fetch_follows_the_signal_of_its_request(open_trial: Open) -> None:

@@ -237,9 +237,9 @@ function fail(invocation: Invocation, error: unknown): void {
   emit(`["x",${invocation.n},${text}]`);
 }
 
-function end(invocation: Invocation): void {
+function end(invocation: Invocation, answered = true): void {
   const dropped = dropCalls(invocation) + dropTimers(invocation);
-  if (dropped > 0 && invocation.kind === "http") {
+  if (answered && dropped > 0 && invocation.kind === "http") {
     const before = current();
     enter(invocation);
     log("warn", `${dropped} timer${dropped > 1 ? "s" : ""} or call${dropped > 1 ? "s" : ""} that nobody awaited ended with the answer. Await them, or use schedule and messages for work that outlives a request.`);
@@ -252,7 +252,7 @@ function end(invocation: Invocation): void {
 function abort(n: number, code: string, message: string): Invocation | null {
   const invocation = running[n];
   if (invocation === undefined) return null;
-  end(invocation);
+  end(invocation, false); // what it waited for may well have been awaited
   enter(invocation);
   try {
     invocation.controller?.abort(new DOMException(message, code === "deadline" ? "TimeoutError" : "AbortError"));
