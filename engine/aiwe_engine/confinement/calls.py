@@ -58,6 +58,24 @@ CALLS: dict[str, tuple[int | None, int | None]] = {
     "restart_syscall": (219, 128),
     # what a process has open may be given up
     "close": (3, 57),
+    # not seen here: other versions of libc, CPython, libuv and V8 wait and look at themselves by these,
+    # and a worker that dies of an update costs more than what they could tell
+    "poll": (7, None),
+    "ppoll": (271, 73),
+    "select": (23, None),
+    "pselect6": (270, 72),
+    "epoll_pwait2": (441, 441),
+    "readv": (19, 65),
+    "fstat": (5, 80),
+    "lseek": (8, 62),
+    "clock_getres": (229, 114),
+    "getcpu": (309, 168),
+    "getrusage": (98, 165),
+    "sysinfo": (99, 179),
+    "uname": (63, 160),
+    "sigaltstack": (131, 132),
+    "membarrier": (324, 283),
+    "set_tid_address": (218, 96),
 }
 
 
