@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from aiwe_kernel.discover import Engine
 
-NOWHERE = "none: usable nowhere"
+NOWHERE = "none: sent nowhere"
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _HEADS = ("secret", "for", "hosts", "in", "last used", "kept in")
 _EMPTY = "There are no secrets that {app} could use."

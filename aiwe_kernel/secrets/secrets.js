@@ -213,7 +213,7 @@ function secretForm({ secret, app, environments, save, saved, remove, cancel }) 
   const hosts = text("hosts", { value: secret?.hosts.join(", ") ?? "", placeholder: "api.example.com" });
   const meaning = h("span", {}, "");
   const explain = () => {
-    meaning.textContent = hosts.value.trim() ? "Only these get the value." : "Empty: stored, usable nowhere.";
+    meaning.textContent = hosts.value.trim() ? "Only these get the value." : "Empty: sent nowhere; Secrets.hmac and Secrets.matches work.";
     meaning.toggleAttribute("data-warn", !hosts.value.trim());
   };
   hosts.addEventListener("input", explain);
@@ -412,7 +412,7 @@ function jupyterOf() {
 
 const keyOf = ({ id, app, env }) => JSON.stringify([id, app, env]);
 const scopeOf = ({ app, env }) => [app ?? "every app", env].filter(Boolean).join(", ");
-const forHosts = ({ hosts }) => (hosts.length ? `for ${hosts.join(", ")}` : "and usable nowhere: it names no hosts");
+const forHosts = ({ hosts }) => (hosts.length ? `for ${hosts.join(", ")}` : "and sent nowhere: it names no hosts");
 const listed = (line) => line.split(/[\s,]+/).filter(Boolean);
 const moment = (when) => new Date(when).toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
 

@@ -6,12 +6,11 @@ Values only, as a vault keeps them and a configuration names them: nothing here 
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
-
-import orjson
 
 from aiwe_engine.errors import RequestError
 
@@ -72,7 +71,7 @@ class Secret:
     def context(self) -> str:
         """What its value is sealed with: who changes the stored record cannot open it elsewhere."""
         bound = [*self.name, self.version, list(self.hosts), sorted(self.places)]
-        return f"secret {orjson.dumps(bound).decode()}"
+        return "secret " + json.dumps(bound, ensure_ascii=False, separators=(",", ":"))
 
     def allows(self, host: str, port: int, default_port: bool) -> bool:
         """Whether its value may be sent to a host.

@@ -227,7 +227,7 @@ def test_a_mistake_is_told_where_it_is_and_mended_there(
         expect(panel.get_by_label(wrong, exact=True)).to_be_focused()
         expect(panel.get_by_label(wrong, exact=True)).to_have_attribute("aria-invalid", "true")
         expect(panel.get_by_label("Value", exact=True)).to_have_value(value)
-    expect(panel).to_contain_text("Empty: stored, usable nowhere.")
+    expect(panel).to_contain_text("Empty: sent nowhere;")
     store(panel, "twice", "long enough a value")
     expect(panel.get_by_role("row", name="twice")).to_contain_text("nowhere")
     expect(panel.get_by_role("alert")).to_have_count(0)

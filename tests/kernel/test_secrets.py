@@ -166,7 +166,7 @@ def test_what_cannot_be_used_is_said() -> None:
         {**secret, "id": "b", "hosts": ["x.org"], "source": "vault", "problem": {"message": "key"}},
     ]
     lines = secrets_text("shop", secrets, {"where": "There", "command": "c"}).splitlines()
-    assert "none: usable nowhere" in lines[1]
+    assert "none: sent nowhere" in lines[1]
     assert "every app, staging" in lines[1]
     assert "2026-05-01 10:00:00" in lines[1]
     assert lines[1].endswith("aiwe.toml")

@@ -104,7 +104,7 @@ def test_a_report_is_taken_with_its_signature_only(weather: Tutorial) -> None:
 def test_what_there_is_is_listed(weather: Tutorial) -> None:
     rows = [line.split() for line in printed(weather.cells, "audit").splitlines()[1:3]]
     assert [row[0] for row in rows] == ["weather_key", "weather_webhook"]
-    assert "usable nowhere" in printed(weather.cells, "audit")
+    assert "sent nowhere" in printed(weather.cells, "audit")
 
 
 def test_no_value_is_in_the_notebook(weather: Tutorial) -> None:

@@ -35,57 +35,47 @@ class Form:
     heads: tuple[bytes, ...]
     broken: bool = False
 
-    def end(self, data: bytes, start: int, *, final: bool) -> int | None:
-        """Where the form ends that begins at `start`; the longest that fits.
+    @property
+    def longest(self) -> int:
+        """How many bytes of a text it may take up at most."""
+        ways = ((part,) if isinstance(part, bytes) else part for part in self.parts)
+        size = sum(max(map(len, options)) for options in ways)
+        return size * 2 if self.broken else size
+
+    def end(self, data: bytes, start: int) -> int | None:
+        """Where the form ends that begins at `start`, the longest that fits; None: there is none.
 
         Args:
             data: where it stands.
             start: where it begins.
-            final: nothing comes after the data.
-
-        Returns:
-            None: there is none; -1: the data end before it can be told.
         """
         places = {start}
-        size = len(data)
-        cut = False
         for part in self.parts:
             following: set[int] = set()
             for place in places:
                 for way in (part,) if isinstance(part, bytes) else part:
                     if data.startswith(way, place):
                         following.add(place + len(way))
-                    elif place + len(way) > size and way.startswith(data[place:]):
-                        cut = True
-                    elif self.broken:
-                        end = _across(data, place, way)
-                        if end == -1:
-                            cut = True
-                        elif end is not None:
-                            following.add(end)
+                    elif self.broken and (end := _across(data, place, way)) is not None:
+                        following.add(end)
             if not following:
-                return -1 if cut else None
+                return None
             places = following
-        return -1 if cut and not final else max(places)
+        return max(places)
 
 
 def _across(data: bytes, place: int, text: bytes) -> int | None:
-    """Where a text ends in which lines may be broken; as `Form.end` answers."""
+    """Where a text ends in which lines may be broken; None: it is not there."""
     size = len(data)
     for index in range(len(text)):
         if place >= size:
-            return -1
+            return None
         if data[place] != text[index]:
             for line in BREAKS:
                 after = place + len(line)
-                if data.startswith(line, place):
-                    if after >= size:
-                        return -1
-                    if data[after] == text[index]:
-                        place = after
-                        break
-                elif after > size and line.startswith(data[place:]):
-                    return -1
+                if data.startswith(line, place) and after < size and data[after] == text[index]:
+                    place = after
+                    break
             else:
                 return None
         place += 1

@@ -6,12 +6,12 @@ the rest follows. What was found is replaced by a word of fixed length, which te
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
+from aiwe_engine.vault.boundary import boundary, lines_needed
 from aiwe_engine.vault.form import Form
 from aiwe_engine.vault.forms import forms
 from aiwe_engine.vault.references import LENGTH, MARK, PATTERN_BYTES
@@ -20,6 +20,7 @@ REDACTED: Final = "[redacted]"
 _REDACTED = REDACTED.encode()
 _MARK = MARK.encode()
 _WHOLE = len(MARK) + LENGTH
+_WINDOW = 4096  # bytes, at least, that are held back of a stream without any boundary
 _ERRORS = "surrogatepass"  # half a pair of UTF-16, which JavaScript lets stand in a string
 
 
@@ -31,22 +32,24 @@ class Redactor:
         forms_of: knows the forms of a value.
     """
 
-    __slots__ = ("_bare", "_bytes", "_forms", "_heads", "_longest", "_search", "_starts")
+    __slots__ = ("_forms", "_heads", "_lines", "_search", "_window")
 
     def __init__(
         self, values: Iterable[bytes], forms_of: Callable[[bytes], Iterable[Form]] = forms
     ) -> None:
         of_head: dict[bytes, dict[Form, None]] = {}
+        longest = self._lines = 0
         for value in dict.fromkeys(values):
             if not value.strip():
                 continue
+            self._lines = max(self._lines, lines_needed(value))
             for form in forms_of(value):
+                longest = max(longest, form.longest)
                 for head in form.heads:
                     of_head.setdefault(head, {})[form] = None
         self._heads = sorted(of_head)
         self._forms = [tuple(of_head[head]) for head in self._heads]
-        self._longest = max((len(head) for head in self._heads), default=0)
-        self._starts = {head[:3] for head in self._heads}
+        self._window = max(_WINDOW, 1 << longest.bit_length())  # roughly, so that it tells little
         self._search = (
             BytesAhoCorasick(self._heads, implementation=Implementation.ContiguousNFA)
             if self._heads
@@ -85,53 +88,27 @@ class Redactor:
 
     def found(self, data: bytes) -> list[tuple[int, int]]:
         """Where there is what must not be there: beginnings and ends, in order, apart from each other."""
-        return self.search(data, final=True)[0]
-
-    def search(self, data: bytes, *, final: bool) -> tuple[list[tuple[int, int]], int]:
-        """As `found`, and from where on it cannot be told before more is known."""
         spans: list[tuple[int, int]] = []
-        open_at = len(data)
         if self._search is not None:
-            hits = self._search.find_matches_as_indexes(data, overlapping=True)
-            if hits:
-                open_at = self._follow(data, hits, spans, final=final)
+            for head, start, _ in self._search.find_matches_as_indexes(data, overlapping=True):
+                ends = (form.end(data, start) for form in self._forms[head])
+                spans += ((start, end) for end in ends if end is not None)
         if _MARK in data:
             spans += (match.span() for match in PATTERN_BYTES.finditer(data))
-        return (_merged(spans) if spans else spans), open_at
+        return _merged(spans) if spans else spans
 
-    def _follow(
-        self,
-        data: bytes,
-        hits: list[tuple[int, int, int]],
-        spans: list[tuple[int, int]],
-        *,
-        final: bool,
-    ) -> int:
-        """Adds to `spans` what begins with a head; from where on something may only have begun."""
-        open_at = len(data)
-        for head, start, _ in hits:
-            for form in self._forms[head]:
-                end = form.end(data, start, final=final)
-                if end is None:
-                    continue
-                if end == -1:
-                    open_at = min(open_at, start)
-                else:
-                    spans.append((start, end))
-        return open_at
+    def cut(self, data: bytes) -> int:
+        """Up to where a stream may go on that came this far; nothing in it says what the values are.
 
-    def begun(self, data: bytes) -> int:
-        """Where, at the end of the data, the beginning of a head or of a reference may stand."""
-        size = len(data)
-        for start in range(max(0, size - self._longest + 1), size):
-            rest = data[start:]
-            if len(rest) >= 3 and rest[:3] not in self._starts:
-                continue
-            at = bisect_left(self._heads, rest)
-            if at < len(self._heads) and self._heads[at].startswith(rest):
-                size = start
-                break
-        return min(size, _reference_begun(data))
+        Args:
+            data: what has not left yet.
+        """
+        if not self._heads:
+            return _reference_begun(data)
+        found = boundary(data, lines=self._lines, window=2 * self._window)
+        if not found and len(data) > 2 * self._window:
+            found = len(data) - self._window
+        return found
 
 
 #: Knows no value, only references.
@@ -139,7 +116,7 @@ BARE = Redactor(())
 
 
 class Redacting:
-    """Redacts a stream. Holds back only what may be the beginning of something that must not leave."""
+    """Redacts a stream. What it holds back is told by the shape of the data alone: see `boundary`."""
 
     __slots__ = ("_held", "_redactor")
 
@@ -148,17 +125,17 @@ class Redacting:
 
     def feed(self, data: bytes) -> bytes:
         """What may leave, now that this piece is there as well."""
-        if not data:
-            return b""
         data = self._held + data if self._held else data
-        spans, open_at = self._redactor.search(data, final=False)
-        open_at = min(open_at, self._redactor.begun(data))
+        cut = self._redactor.cut(data)
+        if not cut:
+            self._held = data
+            return b""
+        spans = self._redactor.found(data)
         for start, end in spans:
-            if end > open_at > start:
-                open_at = start
-        self._held = data[open_at:]
-        spans = [span for span in spans if span[1] <= open_at]
-        return _without(data[:open_at], spans) if spans or open_at < len(data) else data
+            if start < cut < end:
+                cut = start
+        self._held = data[cut:]
+        return _without(data[:cut], [span for span in spans if span[1] <= cut])
 
     def end(self) -> bytes:
         """What is left, now that nothing more comes."""

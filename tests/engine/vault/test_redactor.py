@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 
 import pytest
@@ -126,7 +127,7 @@ def test_json_is_redacted_in_keys_and_values():
     assert EVERY.json(value) == {"[redacted]": [1, None, True, ["[redacted]", 2.5]], "ok": "ok"}
 
 
-def test_a_stream_holds_back_only_what_may_be_the_beginning_of_a_value():
+def test_a_stream_goes_on_at_white_space():
     stream = Redactor([b"sk_live_51H8xYzQw7Lm2Np9Rt4Uv"]).stream()
     assert stream.feed(b"data: hello\n\n") == b"data: hello\n\n"
     assert stream.feed(b"data: sk_li") == b"data: "
@@ -134,8 +135,60 @@ def test_a_stream_holds_back_only_what_may_be_the_beginning_of_a_value():
     assert stream.feed(b"data: sk_live_51H8xYzQw7Lm2Np9") == b"data: "
     assert stream.feed(b"Rt4U") == b""
     assert stream.feed(b"v\n\n") == b"[redacted]\n\n"
-    assert stream.feed(b"s") == b""
-    assert stream.end() == b"s"
+    assert stream.feed(b"other") == b""
+    assert stream.end() == b"other"
+
+
+@pytest.mark.parametrize(
+    ("values", "piece", "left"),
+    [
+        ([b"no-space-in-it-1"], b"no two", b"no "),
+        ([b"no-space-in-it-1"], b"115, 107, 45", b""),  # may be a list of numbers
+        ([b"no-space-in-it-1"], b"73 6b 2d", b""),  # or hex
+        ([b"no-space-in-it-1"], b"A" * 76 + b"\nQUJD", b""),  # or base64
+        ([b"no-space-in-it-1"], b"A" * 76 + b"\n\nQUJD", b"A" * 76 + b"\n\n"),
+        ([b"a pass phrase of words"], b"one two", b""),
+        ([b"a pass phrase of words"], b"one\ntwo", b"one\n"),
+        ([b"a key\nin several\nlines"], b"one\ntwo", b""),
+        ([b"a key\nin several\nlines"], b"one\r\n\r\ntwo", b"one\r\n\r\n"),
+        ([b"a key\n\nin paragraphs"], b"one\n\ntwo", b""),
+        ([b"a key\n\nin paragraphs"], b"one\n\n\ntwo", b"one\n\n\n"),
+        ([b"no-space-in-it-1"], b"x" * 20_000, b"x" * (20_000 - 4096)),
+        ([b"no-space-in-it-1"], b"x" * 8000, b""),
+    ],
+)
+def test_where_a_stream_may_be_cut(values, piece, left):
+    stream = Redactor(values).stream()
+    assert stream.feed(piece) == left
+    assert left + stream.end() == piece
+
+
+@pytest.mark.parametrize("before", [b"", b"! ", b"x=", b'{"k":"', b"a\n", b"z" * 5000])
+def test_what_is_held_back_tells_nothing_of_a_value(before):
+    """Or it could be tried letter by letter: what goes on like it would be held back, and nothing else."""
+    value = b"sk-Zq81LmPx04TtYvWnRk"
+    redactors = Redactor([value]), Redactor([b"qT-8jHkd72LpWmZxc91Bv"])
+    for written_as in (value, base64.b64encode(value), value.hex().encode()):
+        for size in range(len(written_as)):
+            pieces = [before + written_as[:size], b"!", written_as[size:-1], b"?"]
+            streams = [one.stream() for one in redactors]
+            seen = [[stream.feed(piece) for piece in pieces] for stream in streams]
+            assert seen[0] == seen[1]
+
+
+def test_a_stream_in_small_pieces_is_searched_when_something_leaves():
+    searched = []
+
+    class Counting(Redactor):
+        def found(self, data):
+            searched.append(len(data))
+            return super().found(data)
+
+    stream = Counting([b"sk_live_51H8xYzQw7Lm2Np9Rt4Uv"]).stream()
+    text = b"x" * 40_000
+    left = b"".join(stream.feed(text[at : at + 1]) for at in range(len(text))) + stream.end()
+    assert left == text
+    assert sum(searched) < 4 * len(text)
 
 
 @pytest.mark.parametrize("line", SECRETS["a key as PEM"].decode().splitlines()[1:-1])
