@@ -59,7 +59,10 @@ def test_a_token_that_was_changed_is_told_so(api: Tutorial) -> None:
 def test_a_key_reads_and_does_not_write_until_it_is_revoked(api: Tutorial) -> None:
     ada = bearer(api, ADA)
     made = api.request("POST", "/keys", {**ADA, "name": "backup"}).json
-    assert code(api.request("POST", "/keys", {**ADA, "password": "x"}))[1] == "invalid_credentials"
+    assert (
+        code(api.request("POST", "/keys", {**ADA, "password": "x", "name": "k"}))[1]
+        == "invalid_credentials"
+    )
     key = {"X-API-Key": made["key"]}
     assert api.get("/me", key).json == {"username": "ada", "roles": [], "via": "api_key"}
     assert code(api.request("POST", "/reports", {"title": "x"}, key)) == (403, "role_needed")

@@ -16,8 +16,12 @@ from tests.notebooks.tutorial import NOTEBOOKS
 NAMES = sorted(path.name for path in NOTEBOOKS.glob("*.ipynb"))
 OPTIONS = ["--checks", "all", "--no-color", "--seed", "1", "--max-examples", "30"]
 
-#: No schema says which passwords are too easily guessed, so some that are valid by theirs are refused.
-LENIENT = {"09_sign_up.ipynb": ["--exclude-checks", "positive_data_acceptance"]}
+#: No schema says which passwords are too easily guessed, so some that are valid by theirs are refused. Nobody has
+#: stored the secrets of the other one, which its calls need.
+LENIENT = {
+    "09_sign_up.ipynb": ["--exclude-checks", "positive_data_acceptance"],
+    "11_secrets.ipynb": ["--exclude-checks", "not_a_server_error"],
+}
 
 
 @pytest.mark.slow

@@ -110,7 +110,8 @@ class Auth:
         Raises:
             RequestError: `rate_limited`, with Retry-After.
         """
-        rule = self._settings_of(invocation.app).auth_registrations
+        settings = self._settings_of(invocation.app)
+        rule = settings.auth_registrations
         if rule and invocation.request is not None:
             place = (invocation.app, invocation.env, _REGISTERED)
             asked = Request("", "", client=invocation.request.client)

@@ -97,9 +97,9 @@ async def test_whoever_is_asked_about_one_hash_is_compared(
     passwords = bench.engine._people.passwords
     ask = passwords._ask
 
-    async def counted(kept: str | None, given: bytes) -> Any:
+    async def counted(kept: str | None, given: bytes, address: str) -> Any:
         done.append((kept, given))
-        return await ask(kept, given)
+        return await ask(kept, given, address)
 
     monkeypatch.setattr(passwords, "_ask", counted)
     answers = {}
@@ -230,9 +230,9 @@ async def test_waiting_for_others_passwords_does_not_cost_a_handler_its_time(
     await browser.post("/register", ADA)
     matches = bench.engine._people.passwords.matches
 
-    async def late(kept: str | None, password: str) -> bool:
+    async def late(kept: str | None, password: str, address: str) -> bool:
         await asyncio.sleep(2)  # longer than a handler may take: so busy is the machine
-        return await matches(kept, password)
+        return await matches(kept, password, address)
 
     monkeypatch.setattr(bench.engine._people.passwords, "matches", late)
     assert "user" in await browser.post("/login", ADA)

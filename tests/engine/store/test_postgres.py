@@ -349,7 +349,7 @@ async def test_a_user_who_may_make_no_role_is_told_what_to_grant(postgres, host,
 async def test_a_whole_engine_lives_on_a_database_that_its_settings_name(fresh_database, tmp_path):
     program = """
       app.get("/", async (req) => {
-        req.session.count = (req.session.count ?? 0) + 1;
+        req.session.set("count", (req.session.get("count") ?? 0) + 1);
         await DataRepository.create("tasks", { n: 1 });
         return { count: await DataRepository.count("tasks") };
       });
