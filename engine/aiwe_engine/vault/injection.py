@@ -119,13 +119,13 @@ class Filling:
     def _basic(self, name: str, value: str) -> str | None:
         """Credentials of RFC 7617 that a program has encoded itself, with what they refer to; None: these are none."""
         found = _BASIC.fullmatch(value) if name.lower() in _CREDENTIALS else None
+        if found is None:
+            return None
         try:
-            credentials = base64.b64decode(found[2], validate=True) if found else b""
+            credentials = base64.b64decode(found[2], validate=True)
         except binascii.Error:
             return None
-        if found is None or not (
-            PATTERN_BYTES.search(credentials) or any(encodings.find(credentials))
-        ):
+        if not PATTERN_BYTES.search(credentials) and not any(encodings.find(credentials)):
             return None
         user, colon, password = credentials.partition(b":")
         filled = self._fill(user, "header", _in_user) + colon
