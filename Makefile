@@ -2,6 +2,7 @@
 #
 #   make run     JupyterLab with the first notebook and a running engine
 #   make test    everything that is checked: lint, types, every test, the browser's included
+#   make fast    lint, types, and the tests that are quick: what to run while working
 #   make build   the JavaScript halves, after a change to TypeScript
 #   make lint    ruff, mypy, bandit, tsc
 #   make audit   what is known of holes in the packages that are used (asks PyPI and the npm registry)
@@ -23,13 +24,20 @@ endif
 
 PACKAGE = pyproject.toml hatch_build.py $(shell git ls-files 'engine/*.ts' 'engine/*.mjs' 'engine/*.json' 'labextension/*' 2>/dev/null)
 
-.PHONY: run test build lint audit bench docs clean browser
+# A file of tests stays on one core, and the files keep their order: the browser's come last.
+JOBS ?= logical
+PYTEST = $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+
+.PHONY: run test fast build lint audit bench docs clean browser
 
 run: $(VENV)/installed
 	$(VENV)/bin/aiwe lab notebooks/01_hello.ipynb $(LAB)
 
 test: $(VENV)/installed-dev tests/node_modules/.package-lock.json browser lint
-	$(PY) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
+
+fast: $(VENV)/installed-dev tests/node_modules/.package-lock.json lint
+	$(PYTEST) -m "not slow" $(ARGS)
 
 build: $(VENV)/installed-dev
 	$(PY) hatch_build.py

@@ -10,6 +10,24 @@ import pytest
 
 from tests.postgres import Cluster, cluster, require
 
+#: What starts processes, browsers and whole notebooks, and what else takes long: `make fast` leaves it out.
+SLOW = (
+    "browser/",
+    "engine/cli/",
+    "engine/deployments/test_notebook",
+    "engine/kills/",
+    "engine/people/test_auth",
+    "engine/people/test_bearer",
+    "engine/people/test_sign_in",
+    "engine/runtime/test_overload",
+    "engine/runtime/test_survival",
+    "engine/secrets/test_sending",
+    "kernel/test_with_engine",
+    "notebooks/",
+    "security/",
+    "server/",
+)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def a_jupyter_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -42,3 +60,7 @@ def database(postgres: Cluster) -> Iterator[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests come last: Playwright's loop, once started, runs in this thread to the end."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).as_posix().startswith(SLOW):
+            item.add_marker("slow")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ahocorasick_rs import BytesAhoCorasick
 
 from tests.security.canary import IDS, Scene
 
@@ -28,6 +29,8 @@ def regions(pid: int) -> Iterator[tuple[int, int]]:
 
 def found_in(pid: int, needles: dict[str, list[bytes]]) -> set[str]:
     """Names of the needles that are in the memory of a process."""
+    names = [name for name, some in needles.items() for _ in some]
+    search = BytesAhoCorasick([needle for some in needles.values() for needle in some])
     found: set[str] = set()
     memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
     try:
@@ -37,7 +40,8 @@ def found_in(pid: int, needles: dict[str, list[bytes]]) -> set[str]:
                     data = os.pread(memory, min(_PIECE + _OVERLAP, end - at), at)
                 except OSError:  # nothing is behind the address yet
                     continue
-                found |= {name for name, some in needles.items() if any(n in data for n in some)}
+                matches = search.find_matches_as_indexes(data, overlapping=True)
+                found |= {names[which] for which, _, _ in matches}
     finally:
         os.close(memory)
     return found

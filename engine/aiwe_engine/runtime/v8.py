@@ -22,6 +22,7 @@ from aiwe_engine import bundles
 
 Evaluation = Callable[[], Awaitable[str]]
 
+PIECE = 1 << 20  # characters of an inbox that one script holds
 CONTROL_WORDS = 16
 POOL = 4096
 RUNNING, STEP, REQUEST, CUT, LENGTH, AT, TAKEN, CALL, TOTAL = range(9)
@@ -29,6 +30,10 @@ RUNNING, STEP, REQUEST, CUT, LENGTH, AT, TAKEN, CALL, TOTAL = range(9)
 RANDOM, MORE, LAST, ASK, WAITING, NEXT = range(1, 7)
 BOOTSTRAP = """let __aiwe_cur = null;
 globalThis.__aiwe_checkpoint = () => { %PerformMicrotaskCheckpoint() };"""
+
+
+def _called(function: str, text: str) -> str:
+    return f"{function}({orjson.dumps(text).decode()})"
 
 
 class IsolateLost(Exception):
@@ -64,8 +69,10 @@ class V8Isolate:
         self._stack = ExitStack()
         self._context = self._stack.enter_context(_make_context(loop))
         self._context.set_hard_memory_limit(limits["heap_limit"])
-        self._most_taken = limits["heap_limit"] // 4
-        self._taken = 0  # characters evaluated since V8 was last told to look for garbage
+        self._most_taken = (
+            limits["heap_limit"] // 8
+        )  # each is there as script, as literal and as value
+        self._taken = 0  # characters that came in since V8 was last told to look for garbage
         self._words = memoryview(b"")
         self._pool = self._area = memoryview(b"")
         self._text = bytearray()
@@ -158,20 +165,29 @@ class V8Isolate:
 
     def turn(self, inbox: bytes) -> Evaluation:
         """Runs one turn over an inbox, a JSON array."""
-        code = "__aiwe_turn(" + orjson.dumps(inbox.decode()).decode() + ")"
+        if len(inbox) > PIECE:
+            return lambda: self._long_turn(inbox.decode())
+        code = _called("__aiwe_turn", inbox.decode())
         return lambda: self._run(code)
+
+    async def _long_turn(self, text: str) -> str:
+        """Hands a text over in pieces: as the text of one script it would take its size three times."""
+        for at in range(0, len(text), PIECE):
+            await self._run(_called("__aiwe_gather", text[at : at + PIECE]))
+        await self._run("__aiwe_gather()")
+        self._tidy()
+        self._taken = len(text)  # what it is read into will be garbage too
+        return await self._run("__aiwe_turn('')")
 
     def resume(self) -> Evaluation:
         """Goes on after a turn that was cut."""
         return lambda: self._run("__aiwe_resume()")
 
     async def _run(self, code: str) -> str:
-        # V8 keeps the text of scripts that are over, and looks for garbage by limits of its own, which lie
-        # far above ours: much data passing through would be taken for a program that holds it.
-        self._taken += len(code)
-        if self._taken > self._most_taken:
-            self._taken = 0
-            self._context.low_memory_notification()
+        size = len(code)
+        if self._taken + size > self._most_taken:
+            self._tidy()
+        self._taken += size
         try:
             value = await self._context.eval_cancelable(code)
         except JSOOMException as error:
@@ -179,6 +195,15 @@ class V8Isolate:
         except JSEvalException as error:
             raise IsolateLost("threw", str(error)) from error
         return value if isinstance(value, str) else ""
+
+    def _tidy(self) -> None:
+        """Has V8 free what is over.
+
+        It keeps the text of scripts, and looks for garbage by limits of its own, which lie far above ours: much
+        data passing through would be taken for a program that holds it.
+        """
+        self._taken = 0
+        self._context.low_memory_notification()
 
     def step(self) -> int:
         """Counts messages begun: while it stands still, one invocation is running."""

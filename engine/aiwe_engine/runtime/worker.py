@@ -49,6 +49,8 @@ class Tenant:
         self.step = -1
         self.cpu_start = self.wall_start = 0.0
         self.wait_cpu = self.wait_wall = 0.0  # when the isolate began to wait for its host
+        self.asleep = -1  # the step at which the isolate stands until the turn begins
+        self.cut_wanted = False  # as soon as it has begun
         self.cut_at = 0.0  # when the step that is running was cut
         self.cutting = False  # the task is being cancelled for that
         self.was_cut = False  # something of the turn that runs was stopped already
@@ -96,7 +98,8 @@ class Tenant:
 
     async def _turn(self, bodies: list[bytes]) -> None:
         assert self.isolate is not None
-        text = await self._evaluate(self.isolate.turn(b"[" + b",".join(bodies) + b"]"))
+        turn = self.isolate.turn(b"[" + b",".join(bodies) + b"]")
+        text = await self._evaluate(turn, begins=False)
         self._hand_over(text, self.consumed)
         self.worker.weigh(self)
 
@@ -129,9 +132,16 @@ class Tenant:
             self.cpu_start += process_time() - self.wait_cpu
             self.wall_start += monotonic() - self.wait_wall
 
-    async def _evaluate(self, evaluation: Evaluation) -> str:
-        """Runs one evaluation under the CPU limit; a cut one is resumed with the blame given."""
+    async def _evaluate(self, evaluation: Evaluation, *, begins: bool = True) -> str:
+        """Runs one evaluation under the CPU limit; a turn that is cut is resumed with the blame given.
+
+        With `begins` False it is a turn, which begins with its first step: until then V8 reads the text,
+        which is no program's doing, and there is nothing to resume.
+        """
+        assert self.isolate is not None
         self.evaluating, self.step, self.cut_at, self.was_cut = True, -1, 0.0, False
+        self.asleep = -1 if begins else self.isolate.step()
+        self.cut_wanted = False
         self.worker.watch()
         try:
             while True:
@@ -142,7 +152,8 @@ class Tenant:
                         raise
                     self.cutting, self.was_cut = False, True
                     self.task.uncancel()
-                    assert self.isolate is not None
+                    if begins:
+                        raise IsolateLost("stuck", "a definition was cut") from None
                     evaluation = self.isolate.resume()
         finally:
             self.evaluating = False
@@ -152,8 +163,12 @@ class Tenant:
         if not self.evaluating or self.isolate is None:
             return
         step = self.isolate.step()
+        if step == self.asleep:
+            return
         if step != self.step:
             self.step, self.cpu_start, self.wall_start, self.cut_at = step, cpu, wall, 0.0
+        if self.cut_wanted:
+            self.cut()
         elif self.cut_at:
             if wall - self.cut_at > self.config["kill_grace"]:
                 self.give_up()
@@ -180,8 +195,12 @@ class Tenant:
 
     def cut(self) -> None:
         """Stops what is being evaluated now; the invocation that was running is blamed."""
-        if self.evaluating and not self.cut_at and self.isolate is not None:
-            self.cut_at, self.cutting = monotonic(), True
+        if not self.evaluating or self.cut_at or self.isolate is None:
+            return
+        if self.isolate.step() == self.asleep:
+            self.cut_wanted = True
+        else:
+            self.cut_at, self.cutting, self.cut_wanted = monotonic(), True, False
             self.isolate.mark_cut()
             self.task.cancel()
 

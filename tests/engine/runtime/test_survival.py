@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 
+import orjson
 import pytest
 
 from aiwe_engine import wire
@@ -318,3 +320,40 @@ async def test_the_host_calls_that_are_under_way_at_a_time_are_bounded() -> None
     assert raised.value.code == "too_many_calls"
     assert flight.calls == OPEN_CALLS
     assert not process.ended
+
+
+async def test_what_v8_takes_to_read_a_large_body_is_not_time_of_the_handler(
+    open_bench: Open,
+) -> None:
+    bench: Bench = await open_bench(cpu_limit=0.03, heap_limit=128 << 20)
+    await bench.serve('app.post("/", () => "here"); app.post("/loop", () => { for (;;); });')
+    large = ('"' + "ы" * 2_000_000 + '"').encode()
+    headers = [("content-type", "application/json")]
+    for _ in range(3):
+        response = await bench.get("/", method="POST", headers=headers, body=large)
+        assert response.body == b"here"
+        code = await bench.code("/loop", method="POST", headers=headers, body=large)
+        assert code == (500, "cpu_limit")
+
+
+LARGE = {
+    "Latin": "x",
+    "Cyrillic": "ы",
+    "signs": "€",
+    "escapes": "\\n",
+    "controls": "\\u0000",
+}
+
+
+@pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
+async def test_bodies_as_large_as_they_may_be_are_read_however_many_come(
+    bench: Bench, text: str
+) -> None:
+    await bench.serve('app.post("/", (req) => req.body.text.length);')
+    count = 10_400_000 // len(text.encode())
+    body = f'{{"text":"{text * count}"}}'.encode()
+    headers = [("content-type", "application/json")]
+    length = count * len(json.loads(f'"{text}"'))
+    for _ in range(5):
+        response = await bench.get("/", method="POST", headers=headers, body=body)
+        assert orjson.loads(response.body) == length

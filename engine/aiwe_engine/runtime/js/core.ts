@@ -23,7 +23,7 @@ import { asked } from "./platform/response";
 import { installProgram } from "./program";
 import { installRequest } from "./request";
 import { installValidation } from "./validation";
-import { display, prepare, resume, turn } from "./turn";
+import { display, gather, prepare, resume, turn } from "./turn";
 
 declare const __aiwe_checkpoint: () => void;
 declare const __aiwe_ring: () => void;
@@ -74,5 +74,6 @@ function boot(text: string): void {
 }
 Object.defineProperty(globalThis, "__aiwe_boot", { value: boot, configurable: true });
 Object.defineProperty(globalThis, "__aiwe_shared", { value: shared, configurable: true });
+Object.defineProperty(globalThis, "__aiwe_gather", { value: gather });
 Object.defineProperty(globalThis, "__aiwe_turn", { value: turn });
 Object.defineProperty(globalThis, "__aiwe_resume", { value: resume });

@@ -31,6 +31,7 @@ import {
 import { displayData } from "./display";
 import { inspect } from "./platform/inspect";
 import { DOMException } from "./platform/exception";
+import { charCodeAt } from "./platform/primordials";
 import { Response, isResponse } from "./platform/response";
 import { initialise, run } from "./program";
 import { AppRequest, type Payload } from "./request";
@@ -49,9 +50,20 @@ export function prepare(microtasks: () => void, words: Int32Array): void {
   control = words;
 }
 
+/** What has come so far of an inbox that is longer than what is read at once. */
+let gathered = "";
+
+/** Takes the next piece of a long inbox; without one, makes the pieces one text, so that V8 can free them. */
+export function gather(piece?: string): void {
+  if (piece === undefined) charCodeAt(gathered, 0);
+  else gathered += piece;
+}
+
 export function turn(text: string): string {
   handed = null;
-  inbox = parse(text);
+  const whole = gathered + text;
+  gathered = "";
+  inbox = parse(whole);
   cursor = 0;
   return drain();
 }
