@@ -1,7 +1,7 @@
 """`aiwe check`, `aiwe routes` and `aiwe openapi`: a program is loaded by an engine that nobody can reach.
 
 Its data lies in a temporary folder, so what a program does at top level or in `init()` is done to
-nothing that stays.
+nothing that stays. Secrets that it wants there are made up, and told.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import json as json_module
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from aiwe_engine.cli.report import place
@@ -23,6 +24,21 @@ from aiwe_engine.types import Deployment, Route
 if TYPE_CHECKING:  # a command starts fast
     from aiwe_engine.engine import Engine
 
+_MOST_SECRETS = 100  # that a program may want while it loads
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A program that loads.
+
+    Attributes:
+        app: what it comes to.
+        secrets: the ids of those that it wants while it loads and that are not configured; made up here.
+    """
+
+    app: Deployment
+    secrets: list[str]
+
 
 def check(paths: list[Path], env: str, configuration: Configuration, *, json: bool) -> int:
     """Tells what can be known without serving.
@@ -30,17 +46,21 @@ def check(paths: list[Path], env: str, configuration: Configuration, *, json: bo
     Raises:
         ProgramError: a program does not load, clashes with itself or with another one.
     """
-    apps = asyncio.run(_load(paths, env, configuration))
+    checked = asyncio.run(_load(paths, env, configuration))
     if json:
-        print(json_module.dumps({"ok": True, "apps": [_summary(app) for app in apps]}))
+        told_all = [{**_summary(one.app), "secrets": one.secrets} for one in checked]
+        print(json_module.dumps({"ok": True, "apps": told_all}))
         return 0
-    for app in apps:
+    for one in checked:
+        app = one.app
         told = [_count(len(app.routes), "route")]
         if app.program.assets:
             told.append(_count(len(app.program.assets), "asset"))
         print(f"{app.app}: ok, {', '.join(told)}")
         for warning in app.warnings:
             print(f"  warning: {warning}")
+        for secret in one.secrets:
+            print(f'  needs the secret "{secret}" to start: aiwe secrets set {secret} --hosts HOST')
     return 0
 
 
@@ -50,7 +70,7 @@ def routes(paths: list[Path], env: str, configuration: Configuration, *, json: b
     Raises:
         ProgramError: as `check`.
     """
-    apps = asyncio.run(_load(paths, env, configuration))
+    apps = [one.app for one in asyncio.run(_load(paths, env, configuration))]
     if json:
         print(json_module.dumps({"apps": [_summary(app) for app in apps]}))
         return 0
@@ -78,7 +98,7 @@ def openapi(path: Path, env: str, configuration: Configuration, *, server: str) 
 
 async def _document(path: Path, env: str, configuration: Configuration, server: str) -> str:
     async with _engine(env, configuration) as engine:
-        apps = await _load_all(engine, [path])
+        apps = [one.app for one in await _load_all(engine, [path])]
         if len(apps) != 1:
             raise ProgramError(
                 f"{path} holds {len(apps)} apps, and each has a document of its own.",
@@ -92,7 +112,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else noun + 's'}"
 
 
-async def _load(paths: list[Path], env: str, configuration: Configuration) -> list[Deployment]:
+async def _load(paths: list[Path], env: str, configuration: Configuration) -> list[Checked]:
     async with _engine(env, configuration) as engine:
         return await _load_all(engine, paths)
 
@@ -107,10 +127,30 @@ async def _engine(env: str, configuration: Configuration) -> AsyncIterator[Engin
             yield engine
 
 
-async def _load_all(engine: Engine, paths: list[Path]) -> list[Deployment]:
+async def _load_all(engine: Engine, paths: list[Path]) -> list[Checked]:
     from aiwe_engine.serve import programs
 
-    return [await engine.load(path) for path in programs(paths)]
+    return [await _load_one(engine, path) for path in programs(paths)]
+
+
+async def _load_one(engine: Engine, path: Path) -> Checked:
+    """Loads a program; a secret that it wants at once and that is not here is made up, sent nowhere."""
+    from aiwe_engine.vault.vault import Change
+
+    made_up: list[str] = []
+    while True:
+        try:
+            return Checked(await engine.load(path), made_up)
+        except ProgramError as error:
+            secret = error.details.get("secret") if isinstance(error.details, dict) else None
+            if error.code != "secret_not_found" or not isinstance(secret, str):
+                raise
+            if secret in made_up or len(made_up) == _MOST_SECRETS:
+                raise
+            made_up.append(secret)
+            value = token_hex(32).encode()
+            change = Change(value, (), (), "made up while a program was checked")
+            await engine.vault.put(secret, change, by="aiwe check")
 
 
 def _summary(app: Deployment) -> dict[str, Any]:

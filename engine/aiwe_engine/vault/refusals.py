@@ -31,6 +31,7 @@ def not_found(secret: str, *, sent: bool = True) -> ProgramError:
         code="secret_not_found",
         hint=f"Store it: aiwe secrets set {secret} --hosts {hosts}, with its value on standard input.{why} "
         "Secrets.list() tells which there are.",
+        details={"secret": secret},
     )
 
 

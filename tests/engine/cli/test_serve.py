@@ -262,6 +262,25 @@ def test_check_says_what_is_there(shop, tmp_path):
     assert (status, found["ok"], found["apps"][0]["app"]) == (0, True, "shop")
 
 
+def test_check_makes_up_the_secrets_that_a_program_wants_at_once_and_names_them(tmp_path):
+    program = tmp_path / "mail.js"
+    program.write_text('const key = Secrets.get("mail");\napp.get("/", () => key.length);\n')
+    status, out, err = aiwe("check", program, cwd=tmp_path)
+    assert (status, err) == (0, "")
+    assert out == (
+        "mail: ok, 1 route\n"
+        '  needs the secret "mail" to start: aiwe secrets set mail --hosts HOST\n'
+    )
+    assert json.loads(aiwe("check", program, "--json", cwd=tmp_path)[1])["apps"][0]["secrets"] == [
+        "mail"
+    ]
+    program.write_text('const key = Secrets.get("mail");\nnope();\n')
+    status, _, err = aiwe("check", program, cwd=tmp_path)
+    assert status == 1
+    assert "nope is not defined" in err
+    assert not (tmp_path / ".aiwe").exists()
+
+
 def test_routes_are_listed_with_their_places(shop, tmp_path):
     status, out, _ = aiwe("routes", shop, cwd=tmp_path)
     assert status == 0

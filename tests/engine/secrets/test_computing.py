@@ -104,6 +104,23 @@ async def test_the_signature_that_twilio_publishes() -> None:
     assert sign(b"12345", options, text.encode()) == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "base64"),
+        ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", "base64"),
+        ("31f290f6bf06298aab4f08d43c3f082cf648a362da2da4b0", "hex"),
+    ],
+)
+async def test_a_webhook_of_the_standard(value: str, written: str, shop: Shop) -> None:
+    """https://github.com/standard-webhooks/standard-webhooks: the vector of its libraries."""
+    await shop.keep("svix", value)
+    options = f'{{ hash: "SHA-256", key: "{written}", encoding: "base64" }}'
+    data = """'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}'"""
+    signed = await shop.value(f'return [await Secrets.hmac("svix", {options}, {data})]')
+    assert signed == ["g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="]
+
+
 UNFIT = {
     "undefined": ("The options of Secrets.hmac are missing.", ""),
     "{}": ("The options of Secrets.hmac name no hash.", ""),
@@ -114,6 +131,9 @@ UNFIT = {
     "{ hash: 'MD5' }": ('Secrets.hmac knows no hash "MD5".', ""),
     "{ hash: 'SHA-1', encoding: 'Base64' }": ('Secrets.hmac knows no encoding "Base64".', "base64"),
     "{ hash: 'SHA-1', encoding: null }": ("Secrets.hmac knows no encoding null.", ""),
+    "{ hash: 'SHA-1', key: 'HEX' }": ('Secrets.hmac knows no key as "HEX".', "hex"),
+    "{ hash: 'SHA-1', key: 'hex' }": ("The value of this secret is not written in hex.", ""),
+    "{ hash: 'SHA-1', key: 'base64' }": ("The value of this secret is not written in base64.", ""),
 }
 
 

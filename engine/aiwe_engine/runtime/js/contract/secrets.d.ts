@@ -15,8 +15,9 @@ interface Secrets {
   /** "Basic …" for an Authorization header: the user's name, and the secret as the password. */
   basic(user: string, id: string): string;
   /** The host computes, JavaScript gets the signature; `chain` for derived keys (AWS Signature 4). Audited. A chain that ends in
-   * "aws4_request" gets AWS's "AWS4" put before the key. Nothing is sent, so the secret needs no hosts. */
-  hmac(id: string, options: { hash: "SHA-1" | "SHA-256" | "SHA-512"; chain?: string[]; encoding?: "hex" | "base64" }, data: string | Uint8Array): Promise<string>;
+   * "aws4_request" gets AWS's "AWS4" put before the key. `key` says how the key is written in the secret: `"base64"`, after "whsec_" or not, is that
+   * of Standard Webhooks. Nothing is sent, so the secret needs no hosts. */
+  hmac(id: string, options: { hash: "SHA-1" | "SHA-256" | "SHA-512"; chain?: string[]; encoding?: "hex" | "base64"; key?: "text" | "base64" | "hex" }, data: string | Uint8Array): Promise<string>;
   /** Constant-time comparison, rate-limited by `secrets.matches` for each app and address: webhook tokens. Audited; needs no hosts. */
   matches(id: string, candidate: string): Promise<boolean>;
   exists(id: string): boolean;
