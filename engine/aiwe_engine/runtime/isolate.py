@@ -64,7 +64,7 @@ class Flight:
         self.channel: Channel | None = None  # what the program streams as its answer
         self.isolate: Isolate | None = None  # where it is
         self.number = 0  # what it is called there
-        self.calls = 0  # host calls under way
+        self.calls: dict[int, tuple[str, list[Any]]] = {}  # host calls under way: capability, args
         self.entered: Entry | None = None  # where it counts among those that wait
 
     def begin_stream(self, head: Any, deadline: float) -> None:
@@ -319,11 +319,14 @@ class Isolate:
             self.on_idle()
 
     def _take_call(self, number: int, flight: Flight, message: list[Any]) -> None:
-        if flight.calls >= OPEN_CALLS:
+        if len(flight.calls) >= OPEN_CALLS:
             self.abandon(number, _too_many_calls())
             return
-        flight.calls += 1
-        self._loop.create_task(self._call(number, flight, *message[2:6]))
+        call, capability, method, args = message[2:6]
+        if call in flight.calls:
+            raise ValueError("two calls of one number")
+        flight.calls[call] = (capability, args)
+        self._loop.create_task(self._call(number, flight, call, capability, method, args))
 
     async def _call(
         self, number: int, flight: Flight, call: int, capability: str, method: str, args: list[Any]
@@ -338,7 +341,7 @@ class Isolate:
             failure = EngineError("The engine failed.", code="internal_error", status=500)
             body = _refusal(call, failure)
         finally:
-            flight.calls -= 1
+            del flight.calls[call]
         if not self.alive or number not in self.flights:
             return
         if self._held == (number, call):

@@ -9,7 +9,8 @@ of their own, so that the guilty one costs nobody else a second time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiwe_engine.errors import AiweError, EngineError, RequestError
 from aiwe_engine.runtime.isolate import Flight, Isolate, lost_error
@@ -21,6 +22,8 @@ from aiwe_engine.settings import Settings
 OnLost = Callable[[Isolate, str, list[Flight], list[Flight]], None]
 Loader = Callable[[WorkerProcess, OnLost], Awaitable[Isolate]]
 KNOWN = {"oom", "stuck"}  # losses of which a worker can name the guilty invocation
+_HOST = re.compile(r"https?://(?:[^/?#@]*@)?([\w.-]+(?::\d+)?)", re.ASCII | re.IGNORECASE)
+_HOSTS_TOLD = 3
 RETRIES = 3  # times a live version is loaded again before its waiting requests fail
 
 
@@ -377,7 +380,9 @@ def worker_lost() -> EngineError:
 def overdue(flight: Flight, settings: Settings) -> RequestError:
     """The error of an invocation whose time is over."""
     if flight.channel is None:
-        return deadline_error(settings.deadline)
+        # Whom an app asks is for its authors to know, not for its visitors.
+        hosts = asked_hosts(flight) if flight.invocation.env == "dev" else []
+        return deadline_error(settings.deadline, hosts)
     return RequestError(
         f"The streamed answer made no progress for {settings.stream_timeout:g} s.",
         code="stream_timeout",
@@ -387,8 +392,33 @@ def overdue(flight: Flight, settings: Settings) -> RequestError:
     )
 
 
-def deadline_error(seconds: float) -> RequestError:
-    """The error of a request that took too long, waiting included."""
+def asked_hosts(flight: Flight) -> list[str]:
+    """The hosts whose answers an invocation waits for."""
+    hosts = []
+    for capability, args in flight.calls.values():
+        given = args[-1] if capability == "fetch" and args else None
+        url = given.get("url") if isinstance(given, dict) else None
+        if isinstance(url, str) and (found := _HOST.match(url)):
+            hosts.append(found[1])
+    return sorted(set(hosts))
+
+
+def deadline_error(seconds: float, hosts: Sequence[str] = ()) -> RequestError:
+    """The error of a request that took too long, waiting included.
+
+    Args:
+        seconds: that it had.
+        hosts: those whose answers it still waited for, as far as whoever asks may know.
+    """
+    if hosts:
+        more = f" and {len(hosts) - _HOSTS_TOLD} more" if len(hosts) > _HOSTS_TOLD else ""
+        return RequestError(
+            f"The handler did not answer within {seconds:g} s: it was waiting for {', '.join(hosts[:_HOSTS_TOLD])}{more}.",
+            code="deadline",
+            status=504,
+            hint="Give the fetch a timeout below limits.deadline, as in fetch(url, { timeout: 2000 }): the program can "
+            "catch that. Or raise limits.deadline.",
+        )
     return RequestError(
         f"The handler did not answer within {seconds:g} s.",
         code="deadline",

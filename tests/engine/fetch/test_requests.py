@@ -297,8 +297,10 @@ async def test_who_waits_too_long_for_a_fetch_is_told_of_its_timeout(open_trial:
       app.get("/x", async () => { await fetch("BASE/x"); });
       app.get("/y", () => fetch("BASE/x", { timeout: 50 }).catch(() => "caught"));
     """)
-    hint = orjson.loads((await trial.get("/x")).body)["error"]["hint"]
-    assert "fetch(url, { timeout: 2000 })" in hint
+    error = orjson.loads((await trial.get("/x")).body)["error"]
+    host = trial.server.url("").removeprefix("http://").rstrip("/")
+    assert error["message"].endswith(f" s: it was waiting for {host}.")
+    assert "fetch(url, { timeout: 2000 })" in error["hint"]
     assert (await trial.get("/y")).body == b"caught"
 
 

@@ -14,6 +14,7 @@ from aiwe_engine import wire
 from aiwe_engine.errors import ProgramError
 from aiwe_engine.runtime.isolate import OPEN_CALLS, Flight, Isolate
 from aiwe_engine.runtime.process import WorkerProcess
+from aiwe_engine.runtime.serving import overdue
 from aiwe_engine.types import Invocation
 from tests.engine.runtime.bench import Bench, Open, settings
 
@@ -299,6 +300,10 @@ SAID = [
     ("no JSON", wire.frame(wire.OUTBOX, 1, 1, b"[,")),
     ("JSON of another form", wire.frame(wire.OUTBOX, 1, 1, b'["x",1,"no error"]')),
     ("depth without a head", wire.frame(wire.OUTBOX, 1, 1, b"[" * 5000 + b"]" * 5000)),
+    (
+        "two calls of one number",
+        wire.frame(wire.OUTBOX, 1, 1, b",".join([b'["c",1,1,"body","read",[1]]'] * 2)),
+    ),
     ("depth that does not end", wire.frame(wire.OUTBOX, 1, 1, b"[" * 100_000)),
 ]
 
@@ -318,7 +323,7 @@ async def test_the_host_calls_that_are_under_way_at_a_time_are_bounded() -> None
     with pytest.raises(ProgramError) as raised:
         await flight.future
     assert raised.value.code == "too_many_calls"
-    assert flight.calls == OPEN_CALLS
+    assert len(flight.calls) == OPEN_CALLS
     assert not process.ended
 
 
@@ -357,3 +362,16 @@ async def test_bodies_as_large_as_they_may_be_are_read_however_many_come(
     for _ in range(5):
         response = await bench.get("/", method="POST", headers=headers, body=body)
         assert orjson.loads(response.body) == length
+
+
+@pytest.mark.parametrize(("env", "told"), [("dev", True), ("production", False)])
+async def test_whom_a_request_was_waiting_for_is_told_its_authors_alone(
+    env: str, *, told: bool
+) -> None:
+    _, _, flight = _taken_over()
+    flight.invocation.env = env
+    sent = {"url": "https://user@partner.example:8443/path?token=x"}
+    flight.calls = {1: ("fetch", [-1, sent]), 2: ("data", ["query"])}
+    error = overdue(flight, settings(deadline=2.0))
+    waiting = ": it was waiting for partner.example:8443" if told else ""
+    assert error.message == f"The handler did not answer within 2 s{waiting}."
