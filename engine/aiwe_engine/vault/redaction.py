@@ -188,7 +188,8 @@ class Redaction:
         hidden = visible | gone.keys() | coming
         if before is not None and hidden <= before.hidden and (hidden or not before.hidden):
             return _Made(vault.revision, visible, gone, before.hidden, before.redactor)
-        return _Made(vault.revision, visible, gone, hidden)
+        same = (one.redactor for one in self._made.values() if one.hidden == hidden)
+        return _Made(vault.revision, visible, gone, hidden, next(same, None))
 
     def _make(self, values: Iterable[bytes]) -> Redactor:
         return Redactor(values, self._known)

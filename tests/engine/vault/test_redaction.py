@@ -53,6 +53,17 @@ def test_a_redactor_is_made_once_until_a_secret_changes():
     assert redaction.of("one", "dev").data(NEW) == b"[redacted]"
 
 
+def test_apps_that_have_the_same_secrets_have_one_redactor():
+    vault = Vault(one=OLD, two=OLD, three=OTHER)
+    redaction = Redaction(vault)
+    shared = redaction.of("one", "dev")
+    assert redaction.of("two", "dev") is shared
+    assert redaction.of("three", "dev") is not shared
+    vault.set(one=NEW)
+    assert redaction.of("one", "dev").data(OLD + NEW) == b"[redacted][redacted]"
+    assert redaction.of("two", "dev").data(OLD + NEW) == b"[redacted]" + NEW
+
+
 def test_a_value_that_was_replaced_stays_hidden_for_an_hour():
     now = [0.0]
     vault = Vault(one=OLD)
