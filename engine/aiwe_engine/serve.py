@@ -165,8 +165,9 @@ async def serve_until_told(plan: Plan, tell: Callable[[str], None], read: Read) 
 
 def _ready(served: Served) -> str:
     """The line that says where requests are accepted; several apps have an address each."""
-    line = f"aiwe ready on {served.apps_url} ({len(served.apps)} apps)"
-    if len(served.apps) < _SEVERAL:
+    count = len(served.apps)
+    line = f"aiwe ready on {served.apps_url} ({count} app{'' if count == 1 else 's'})"
+    if count < _SEVERAL:
         return line
     host, _, port = served.apps_url.removeprefix("http://").rstrip("/").rpartition(":")
     if host in _LOCAL:
