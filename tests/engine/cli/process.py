@@ -14,7 +14,7 @@ from pathlib import Path
 
 from aiwe_engine.cli.main import main
 
-READY = re.compile(r"aiwe ready on (http://127\.0\.0\.1:(\d+)/) \((\d+) apps\)(?:: .+)?\n")
+READY = re.compile(r"aiwe ready on (http://127\.0\.0\.1:(\d+)/) \((\d+) apps?\)(?:: .+)?\n")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
