@@ -164,6 +164,8 @@ class Exchange:
                 self._task.cancel()
                 raise
             raise _given_up() from None
+        if answer.body is None and request.carried.anything:
+            _forget_length(answer)  # of what an answer to GET would have echoed
         return await self._told(answer)
 
     async def _wait(self, seconds: float) -> None:
@@ -276,6 +278,10 @@ def _shortened(head: list[Any], body: bytes | None, redactor: Redactor) -> bytes
     if clean is None or clean != body:
         head[4] = [pair for pair in head[4] if pair[0] != "content-length"]
     return clean
+
+
+def _forget_length(answer: Answer) -> None:
+    answer.headers = [pair for pair in answer.headers if pair[0] != "content-length"]
 
 
 def redacted(error: AiweError, redactor: Redactor | None) -> AiweError:

@@ -50,12 +50,14 @@ def fill(
         source = Measured(request.body, settings.fetch_request_limit)
         request.body = _filled_stream(request, source, filling, kind)
     carries = filling.secrets
-    if any(carries.values()) or isinstance(request.body, Filled):
+    anything = any(carries.values()) or isinstance(request.body, Filled)
+    if anything:
         request.headers = without(list(request.headers), _HOST)
     request.carried = Carried(
         frozenset(filling.headers),
         body=bool(carries["body"]),
         tells=lambda text: redactor is not None and redactor.text(text) != text,
+        anything=anything,
         measured=True,
     )
 

@@ -22,12 +22,14 @@ class Carried:
         headers: their names, in lower case.
         body: the body does.
         tells: whether a text holds a value.
+        anything: something of it does, the address included.
         measured: sizes were checked before values were put in, whose lengths no limit is to tell.
     """
 
     headers: frozenset[str] = frozenset()
     body: bool = False
     tells: Callable[[str], bool] = lambda _: False
+    anything: bool = False
     measured: bool = False
 
 

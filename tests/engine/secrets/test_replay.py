@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from aiwe_engine.types import Request
+from tests.engine.outbound.servers import Seen, Writer
 from tests.engine.secrets.conftest import VALUE, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -194,6 +195,25 @@ async def test_no_limit_tells_how_long_a_value_is(open_shop: Any, length: int) -
     assert told[:6] == [200, 200, 200, 200, large, large]
     assert told[7] == "fetch_bad_url"
     assert told[6] != "fetch_bad_url"
+
+
+async def test_the_length_of_an_echo_that_is_not_sent_tells_nothing(shop: Shop) -> None:
+    """HEAD is answered with the length that GET would have."""
+
+    async def measured(seen: Seen, writer: Writer) -> None:
+        length = len(seen.target) + len(seen.header("authorization") or "")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length)
+
+    shop.server.routes["/length"] = measured
+    await shop.keep("key", VALUE, hosts=(shop.server.place,), places=("url",))
+    ways = {
+        "'BASE/length', { method: 'HEAD', headers: { authorization: key } }": None,
+        "'BASE/length?k=' + key, { method: 'HEAD' }": None,
+        "'BASE/length', { method: 'HEAD' }": 7,
+    }
+    for way, length in ways.items():
+        text = f'const key = Secrets.get("key"); return (await fetch({way})).headers.get("content-length");'
+        assert await shop.value(text) == length, way
 
 
 class Pieces:
