@@ -49,7 +49,7 @@ class Tenant:
         self.step = -1
         self.cpu_start = self.wall_start = 0.0
         self.wait_cpu = self.wait_wall = 0.0  # when the isolate began to wait for its host
-        self.asleep = -1  # the step at which the isolate stands until the turn begins
+        self.at_rest = -1  # the step at which the isolate stands until the turn begins
         self.cut_wanted = False  # as soon as it has begun
         self.cut_at = 0.0  # when the step that is running was cut
         self.cutting = False  # the task is being cancelled for that
@@ -99,7 +99,7 @@ class Tenant:
     async def _turn(self, bodies: list[bytes]) -> None:
         assert self.isolate is not None
         turn = self.isolate.turn(b"[" + b",".join(bodies) + b"]")
-        text = await self._evaluate(turn, begins=False)
+        text = await self._evaluate(turn, is_turn=True)
         self._hand_over(text, self.consumed)
         self.worker.weigh(self)
 
@@ -132,15 +132,15 @@ class Tenant:
             self.cpu_start += process_time() - self.wait_cpu
             self.wall_start += monotonic() - self.wait_wall
 
-    async def _evaluate(self, evaluation: Evaluation, *, begins: bool = True) -> str:
+    async def _evaluate(self, evaluation: Evaluation, *, is_turn: bool = False) -> str:
         """Runs one evaluation under the CPU limit; a turn that is cut is resumed with the blame given.
 
-        With `begins` False it is a turn, which begins with its first step: until then V8 reads the text,
-        which is no program's doing, and there is nothing to resume.
+        A turn begins with its first step: until then V8 reads its text, which is no program's doing, and there is
+        nothing to resume.
         """
         assert self.isolate is not None
         self.evaluating, self.step, self.cut_at, self.was_cut = True, -1, 0.0, False
-        self.asleep = -1 if begins else self.isolate.step()
+        self.at_rest = self.isolate.step() if is_turn else -1
         self.cut_wanted = False
         self.worker.watch()
         try:
@@ -152,7 +152,7 @@ class Tenant:
                         raise
                     self.cutting, self.was_cut = False, True
                     self.task.uncancel()
-                    if begins:
+                    if not is_turn:
                         raise IsolateLost("stuck", "a definition was cut") from None
                     evaluation = self.isolate.resume()
         finally:
@@ -163,7 +163,7 @@ class Tenant:
         if not self.evaluating or self.isolate is None:
             return
         step = self.isolate.step()
-        if step == self.asleep:
+        if step == self.at_rest:
             return
         if step != self.step:
             self.step, self.cpu_start, self.wall_start, self.cut_at = step, cpu, wall, 0.0
@@ -197,7 +197,7 @@ class Tenant:
         """Stops what is being evaluated now; the invocation that was running is blamed."""
         if not self.evaluating or self.cut_at or self.isolate is None:
             return
-        if self.isolate.step() == self.asleep:
+        if self.isolate.step() == self.at_rest:
             self.cut_wanted = True
         else:
             self.cut_at, self.cutting, self.cut_wanted = monotonic(), True, False
