@@ -24,9 +24,9 @@ endif
 
 PACKAGE = pyproject.toml hatch_build.py $(shell git ls-files 'engine/*.ts' 'engine/*.mjs' 'engine/*.json' 'labextension/*' 2>/dev/null)
 
-# A file of tests stays on one core, and the files keep their order: the browser's come last.
+# Which tests share a core is said in tests/conftest.py. The files keep their order: the browser's come last.
 JOBS ?= logical
-PYTEST = $(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(PY) -m pytest --numprocesses $(JOBS) --no-loadscope-reorder
 
 .PHONY: run test fast build lint audit bench docs clean browser
 

@@ -63,9 +63,7 @@ def open_notebook(page: Page, lab: Jupyter) -> Callable[..., None]:
         write_notebook(lab.root / f"{name}.ipynb", *cells, kernel=kernel)
         page.goto(f"{lab.url}/lab/tree/{name}.ipynb?reset&token={lab.token}")
         page.locator(".jp-Notebook .jp-CodeCell").first.click()
-        expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
-            "data-status", "idle"
-        )
+        page.wait_for_function(READY)
 
     return open_
 

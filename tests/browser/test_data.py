@@ -7,8 +7,6 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import READY
-
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 SEED = """\
@@ -24,7 +22,6 @@ def grid(page: Page, open_notebook: Callable[..., None]) -> Locator:
     """The grid of an app with two collections. What a document says must not run."""
     page.on("dialog", lambda dialog: pytest.fail(f"a value ran: {dialog.message}"))
     open_notebook("stocked", SEED, "%data")
-    page.wait_for_function(READY)
     page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     grid = page.locator(".aiwe-data")
     expect(grid.get_by_role("navigation")).to_contain_text("orders30")

@@ -100,7 +100,6 @@ def show(page: Page, lab: Jupyter, open_notebook: Callable[..., None]) -> Callab
     def shown(name: str, *cells: str) -> Locator:
         page.on("dialog", lambda dialog: pytest.fail(f"a value ran: {dialog.message}"))
         open_notebook(name, *(cells or ("%secrets",)))
-        page.wait_for_function(READY)
         run_all(page)
         panel = page.locator(".aiwe-secrets")
         expect(panel).to_be_visible()

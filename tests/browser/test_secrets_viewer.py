@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import LAB_OPTIONS, READY
+from tests.browser.conftest import LAB_OPTIONS
 from tests.server.jupyter import Jupyter, running_jupyter
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -26,7 +26,6 @@ def test_a_viewer_is_told_which_permission_it_takes_and_gets_no_form(
     page: Page, open_notebook: Callable[..., None]
 ) -> None:
     open_notebook("viewer", "%secrets")
-    page.wait_for_function(READY)
     page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     panel = page.locator(".aiwe-secrets")
     expect(panel.get_by_role("alert")).to_contain_text('the permission "secrets.read"')
