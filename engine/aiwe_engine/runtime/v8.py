@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from sys import getsizeof
 from typing import Any
 
 import orjson
@@ -72,7 +73,7 @@ class V8Isolate:
         self._most_taken = (
             limits["heap_limit"] // 8
         )  # each is there as script, as literal and as value
-        self._taken = 0  # characters that came in since V8 was last told to look for garbage
+        self._taken = 0  # bytes that came in since V8 was last told to look for garbage
         self._words = memoryview(b"")
         self._pool = self._area = memoryview(b"")
         self._text = bytearray()
@@ -176,7 +177,7 @@ class V8Isolate:
             await self._run(_called("__aiwe_gather", text[at : at + PIECE]))
         await self._run("__aiwe_gather()")
         self._tidy()
-        self._taken = len(text)  # what it is read into will be garbage too
+        self._taken = getsizeof(text)  # what it is read into will be garbage too
         return await self._run("__aiwe_turn('')")
 
     def resume(self) -> Evaluation:
@@ -184,7 +185,9 @@ class V8Isolate:
         return lambda: self._run("__aiwe_resume()")
 
     async def _run(self, code: str) -> str:
-        size = len(code)
+        size = getsizeof(
+            code
+        )  # as in V8: one byte a character, or two or four where one of them needs it
         if self._taken + size > self._most_taken:
             self._tidy()
         self._taken += size
