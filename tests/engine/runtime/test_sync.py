@@ -455,10 +455,16 @@ DEEP = b'["c",1,7,"data","get",[%s]]' % (b"[" * 5000 + b"]" * 5000)
 SAID = [
     ("an invocation that is none", b'["w",9,7]', False, b"no_invocation"),
     ("a call too deep to be read", b'["w",1,7],' + DEEP, False, b"nested_too_deeply"),
-    ("too many calls", b'["w",1,7],' + b",".join([CALL % 7] * 10_001), False, b"too_many_calls"),
+    (
+        "too many calls",
+        b'["w",1,7],' + b",".join(CALL % n for n in range(7, 10_008)),
+        False,
+        b"too_many_calls",
+    ),
     ("an answer while it waits", b'["w",1,7],["d",1,{}]', False, None),
     ("a call that it waits for", b'["w",1,7],' + CALL % 7, False, None),
     ("a number larger than a frame has", b'["w",9,4294967303]', False, b"no_invocation"),
+    ("two calls of one number", CALL % 7 + b"," + CALL % 7, True, None),
     ("no number", b'["w",1,"x"]', True, None),
     ("nothing", b'["w",1]', True, None),
     ("a list", b'["w",[1],7]', True, None),
