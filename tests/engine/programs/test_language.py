@@ -108,6 +108,13 @@ DIAGNOSED: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
+async def test_a_notebook_without_a_session_yet_is_looked_at_too(language: Language) -> None:
+    """As JupyterLab opens one: its kernel is still being started."""
+    cell = {"session": "", "cell": "first-route", "source": "app.nope();", "others": []}
+    found = await language.ask("diagnostics", cell)
+    assert [one["code"] for one in found["diagnostics"]] == [2339]
+
+
 @pytest.mark.parametrize("text", DIAGNOSED)
 async def test_diagnostics(text: str, language: Language) -> None:
     others, expected = DIAGNOSED[text]

@@ -8,10 +8,10 @@ export interface CellText { cell: string; source: string }
 
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-/** A cell without types is checked as JavaScript, which forgives `const a = {}; a.b = 1`. */
+/** A cell without types is checked as JavaScript, which forgives `const a = {}; a.b = 1`. A session has no name until its kernel is there. */
 export function pathOf(session: string, { cell, source }: CellText): string {
   const id = (text: string) => text.replace(/[^\w-]/g, "_");
-  return `/${id(session)}/cell-${id(cell)}.${isTyped(source) ? "tsx" : "jsx"}`;
+  return `/in-${id(session)}/cell-${id(cell)}.${isTyped(source) ? "tsx" : "jsx"}`;
 }
 
 function parse(source: string): ts.SourceFile {
