@@ -17,6 +17,7 @@ from aiwe_engine.channel import Channel
 from aiwe_engine.errors import AiweError, ProgramError
 from aiwe_engine.outbound import errors
 from aiwe_engine.outbound.exchange import Answer, Outgoing
+from aiwe_engine.outbound.headers import LENGTH, without
 from aiwe_engine.outbound.retry import STATUSES, Retry
 from aiwe_engine.outbound.turns import AppTurns
 from aiwe_engine.protocols import Method
@@ -165,7 +166,7 @@ class Exchange:
                 raise
             raise _given_up() from None
         if answer.body is None and request.carried.anything:
-            _forget_length(answer)  # of what an answer to GET would have echoed
+            answer.headers = without(answer.headers, LENGTH)  # of what GET would have echoed
         return await self._told(answer)
 
     async def _wait(self, seconds: float) -> None:
@@ -276,12 +277,8 @@ def _shortened(head: list[Any], body: bytes | None, redactor: Redactor) -> bytes
     """A body without what it must not hold; where its length may have changed, no header tells it."""
     clean = None if body is None else redactor.data(body)
     if clean is None or clean != body:
-        head[4] = [pair for pair in head[4] if pair[0] != "content-length"]
+        head[4] = without(head[4], LENGTH)
     return clean
-
-
-def _forget_length(answer: Answer) -> None:
-    answer.headers = [pair for pair in answer.headers if pair[0] != "content-length"]
 
 
 def redacted(error: AiweError, redactor: Redactor | None) -> AiweError:

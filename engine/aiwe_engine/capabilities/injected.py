@@ -8,14 +8,13 @@ from __future__ import annotations
 from aiwe_engine.outbound import errors
 from aiwe_engine.outbound.addresses import Allowed
 from aiwe_engine.outbound.exchange import Carried, Outgoing
-from aiwe_engine.outbound.headers import declared_length, without
+from aiwe_engine.outbound.headers import LENGTH, declared_length, without
 from aiwe_engine.outbound.target import PORTS, Target, read_target
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import ByteSource
 from aiwe_engine.vault.injection import Destination, Filled, Filling
 from aiwe_engine.vault.redactor import Redactor
 
-_LENGTH = frozenset(["content-length"])
 _HOST = frozenset(["host"])  # who shares an address with others would hand the value to that one
 
 
@@ -75,7 +74,7 @@ def _fill_whole(
         declared = declared_length(pairs)
         if declared not in (None, len(body)):
             raise errors.body_length(declared or 0)
-        request.headers = without(pairs, _LENGTH)
+        request.headers = without(pairs, LENGTH)
         request.body = filled
 
 
@@ -84,7 +83,7 @@ def _filled_stream(
 ) -> ByteSource:
     """A stream whose length may change is sent in chunks."""
     if filling.may_change():
-        request.headers = without(list(request.headers), _LENGTH)
+        request.headers = without(list(request.headers), LENGTH)
     return filling.stream(source, kind)
 
 

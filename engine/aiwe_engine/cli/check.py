@@ -140,7 +140,10 @@ async def _load_one(engine: Engine, path: Path) -> Checked:
     made_up: list[str] = []
     while True:
         try:
-            return Checked(await engine.load(path), made_up)
+            app = await engine.load(path)
+            for one in made_up:  # the next program that wants it is told of it too
+                await engine.vault.delete(one, None, None, by="aiwe check")
+            return Checked(app, made_up)
         except ProgramError as error:
             secret = error.details.get("secret") if isinstance(error.details, dict) else None
             if error.code != "secret_not_found" or not isinstance(secret, str):

@@ -166,7 +166,7 @@ def _first(request: Outgoing, settings: Settings) -> _Hop:
         declared = headers.declared_length(pairs)
         if declared not in (None, len(body)):
             raise errors.body_length(declared or 0)
-        pairs = headers.without(pairs, frozenset(["content-length"]))
+        pairs = headers.without(pairs, headers.LENGTH)
     elif body is None:  # the next request on the connection would be taken for what was announced
         if declared := headers.declared_length(pairs):
             raise errors.body_length(declared)

@@ -15,6 +15,7 @@ from aiwe_engine.outbound import errors
 
 AGENT = f"aiwe/{__version__}"
 Pairs = list[tuple[str, str]]
+LENGTH = frozenset(["content-length"])
 
 _OF_CONNECTIONS = frozenset(
     [

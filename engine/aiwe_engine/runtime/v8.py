@@ -70,9 +70,8 @@ class V8Isolate:
         self._stack = ExitStack()
         self._context = self._stack.enter_context(_make_context(loop))
         self._context.set_hard_memory_limit(limits["heap_limit"])
-        self._most_taken = (
-            limits["heap_limit"] // 8
-        )  # each is there as script, as literal and as value
+        # Each byte is there as script, as literal and as value.
+        self._most_taken = limits["heap_limit"] // 8
         self._taken = 0  # bytes that came in since V8 was last told to look for garbage
         self._words = memoryview(b"")
         self._pool = self._area = memoryview(b"")
@@ -185,9 +184,7 @@ class V8Isolate:
         return lambda: self._run("__aiwe_resume()")
 
     async def _run(self, code: str) -> str:
-        size = getsizeof(
-            code
-        )  # as in V8: one byte a character, or two or four where one of them needs it
+        size = getsizeof(code)  # one byte a character, or more where one needs it: as in V8
         if self._taken + size > self._most_taken:
             self._tidy()
         self._taken += size

@@ -274,6 +274,13 @@ def test_check_makes_up_the_secrets_that_a_program_wants_at_once_and_names_them(
     assert json.loads(aiwe("check", program, "--json", cwd=tmp_path)[1])["apps"][0]["secrets"] == [
         "mail"
     ]
+    twin = tmp_path / "post.js"
+    twin.write_text(program.read_text())
+    told = json.loads(aiwe("check", program, twin, "--json", cwd=tmp_path)[1])["apps"]
+    assert [(one["app"], one["secrets"]) for one in told] == [
+        ("mail", ["mail"]),
+        ("post", ["mail"]),
+    ]
     program.write_text('const key = Secrets.get("mail");\nnope();\n')
     status, _, err = aiwe("check", program, cwd=tmp_path)
     assert status == 1
