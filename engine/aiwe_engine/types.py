@@ -222,7 +222,7 @@ class Invocation:
     deadline: float | None = None  # loop time; None: no wall limit
     cpu: float = 1.0  # seconds of CPU one turn may use
     wrote: bool = False  # a write was issued: never run again
-    reran: bool = False
+    reruns: int = 0  # times its isolate was lost under it, and it was run again
     calls: int = 0  # host calls made so far
     effects: EffectLog | None = None
     replay: Iterator[tuple[str, bytes, Any, bool]] | None = None  # of an earlier activation

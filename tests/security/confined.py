@@ -31,9 +31,9 @@ def main() -> None:
 
     bundles.read_all()
     narrow([package_of_v8()])
-    start_v8(500)
+    size = {"heap_limit": 256 << 20, "stack_size": 500}
+    start_v8(size)
     loop = asyncio.new_event_loop()
-    size = {"heap_limit": 256 << 20}
 
     def isolate() -> V8Isolate:
         return loop.run_until_complete(V8Isolate.make(loop, size))

@@ -19,11 +19,12 @@ from aiwe_engine.rates.rule import check_count, parse
 from aiwe_engine.routing.table import RouteTable, conflicts
 from aiwe_engine.runtime.isolate import Flight, HostCall, Isolate
 from aiwe_engine.runtime.loading import LoadFailed, load_program
+from aiwe_engine.runtime.loss import OnLost
 from aiwe_engine.runtime.overload import Entry
 from aiwe_engine.runtime.parts import names_session, needed
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.runtime.process import WorkerProcess, process_limits
-from aiwe_engine.runtime.serving import OnLost, Serving
+from aiwe_engine.runtime.serving import Serving
 from aiwe_engine.types import Compiled, Deployment, EffectLog, Invocation, Program, Route, Where
 
 HOOKS = frozenset({"use", "onError"})  # registrations that are no routes

@@ -11,8 +11,9 @@ from typing import Any
 
 from aiwe_engine.deployments.release import Workshop
 from aiwe_engine.errors import AiweError, ProgramError
-from aiwe_engine.runtime.isolate import Display, Flight, Isolate, lost_error
+from aiwe_engine.runtime.isolate import Display, Flight, Isolate
 from aiwe_engine.runtime.loading import init_names
+from aiwe_engine.runtime.loss import Loss, lost_error
 from aiwe_engine.settings import Settings
 from aiwe_engine.types import Compiled, EffectLog, Invocation
 
@@ -114,11 +115,11 @@ class Session:
         self._print(level, text)
         return True
 
-    def _lost(self, isolate: Isolate, reason: str, flights: list[Flight], _: list[Flight]) -> None:
-        if reason != "stranded":
+    def _lost(self, isolate: Isolate, loss: Loss) -> None:
+        if loss.reason != "stranded":
             self._isolate = None
-        for flight in flights:
-            error = lost_error(reason, isolate.cpu_limit)
+        for flight in loss.flights:
+            error = lost_error(loss.reason, isolate.cpu_limit)
             error.hint = (
                 f"{error.hint} The session's variables are gone: run the cells above again."
             )

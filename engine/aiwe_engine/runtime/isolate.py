@@ -20,6 +20,7 @@ import orjson
 from aiwe_engine import wire
 from aiwe_engine.channel import ANSWER, REQUEST, Channel
 from aiwe_engine.errors import AiweError, EngineError, ProgramError
+from aiwe_engine.runtime.loss import Loss, OnLost, lost_error, over_limit
 from aiwe_engine.runtime.outbox import TOO_DEEP, messages
 from aiwe_engine.runtime.overload import Entry
 from aiwe_engine.runtime.process import WorkerProcess
@@ -133,8 +134,7 @@ class Isolate:
         config: what the isolate is made with: settings for JavaScript, parts, limits.
         gate: how a host call is made.
         log: where log lines go.
-        on_lost: told with the reason, the flights that were under way, and those among them that
-            the last turn may have run.
+        on_lost: told of the loss.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class Isolate:
         config: dict[str, Any],
         gate: HostCall,
         log: LogSink,
-        on_lost: Callable[[Isolate, str, list[Flight], list[Flight]], None],
+        on_lost: OnLost,
     ) -> None:
         self.process = process
         self.serial = next(_SERIALS)  # of all isolates of this process, ever
@@ -248,9 +248,8 @@ class Isolate:
         elif op == wire.FAILED:
             report = orjson.loads(body)
             self.process.dismiss(self.number)
-            running = int(report["running"])  # 0: none was yet, the turn was being read
             turn = islice(self._sent, max(int(report["turn"]), 0))
-            self._lose(str(report["reason"]), {running} if running else set(turn))
+            self._lose(str(report["reason"]), set(turn), int(report["running"]))
         elif op == wire.HEAVY and not self.heavy:
             self.heavy = True
             if self.on_heavy is not None:
@@ -311,7 +310,7 @@ class Isolate:
         elif letter == "k":
             flight.fail(over_limit(self.cpu_limit))
         elif letter == "s":
-            self._on_lost(self, "stranded", [flight], [])
+            self._on_lost(self, Loss("stranded", [flight]))
         self._rest()
 
     def _rest(self) -> None:
@@ -363,7 +362,7 @@ class Isolate:
         """The worker ended; what it had not answered for is suspected."""
         self._lose(reason, set(self._sent))
 
-    def _lose(self, reason: str, suspects: set[int]) -> None:
+    def _lose(self, reason: str, suspects: set[int], guilty: int = 0) -> None:
         if not self.alive:
             return
         self._end_life()
@@ -372,7 +371,7 @@ class Isolate:
                 future.set_exception(lost_error(reason, self.cpu_limit))
         flights, self.flights = self.flights, {}
         suspected = [flights[n] for n in suspects if n in flights]
-        self._on_lost(self, reason, list(flights.values()), suspected)
+        self._on_lost(self, Loss(reason, list(flights.values()), suspected, flights.get(guilty)))
 
 
 def _thrown(description: dict[str, Any]) -> ProgramError:
@@ -428,34 +427,4 @@ def _too_many_calls() -> ProgramError:
         f"One request had more than {OPEN_CALLS} host calls under way.",
         code="too_many_calls",
         hint="Await them in groups, and read or write many documents in one call.",
-    )
-
-
-def over_limit(seconds: float) -> ProgramError:
-    """The error of an invocation whose turn used up its CPU time."""
-    return ProgramError(
-        f"This code used more than {seconds:g} s of CPU time at a stretch and was stopped.",
-        code="cpu_limit",
-        status=500,
-        hint="Look for a loop that does not end, or do less work in one request.",
-        name="CpuLimitError",
-    )
-
-
-def lost_error(reason: str, cpu_limit: float) -> ProgramError:
-    """The error of the invocation that cost an isolate or a worker its life."""
-    if reason == "stuck":
-        return over_limit(cpu_limit)
-    if reason == "oom":
-        return ProgramError(
-            "This code used more memory than an isolate has.",
-            code="memory_limit",
-            hint="Keep less in memory: read data in pages, and do not collect in module variables.",
-            name="MemoryLimitError",
-        )
-    return ProgramError(
-        "This code ended the worker it ran in, most likely by asking for more memory than there is.",
-        code="worker_crashed",
-        hint="Look for very large arrays, strings or buffers.",
-        name="WorkerCrashedError",
     )

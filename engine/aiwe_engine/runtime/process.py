@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from aiwe_engine.settings import Settings
 
 FRAME = 4  # times an isolate's heap: what it sends was text in there, of up to 2 bytes for each
 START_LIMIT = 15.0  # seconds a worker may take to become ready
+STATUS_LIMIT = 0.05  # seconds that everything waits to learn how a process ended
+V8_ENDS = {signal.SIGTRAP, signal.SIGABRT}
 _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[3]);"
     "from aiwe_engine.runtime.worker import main; main(int(sys.argv[1]), sys.argv[2])"
@@ -173,7 +176,16 @@ class WorkerProcess(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The worker is gone."""
-        self._end("crash")
+        self._end("oom" if self._died_of_memory() else "crash")
+
+    def _died_of_memory(self) -> bool:
+        """Whether V8 ended the process: it does so when it finds no memory, and hardly ever else."""
+        if self.ended or self._child is None:
+            return False
+        self._child.kill()  # a process that is ending for a reason of its own keeps that
+        with suppress(subprocess.TimeoutExpired):
+            return -self._child.wait(STATUS_LIMIT) in V8_ENDS
+        return False
 
     def _end(self, reason: str) -> None:
         if self.ended:

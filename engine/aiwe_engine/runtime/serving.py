@@ -1,9 +1,9 @@
 """One live version of an app: the isolates that answer for it, and what happens when one is lost.
 
 Isolates are reused between invocations of one version, so module state is a cache. When an isolate
-or its worker dies, invocations that wrote nothing are run again once: those that cannot have been
-running go on in the new isolate together; those that may have been are each tried alone in a worker
-of their own, so that the guilty one costs nobody else a second time.
+or its worker dies, invocations that wrote nothing are run again: those that cannot have been running
+go on in the new isolate together, a few times; those that may have been are each tried alone in a
+worker of their own, once, so that the guilty one costs nobody else a second time.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
-from aiwe_engine.errors import AiweError, EngineError, RequestError
-from aiwe_engine.runtime.isolate import Flight, Isolate, lost_error
+from aiwe_engine.errors import AiweError, RequestError
+from aiwe_engine.runtime.isolate import Flight, Isolate
+from aiwe_engine.runtime.loss import Loss, OnLost, lost_error, worker_lost
 from aiwe_engine.runtime.overload import Overloaded
 from aiwe_engine.runtime.pool import WorkerPool
 from aiwe_engine.runtime.process import WorkerProcess
 from aiwe_engine.settings import Settings
 
-OnLost = Callable[[Isolate, str, list[Flight], list[Flight]], None]
 Loader = Callable[[WorkerProcess, OnLost], Awaitable[Isolate]]
-KNOWN = {"oom", "stuck"}  # losses of which a worker can name the guilty invocation
 _HOST = re.compile(r"https?://(?:[^/?#@]*@)?([\w.-]+(?::\d+)?)", re.ASCII | re.IGNORECASE)
 _HOSTS_TOLD = 3
 RETRIES = 3  # times a live version is loaded again before its waiting requests fail
+RERUNS = 3  # times a request is run again that others have cost its isolate
 
 
 class Serving:
@@ -120,8 +120,8 @@ class Serving:
         """Takes an isolate on that was just made: for what waits, or for what is to come."""
         self._tell_renewed()
         for flight in [f for f in self._waiting if f.future.done()]:  # nobody waits for its answer
-            flight.fail(worker_lost())
             self._waiting.remove(flight)
+            flight.fail(worker_lost(wrote=False))
         if self._alone and self._waiting:
             self._take_alone(isolate, self._waiting.pop(0))
         elif self._alone:
@@ -229,29 +229,27 @@ class Serving:
 
     # ── losses ──
 
-    def _lost(
-        self, isolate: Isolate, reason: str, flights: list[Flight], suspects: list[Flight]
-    ) -> None:
-        if isolate is self._isolate and reason != "stranded":
+    def _lost(self, isolate: Isolate, loss: Loss) -> None:
+        if isolate is self._isolate and loss.reason != "stranded":
             self._isolate = None
         if isolate in self._ready:
             self._ready.remove(isolate)
-        for flight in flights:
-            guilty = reason in KNOWN and suspects == [flight]
-            if guilty or flight.invocation.kind == "load":
-                flight.fail(lost_error(reason, isolate.cpu_limit))
+        for flight in loss.flights:
+            if flight is loss.guilty or flight.invocation.kind == "load":
+                flight.fail(lost_error(loss.reason, isolate.cpu_limit))
             else:
-                self._again(flight, suspected=flight in suspects)
+                self._again(flight, suspected=loss.guilty is None and flight in loss.suspects)
         if self._waiting and not self._closed:
             self._restart()
 
     def _again(self, flight: Flight, *, suspected: bool) -> None:
         invocation = flight.invocation
         flight.end_transactions()
-        if invocation.wrote or invocation.reran or self._closed:
-            flight.fail(worker_lost())
+        spent = invocation.reruns >= RERUNS and not suspected
+        if invocation.wrote or spent or self._closed:
+            flight.fail(worker_lost(wrote=invocation.wrote))
             return
-        invocation.reran = True
+        invocation.reruns += 1
         if not suspected:
             self.invoke(flight)
             return
@@ -288,11 +286,9 @@ class Serving:
         if not done:
             isolate.abandon(number, overdue(flight, self._settings))
 
-    def _convict(
-        self, isolate: Isolate, reason: str, flights: list[Flight], _: list[Flight]
-    ) -> None:
-        for flight in flights:
-            flight.fail(lost_error(reason, isolate.cpu_limit))
+    def _convict(self, isolate: Isolate, loss: Loss) -> None:
+        for flight in loss.flights:
+            flight.fail(lost_error(loss.reason, isolate.cpu_limit))
 
     def _replace(self, isolate: Isolate) -> None:
         """An isolate holds too much memory: new requests go to another; it ends when it is idle."""
@@ -354,7 +350,7 @@ class Serving:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._waiting += self._suspects
-        self._fail_waiting(worker_lost())
+        self._fail_waiting(worker_lost(wrote=False))
 
     def retire(self) -> None:
         """Another version is live: what is under way ends here, nothing new comes."""
@@ -365,16 +361,6 @@ class Serving:
         for ready in self._ready:
             ready.dispose()
         self._ready.clear()
-
-
-def worker_lost() -> EngineError:
-    """The error of an innocent request that must not be run a second time."""
-    return EngineError(
-        "The worker that ran this request was lost after the request had written data or streamed.",
-        code="worker_lost",
-        status=503,
-        hint="Look at what was written before you send the request again.",
-    )
 
 
 def overdue(flight: Flight, settings: Settings) -> RequestError:

@@ -11,7 +11,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from sys import getsizeof
+from math import ceil
 from typing import Any
 
 import orjson
@@ -50,14 +50,22 @@ def package_of_v8() -> str:
     return os.path.dirname(py_mini_racer.__file__)  # noqa: PTH120 - start-up time
 
 
-def start_v8(stack_size: int) -> None:
-    """Initialises V8 for this process: natives for the checkpoint, no code from strings."""
+def start_v8(limits: dict[str, Any]) -> None:
+    """Initialises V8 for this process: natives for the checkpoint, no code from strings.
+
+    mini-racer ends what has more than the heap limit when V8 has looked for garbage, garbage that is
+    left included. V8 is told of a limit not far above, so that it looks everywhere in time.
+    """
+    megabytes = limits["heap_limit"] / 2**20
     py_mini_racer.init_mini_racer(
         flags=(
             *py_mini_racer.DEFAULT_V8_FLAGS,
             "--allow-natives-syntax",
             "--disallow-code-generation-from-strings",
-            f"--stack-size={stack_size}",
+            f"--stack-size={limits['stack_size']}",
+            f"--max-old-space-size={ceil(megabytes * 1.25)}",
+            f"--max-semi-space-size={min(max(1, int(megabytes / 16)), 16)}",
+            "--no-detect-ineffective-gcs-near-heap-limit",
         )
     )
 
@@ -70,9 +78,6 @@ class V8Isolate:
         self._stack = ExitStack()
         self._context = self._stack.enter_context(_make_context(loop))
         self._context.set_hard_memory_limit(limits["heap_limit"])
-        # Each byte is there as script, as literal and as value.
-        self._most_taken = limits["heap_limit"] // 8
-        self._taken = 0  # bytes that came in since V8 was last told to look for garbage
         self._words = memoryview(b"")
         self._pool = self._area = memoryview(b"")
         self._text = bytearray()
@@ -176,18 +181,21 @@ class V8Isolate:
             await self._run(_called("__aiwe_gather", text[at : at + PIECE]))
         await self._run("__aiwe_gather()")
         self._tidy()
-        self._taken = getsizeof(text)  # what it is read into will be garbage too
         return await self._run("__aiwe_turn('')")
 
     def resume(self) -> Evaluation:
-        """Goes on after a turn that was cut."""
-        return lambda: self._run("__aiwe_resume()")
+        """Goes on after a turn that was cut, without what the guilty one left behind."""
+
+        async def go_on() -> str:
+            await self._run(
+                "0"
+            )  # V8 may not have let go yet, and this process must not wait for it
+            self._tidy()
+            return await self._run("__aiwe_resume()")
+
+        return go_on
 
     async def _run(self, code: str) -> str:
-        size = getsizeof(code)  # one byte a character, or more where one needs it: as in V8
-        if self._taken + size > self._most_taken:
-            self._tidy()
-        self._taken += size
         try:
             value = await self._context.eval_cancelable(code)
         except JSOOMException as error:
@@ -197,12 +205,7 @@ class V8Isolate:
         return value if isinstance(value, str) else ""
 
     def _tidy(self) -> None:
-        """Has V8 free what is over.
-
-        It keeps the text of scripts, and looks for garbage by limits of its own, which lie far above ours: much
-        data passing through would be taken for a program that holds it.
-        """
-        self._taken = 0
+        """Has V8 free what is over, now and all of it. V8 must be at rest: this waits for it."""
         self._context.low_memory_notification()
 
     def step(self) -> int:

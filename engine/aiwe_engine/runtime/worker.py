@@ -361,7 +361,7 @@ def main(descriptor: int, text: str) -> None:
     bundles.read_all()  # no file can be read later
     if limits["confinement"] != "off":
         narrow([package_of_v8()])
-    start_v8(limits["stack_size"])
+    start_v8(limits)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()

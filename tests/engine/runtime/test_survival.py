@@ -14,7 +14,7 @@ from aiwe_engine import wire
 from aiwe_engine.errors import ProgramError
 from aiwe_engine.runtime.isolate import OPEN_CALLS, Flight, Isolate
 from aiwe_engine.runtime.process import WorkerProcess
-from aiwe_engine.runtime.serving import overdue
+from aiwe_engine.runtime.serving import RERUNS, overdue
 from aiwe_engine.types import Invocation
 from tests.engine.runtime.bench import Bench, Open, settings
 
@@ -119,6 +119,88 @@ async def test_the_guilty_request_gets_its_error_and_the_others_their_answers(
     assert stored.body == b'{"stored":[]}'
     assert neighbour.body == b"neighbour"
     assert (await bench.get("/hello")).status == 200
+
+
+# What keeps more than a heap has, piece by piece or in one leap that only V8 itself can refuse.
+HOARDS = {
+    "objects": "const a = []; for (;;) a.push({ a: [a.length] });",
+    "numbers": "const a = []; for (;;) a.push(1.5);",
+    "texts": "const a = []; for (let i = 0; ; i++) a.push('x'.repeat(1000) + i);",
+    "a map": "const m = new Map(); for (let i = 0; ; i++) m.set(i, { i });",
+    "keys": "const o = {}; for (let i = 0; ; i++) o['k' + i] = i;",
+    "promises": "const a = []; for (;;) a.push(new Promise(() => {}));",
+    "arrays that double": "let a = [1]; for (;;) a = a.concat(a);",
+}
+
+
+@pytest.mark.parametrize("hoard", HOARDS.values(), ids=HOARDS)
+async def test_who_hoards_memory_is_told_so_and_who_waits_beside_is_answered(
+    open_bench: Open, hoard: str
+) -> None:
+    bench: Bench = await open_bench(cpu_limit=10.0, deadline=20.0)
+    await bench.serve(PROGRAM % f"() => {{ {hoard} }}")
+    slow = asyncio.create_task(bench.get("/slow"))
+    guilty, stored, hello = await asyncio.gather(
+        bench.code("/guilty"), bench.get("/stored"), bench.get("/hello")
+    )
+    assert guilty == (500, "memory_limit")
+    assert (await slow).body == b'{"slow":true}'
+    assert stored.body == b'{"stored":[]}'
+    assert hello.body == b'{"hello":"world"}'
+
+
+# What has a few megabytes at any time, and goes through hundreds.
+PASSING = {
+    "objects": "for (let i = 0; i < 20; i++) kept = Array.from({ length: 60_000 }, (_, n) => ({ n: [n], s: 'x' + n }));",
+    "numbers": "for (let i = 0; i < 60; i++) kept = new Array(1e6).fill(i + 0.5);",
+    "texts": "for (let i = 0; i < 60; i++) kept = JSON.parse(`\"${'z'.repeat(2e6)}${i}\"`);",
+}
+
+
+@pytest.mark.parametrize("passing", PASSING.values(), ids=PASSING)
+async def test_what_is_over_does_not_count_as_memory(open_bench: Open, passing: str) -> None:
+    bench: Bench = await open_bench(cpu_limit=10.0, deadline=20.0)
+    await bench.serve(f'let kept; app.get("/", () => {{ {passing} return kept.length; }});')
+    for _ in range(10):
+        response = await bench.get("/")
+        assert response.status == 200, response.body
+
+
+async def test_what_a_stopped_request_had_filled_is_not_laid_to_the_next(open_bench: Open) -> None:
+    bench: Bench = await open_bench(cpu_limit=1.5, deadline=20.0)
+    fill = (
+        "const a = []; for (let i = 0; i < 1_200_000; i++) a.push({ a: [i] }); for (;;) a[0] = a;"
+    )
+    await bench.serve(
+        PROGRAM % f"() => {{ {fill} }}"
+        + 'app.get("/some", () => Array.from({ length: 100_000 }, (_, n) => [n]).length);'
+    )
+    for _ in range(3):
+        guilty, slow, stored = await asyncio.gather(
+            bench.code("/guilty"), bench.get("/slow"), bench.get("/stored")
+        )
+        some = await bench.get("/some")
+        assert guilty == (500, "cpu_limit")
+        assert slow.body == b'{"slow":true}'
+        assert stored.body == b'{"stored":[]}'
+        assert some.body == b"100000"
+
+
+async def test_who_waits_while_others_cost_its_isolate_is_run_again_a_few_times(
+    open_bench: Open,
+) -> None:
+    bench: Bench = await open_bench(cpu_limit=10.0, deadline=20.0)
+    patient = 'app.get("/patient", () => new Promise((go) => setTimeout(go, 15_000)));'
+    await bench.serve(PROGRAM % f"() => {{ {HOARDS['objects']} }}" + patient)
+    waiting = asyncio.create_task(bench.get("/patient"))
+    for _ in range(RERUNS):
+        assert await bench.code("/guilty") == (500, "memory_limit")
+        assert not waiting.done()
+    assert await bench.code("/guilty") == (500, "memory_limit")
+    lost = orjson.loads((await waiting).body)["error"]
+    assert lost["code"] == "worker_lost"
+    assert lost["message"] == "The worker that ran this request was lost."
+    assert lost["hint"] == "The request has written nothing: send it again."
 
 
 async def test_two_runaways_of_one_turn_are_both_stopped(bench: Bench) -> None:
