@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aiwe_engine.errors import EngineError, ProgramError
+from aiwe_engine.errors import AiweError, EngineError, ProgramError
 
 if TYPE_CHECKING:
     from aiwe_engine.runtime.isolate import Flight, Isolate
@@ -19,8 +19,9 @@ class Loss:
     """What its host knows of a loss.
 
     Attributes:
-        reason: "oom", "stuck" (a turn that cannot be cut), "crash" (the process ended), or "stranded"
-            (the isolate lives, and what these flights waited for will not come).
+        reason: "oom", "stuck" (a turn that cannot be cut), "crash" (the process ended), "killed" (by
+            somebody else), or "stranded" (the isolate lives, and what these flights waited for will
+            not come).
         flights: what was under way.
         suspects: those of them that may have been running.
         guilty: the one of them that was running, where the worker could tell.
@@ -43,8 +44,8 @@ def over_limit(seconds: float) -> ProgramError:
     )
 
 
-def lost_error(reason: str, cpu_limit: float) -> ProgramError:
-    """The error of the invocation that cost an isolate or a worker its life."""
+def lost_error(reason: str, cpu_limit: float) -> AiweError:
+    """The error of the invocation that cost an isolate or a worker its life, or ran there alone."""
     if reason == "stuck":
         return over_limit(cpu_limit)
     if reason == "oom":
@@ -53,6 +54,13 @@ def lost_error(reason: str, cpu_limit: float) -> ProgramError:
             code="memory_limit",
             hint="Keep less in memory: read data in pages, and do not collect in module variables.",
             name="MemoryLimitError",
+        )
+    if reason == "killed":
+        return EngineError(
+            "The worker that ran this code was killed from outside.",
+            code="worker_lost",
+            status=503,
+            hint="Look whether the machine is short of memory, and try again.",
         )
     return ProgramError(
         "This code ended the worker it ran in, most likely by asking for more memory than there is.",

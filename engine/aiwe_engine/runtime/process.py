@@ -25,7 +25,12 @@ from aiwe_engine.settings import Settings
 FRAME = 4  # times an isolate's heap: what it sends was text in there, of up to 2 bytes for each
 START_LIMIT = 15.0  # seconds a worker may take to become ready
 STATUS_LIMIT = 0.05  # seconds that everything waits to learn how a process ended
-V8_ENDS = {signal.SIGTRAP, signal.SIGABRT}
+ENDS = {  # V8 ends a process when it finds no memory, and hardly ever else
+    int(signal.SIGTRAP): "oom",
+    int(signal.SIGABRT): "oom",
+    int(signal.SIGKILL): "killed",
+    int(signal.SIGTERM): "killed",
+}
 _BOOT = (
     "import sys, json; sys.path[:] = json.loads(sys.argv[3]);"
     "from aiwe_engine.runtime.worker import main; main(int(sys.argv[1]), sys.argv[2])"
@@ -176,16 +181,18 @@ class WorkerProcess(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The worker is gone."""
-        self._end("oom" if self._died_of_memory() else "crash")
+        self._end(self._cause())
 
-    def _died_of_memory(self) -> bool:
-        """Whether V8 ended the process: it does so when it finds no memory, and hardly ever else."""
+    def _cause(self) -> str:
+        """Why a process has ended by itself: a reason of `loss.Loss`."""
         if self.ended or self._child is None:
-            return False
-        self._child.kill()  # a process that is ending for a reason of its own keeps that
-        with suppress(subprocess.TimeoutExpired):
-            return -self._child.wait(STATUS_LIMIT) in V8_ENDS
-        return False
+            return "crash"
+        self._child.kill()  # one that is ending already keeps its own status
+        try:
+            status = self._child.wait(STATUS_LIMIT)
+        except subprocess.TimeoutExpired:
+            return "crash"
+        return ENDS.get(-status, "crash")
 
     def _end(self, reason: str) -> None:
         if self.ended:

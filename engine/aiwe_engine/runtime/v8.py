@@ -54,7 +54,8 @@ def start_v8(limits: dict[str, Any]) -> None:
     """Initialises V8 for this process: natives for the checkpoint, no code from strings.
 
     mini-racer ends what has more than the heap limit when V8 has looked for garbage, garbage that is
-    left included. V8 is told of a limit not far above, so that it looks everywhere in time.
+    left included. V8 is told of a limit not far above, so that it looks everywhere in time, and keeps
+    no text of turns for a second evaluation.
     """
     megabytes = limits["heap_limit"] / 2**20
     py_mini_racer.init_mini_racer(
@@ -66,6 +67,7 @@ def start_v8(limits: dict[str, Any]) -> None:
             f"--max-old-space-size={ceil(megabytes * 1.25)}",
             f"--max-semi-space-size={min(max(1, int(megabytes / 16)), 16)}",
             "--no-detect-ineffective-gcs-near-heap-limit",
+            "--no-compilation-cache",
         )
     )
 
@@ -180,17 +182,14 @@ class V8Isolate:
         for at in range(0, len(text), PIECE):
             await self._run(_called("__aiwe_gather", text[at : at + PIECE]))
         await self._run("__aiwe_gather()")
-        self._tidy()
         return await self._run("__aiwe_turn('')")
 
     def resume(self) -> Evaluation:
         """Goes on after a turn that was cut, without what the guilty one left behind."""
 
         async def go_on() -> str:
-            await self._run(
-                "0"
-            )  # V8 may not have let go yet, and this process must not wait for it
-            self._tidy()
+            await self._run("0")  # V8 may not have let go yet: the next line would wait for it
+            self._context.low_memory_notification()
             return await self._run("__aiwe_resume()")
 
         return go_on
@@ -203,10 +202,6 @@ class V8Isolate:
         except JSEvalException as error:
             raise IsolateLost("threw", str(error)) from error
         return value if isinstance(value, str) else ""
-
-    def _tidy(self) -> None:
-        """Has V8 free what is over, now and all of it. V8 must be at rest: this waits for it."""
-        self._context.low_memory_notification()
 
     def step(self) -> int:
         """Counts messages begun: while it stands still, one invocation is running."""
