@@ -157,7 +157,7 @@ class Engine:
         self._workshop = Workshop(
             settings,
             self._pool,
-            Gate(capabilities, self._custody.references).call,
+            Gate(capabilities, self._custody.references, self.log.program).call,
             self.log,
             self._library,
             self._custody.references.end,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -22,13 +22,21 @@ from aiwe_engine.vault.references import References
 
 _CARRIERS = frozenset({"fetch", "secrets"})  # whose arguments may hold references to secrets
 CALLS = 10_000  # host calls one invocation may make
+_MISPLACED = (
+    "What Secrets.get gives was handed to a call that keeps or sends it, and is [redacted] there: only "
+    "fetch puts the value in its place. Call Secrets.get where the request is made."
+)
+
+Log = Callable[[Invocation, str, str, tuple[str, str, str]], None]
 
 
 class Gate:
     """Finds the capability, checks what must be checked, makes the call."""
 
-    def __init__(self, capabilities: Iterable[Capability], references: References) -> None:
-        self._references = references
+    def __init__(
+        self, capabilities: Iterable[Capability], references: References, log: Log
+    ) -> None:
+        self._references, self._log = references, log
         self._capabilities = {c.name: c for c in capabilities}
         self._key = secrets.token_bytes(32)
 
@@ -50,7 +58,7 @@ class Gate:
                 hint="Read or write many documents in one call: query, createMany, deleteMany.",
             )
         if name not in _CARRIERS and self._references.holds(invocation.app, invocation.env):
-            args = BARE.json(args)
+            args = self._without_references(invocation, f"{name}.{method}", args)
         if declared.write:
             invocation.wrote = True
         if invocation.effects is None or not (declared.write or declared.recorded):
@@ -58,6 +66,14 @@ class Gate:
         return await self._effect(
             capability, declared, invocation, invocation.effects, method, args
         )
+
+    def _without_references(self, invocation: Invocation, call: str, args: list[Any]) -> list[Any]:
+        """What may be kept or sent: a program that meant the value learns why it is not there."""
+        clean: list[Any] = BARE.json(args)
+        if clean != args:
+            owner = invocation.app, invocation.env, invocation.version
+            self._log(invocation, "warn", f"{_MISPLACED} ({call})", owner)
+        return clean
 
     def _find(self, name: str, method: str) -> tuple[Capability, Method]:
         capability = self._capabilities.get(name)

@@ -228,3 +228,26 @@ class Pieces:
 
     async def close(self) -> None:
         self.finished = True
+
+
+async def test_a_program_that_stores_a_reference_is_told_why_the_value_is_not_there(
+    shop: Shop,
+) -> None:
+    await shop.keep("key", hosts=(shop.server.place,))
+    await shop.serve(
+        """app.get("/plain", () => DataRepository.create("kept", { key: "no secret" }));
+        app.get("/sent", async () => {
+          await fetch("BASE/echo", { headers: { "x-key": Secrets.get("key") } });
+          return "sent";
+        });
+        app.get("/keep", () => DataRepository.create("kept", { key: "a " + Secrets.get("key") }));"""
+    )
+    await shop.get("/sent")
+    await shop.get("/plain")
+    assert shop.lines == []
+    assert (await shop.json("/keep"))["key"] == "a [redacted]"
+    [line] = shop.lines
+    assert line == (
+        "What Secrets.get gives was handed to a call that keeps or sends it, and is [redacted] there: only fetch "
+        "puts the value in its place. Call Secrets.get where the request is made. (data.create)"
+    )
