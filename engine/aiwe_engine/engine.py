@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import time
 from collections.abc import AsyncIterator, Collection, Coroutine
 from pathlib import Path
@@ -117,6 +118,8 @@ class Engine:
             self._store, data, lambda: self.settings, is_empty=self._stores_nothing
         )
         self.vault = self._custody.vault
+        if data.resolve() != (root / ".aiwe").resolve():
+            self.vault.option = f" --data {shlex.quote(str(data))}"
         self.vault.give(self.configuration.secrets)
         self._people = People(
             self._store,

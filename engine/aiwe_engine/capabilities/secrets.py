@@ -123,7 +123,7 @@ class Secrets:
             raise refusals.unfit_id(secret)
         found = self._vault.find(invocation.app, invocation.env, secret)
         if found is None:
-            raise refusals.not_found(secret, sent=sent)
+            raise refusals.not_found(secret, self._vault.option, sent=sent)
         return found
 
     def _refuse_references(self, invocation: Invocation, data: bytes) -> None:

@@ -199,7 +199,7 @@ class Filling:
         """
         secret = self._secret(reference.secret)
         if secret is None:
-            raise refusals.not_found(reference.secret)
+            raise refusals.not_found(reference.secret, self._vault.option)
         how: How = where if reference.user is None else "basic"
         refusal = self._refusal(secret, where)
         if refusal is None:
@@ -230,10 +230,10 @@ class Filling:
         """Why a value may not be sent there; None: it may."""
         to = self.destination
         if where != "header" and where not in secret.places:
-            return refusals.not_allowed_here(secret, where)
+            return refusals.not_allowed_here(secret, where, self._vault.option)
         if not secret.allows(to.host, to.port, to.default_port):
             shown = to.place if not to.default_port else to.place.rpartition(":")[0]
-            return refusals.host_not_allowed(secret, shown)
+            return refusals.host_not_allowed(secret, shown, self._vault.option)
         return None if to.sealed else refusals.needs_https(secret, to.place)
 
     def _note(self, secret: str, how: How, outcome: Outcome) -> None:

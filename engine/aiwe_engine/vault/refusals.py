@@ -18,18 +18,19 @@ if TYPE_CHECKING:
 _SHOWN = 100
 
 
-def not_found(secret: str, *, sent: bool = True) -> ProgramError:
+def not_found(secret: str, option: str, *, sent: bool = True) -> ProgramError:
     """There is none of this id, for this app and environment.
 
     Args:
         secret: the id, which could be one.
+        option: as in `Values`.
         sent: whether it is wanted for a request, or for the host to compute with.
     """
     hosts, why = ("HOST", "") if sent else ("none", " It is sent nowhere, so it needs no hosts.")
     return ProgramError(
         f'There is no secret "{secret}" for this app.',
         code="secret_not_found",
-        hint=f"Store it: aiwe secrets set {secret} --hosts {hosts}, with its value on standard input.{why} "
+        hint=f"Store it: aiwe secrets set {secret} --hosts {hosts}{option}, with its value on standard input.{why} "
         "Secrets.list() tells which there are.",
         details={"secret": secret},
     )
@@ -87,7 +88,7 @@ def bad_data() -> ProgramError:
     )
 
 
-def host_not_allowed(secret: Secret, host: str) -> ProgramError:
+def host_not_allowed(secret: Secret, host: str, option: str) -> ProgramError:
     """The request goes to a host that is not among the secret's."""
     named = ",".join([*secret.hosts, host])
     known = f"It is for {', '.join(secret.hosts)}." if secret.hosts else "It names no host."
@@ -95,7 +96,7 @@ def host_not_allowed(secret: Secret, host: str) -> ProgramError:
         way = f"write hosts = [{_quoted(named)}] there: {secret.configured}."
     else:
         way = (
-            f"say so: aiwe secrets change {secret.id}{_place(secret)} --hosts {named}, or "
+            f"say so: aiwe secrets change {secret.id}{_place(secret)} --hosts {named}{option}, or "
             f'PUT /editor/api/secrets/{secret.id}{_query(secret)} with {{"hosts": [{_quoted(named)}]}}.'
         )
     return ProgramError(
@@ -106,19 +107,20 @@ def host_not_allowed(secret: Secret, host: str) -> ProgramError:
     )
 
 
-def not_allowed_here(secret: Secret, where: str) -> ProgramError:
+def not_allowed_here(secret: Secret, where: str, option: str) -> ProgramError:
     """The secret is not stored for this part of a request.
 
     Args:
         secret: which.
         where: "url" or "body".
+        option: as in `Values`.
     """
     places = ",".join(sorted({*secret.places, where}, reverse=True))
     name = {"url": "the URL", "body": "the body"}[where]
     if secret.configured:
         way = f"write in = [{_quoted(places)}] where it is configured: {secret.configured}."
     else:
-        way = f"say so: aiwe secrets change {secret.id}{_place(secret)} --in {places}."
+        way = f"say so: aiwe secrets change {secret.id}{_place(secret)} --in {places}{option}."
     return ProgramError(
         f'The secret "{secret.id}" may not stand in {name} of a request.',
         code="secret_not_allowed_here",

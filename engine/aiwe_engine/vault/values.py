@@ -9,7 +9,13 @@ from aiwe_engine.vault.audit import Use
 
 
 class Values(Protocol):
-    """Secrets and their values: `Vault` is one."""
+    """Secrets and their values: `Vault` is one.
+
+    Attributes:
+        option: what leads commands to them, as in " --data DIR"; "" where they come here by themselves.
+    """
+
+    option: str
 
     @property
     def revision(self) -> int:

@@ -68,6 +68,7 @@ class Vault:
         revision: grows with every change of any secret.
         audit: who used and changed them.
         expect: told of values before they can be used, and waited for.
+        option: as in `Values`.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Vault:
     ) -> None:
         self._store, self._cipher, self._is_empty = store, cipher, is_empty
         self.audit = Audit(store, SCOPE, settings)
-        self.revision = 0
+        self.revision, self.option = 0, ""
         self.expect: Callable[[Mapping[Name, bytes]], Awaitable[None]] = _unexpected
         self._given: dict[Name, tuple[Secret, bytes | AiweError]] = {}  # by the configuration
         self._stored: dict[Name, Secret] = {}
@@ -158,7 +159,9 @@ class Vault:
         value = self._value(secret)
         if isinstance(value, bytes):
             return value
-        raise refusals.not_found(secret.id) if value is None else refusals.unreadable(secret, value)
+        if value is None:
+            raise refusals.not_found(secret.id, self.option)
+        raise refusals.unreadable(secret, value)
 
     def problem(self, secret: Secret) -> AiweError | None:
         """Why a secret cannot be opened; None: it can."""

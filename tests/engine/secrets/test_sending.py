@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import orjson
 import pytest
 
+from aiwe_engine.engine import Engine
 from tests.engine.outbound.servers import Seen, Writer, answer, in_turn
+from tests.engine.runtime.bench import Bench, settings
 from tests.engine.secrets.conftest import VALUE, OpenShop, Shop
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -65,6 +68,33 @@ WRONG = {
     'Secrets.hmac("key", { hash: "SHA-1" }, `a${Secrets.get("key")}`)': ("secret_encoded", "key"),
     'Secrets.matches("none", "x")': ("secret_not_found", 'no secret "none"'),
 }
+
+
+ELSEWHERE = {
+    'Secrets.get("none")': "aiwe secrets set none --hosts HOST --data {data}, with its value",
+    'Secrets.hmac("none", { hash: "SHA-256" }, "x")': "set none --hosts none --data {data}, with its",
+    f'fetch("{HOST}", {{ headers: {{ a: Secrets.get("key") }} }})': "aiwe secrets change key "
+    "--hosts other.example.com,api.example.com --data {data}, or PUT",
+    'fetch("https://other.example.com/" + Secrets.get("key"))': "aiwe secrets change key --in url "
+    "--data {data}.",
+}
+
+
+@pytest.mark.parametrize("call", ELSEWHERE)
+async def test_a_hint_leads_to_the_vault_of_this_engine(call: str, shop: Shop) -> None:
+    await shop.keep("key", hosts=("other.example.com",))
+    data = shop.engine.data
+    assert ELSEWHERE[call].format(data=data) in (await shop.thrown(call))["hint"]
+
+
+async def test_a_hint_names_no_folder_where_commands_look_in_it(tmp_path: Path) -> None:
+    async with Engine(settings(), root=tmp_path, data=tmp_path / ".aiwe") as engine:
+        bench = Bench(engine, tmp_path)
+        await bench.serve(
+            'app.get("/", () => { try { Secrets.get("none"); } catch (e) { return e.hint; } });'
+        )
+        hint = (await bench.get("/")).body.decode()
+        assert hint.startswith("Store it: aiwe secrets set none --hosts HOST, with its value on")
 
 
 @pytest.mark.parametrize("call", WRONG)
