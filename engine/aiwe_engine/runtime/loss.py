@@ -60,7 +60,7 @@ def lost_error(reason: str, cpu_limit: float) -> AiweError:
             "The worker that ran this code was killed from outside.",
             code="worker_lost",
             status=503,
-            hint="Look whether the machine is short of memory, and try again.",
+            hint="Look whether the machine is short of memory, and at what was written, before you try again.",
         )
     return ProgramError(
         "This code ended the worker it ran in, most likely by asking for more memory than there is.",

@@ -77,7 +77,7 @@ WORDS = [
     (
         lost_error("killed", 1.0),
         (503, "worker_lost", "The worker that ran this code was killed from outside."),
-        "Look whether the machine is short of memory, and try again.",
+        "Look whether the machine is short of memory, and at what was written, before you try again.",
     ),
     (
         lost_error("crash", 1.0),
