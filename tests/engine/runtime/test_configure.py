@@ -109,7 +109,10 @@ async def test_what_is_under_way_ends_where_it_began_and_the_next_begins_anew(be
 def _alive(pid: int) -> bool:
     import psutil
 
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 async def test_an_isolate_stays_where_nothing_of_it_changed(bench: Bench) -> None:
