@@ -38,7 +38,7 @@ def _called(function: str, text: str) -> str:
 
 
 class IsolateLost(Exception):
-    """The isolate cannot go on: `reason` is oom, threw or closed."""
+    """The isolate cannot go on: `reason` is oom, stuck or threw."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
